@@ -29,6 +29,9 @@ G_BEGIN_DECLS
 #define LP_BUILD_ID_MAX 32
 #define LP_DIGEST_SIZE 32 /* SHA-256 */
 #define LP_UUID_SIZE 16
+#define LP_ENTITY_PEEK_SIZE 256                /* first bytes of a mapping or file that lp_entity_peek_identity() wants */
+#define LP_ENTITY_FILE_MAX (64u * 1024 * 1024) /* bytes; a larger file isn't read at all */
+#define LP_ENTITY_IMAGE_MAX (64u * 1024 * 1024)
 
 enum {
   LP_ENTITY_LOW32 = 1 << 0, /* code has 32-bit absolute references: the image must lie in the low 2 GiB */
@@ -126,7 +129,7 @@ const LpEntitySymbol *lp_entity_symbols (const LpEntity *entity, guint *n);
 const LpEntityRelocation *lp_entity_relocations (const LpEntity *entity, guint *n);
 const char *lp_entity_string (const LpEntity *entity, guint32 offset); /* "" when out of range */
 
-/* The identity note out of the first bytes of a mapping or file of unknown quality; FALSE when it isn't one of ours. */
+/* The identity note out of the first LP_ENTITY_PEEK_SIZE (or more) bytes of a mapping or file of unknown quality; FALSE when it isn't one of ours. */
 gboolean lp_entity_peek_identity (const guint8 *bytes, gsize size, LpEntityIdentity *identity);
 
 G_END_DECLS
