@@ -1,5 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* `syscare build`: from a source fix to a bundle directory. Runs as the calling user, never in the service.
+/* Verification: a link output is the twin of an installed ELF if their Build-IDs are equal, or else if all allocated sections except
+ * .note.gnu.build-id are (the Build-ID hashes debug information too: redis-server u7 built with libssl-dev 3.0.19 headers gets another
+ * Build-ID than with 3.0.20/3.0.22, the shipped one, with identical code and data). The second case is a note, not an error.
+ *
+ * `syscare build`: from a source fix to a bundle directory. Runs as the calling user, never in the service.
  * Must not know the command line's syntax or the screen: it reports progress and returns. */
 #pragma once
 
