@@ -7,8 +7,9 @@
  *
  *   file offset 0     Elf64_Ehdr
  *   0x40              PT_NOTE: name "SysCare\0", type LP_ENTITY_NOTE, desc = LpEntityIdentity. It stands at this offset in
- *                     every entity, so a mapping can be recognised from outside by its first 256 bytes.
- *   then              program headers: PT_LOAD r-x (offset 0, vaddr 0): headers, .text (stubs and functions), .rodata,
+ *                     every entity, so a mapping can be recognised from outside by its first LP_ENTITY_PEEK_SIZE bytes.
+ *   then              program headers: PT_LOAD r-x (offset 0, vaddr 0): headers, .syscare.sites (LpEntitySite, one per
+ *                     function; best right behind the headers: that page is private anyway), .text (stubs and functions), .rodata,
  *                     .eh_frame_hdr, .eh_frame, .got (slots that the engine fills before anything runs);
  *                     PT_LOAD rw- (optional): .data, .bss. PT_NOTE, PT_GNU_EH_FRAME (optional).
  *   not loaded        .syscare.functions, .syscare.ranges, .syscare.symbols, .syscare.relocations (arrays of the structs below,
@@ -25,6 +26,7 @@ G_BEGIN_DECLS
 #define LP_ENTITY_NOTE_NAME "SysCare"
 #define LP_ENTITY_NOTE 0x53435031 /* "SCP1" */
 #define LP_ENTITY_NOTE_OFFSET 0x40
+#define LP_ENTITY_PEEK_SIZE 320 /* bytes from the start that hold the whole note (0x40 + 12 + 8 + 192 = 276) */
 #define LP_ENTITY_VERSION 1
 #define LP_BUILD_ID_MAX 32
 #define LP_DIGEST_SIZE 32 /* SHA-256 */
@@ -50,8 +52,18 @@ typedef struct {
   guint64 load_bias;                /* run time: target's load bias in this process */
   guint64 load_time;                /* run time: microseconds since the epoch, UTC */
   guint64 image_size;               /* bytes of address space, all PT_LOADs, page aligned */
-  guint64 reserved[9];
+  guint64 sites;                    /* image address of LpEntitySite[n_functions], 8-aligned, inside the r-x segment */
+  guint64 reserved[8];
 } LpEntityIdentity;
+
+/* Loaded with the image, so that a process tells from outside, without any file of ours, where this image's redirects stand and
+ * whether they do. Entry i belongs to .syscare.functions[i]. The emitter writes the first two from the function
+ * (old_address + site_offset, stub_address) and @previous 0. */
+typedef struct {
+  guint64 site;     /* target address where the redirect stands */
+  guint64 stub;     /* image address where it goes */
+  guint64 previous; /* run time: where the redirect went that stood there before (a patch below this one); 0 = original code */
+} LpEntitySite;
 
 enum {
   LP_FUNCTION_AT_ENTRY = 1 << 0,   /* the redirect stands at the entry: no uprobe may be set there */
