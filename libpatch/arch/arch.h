@@ -48,6 +48,34 @@ typedef struct {
   char text[48];     /* the instruction in words, for `syscare inspect` */
 } LpEntryInfo;
 
+/* How an instruction passes control on, when its target stands in the instruction itself. */
+typedef enum {
+  LP_FLOW_NONE,
+  LP_FLOW_JUMP,
+  LP_FLOW_CONDITIONAL,
+  LP_FLOW_CALL,
+} LpFlow;
+
+/* One decoded instruction, as far as two pieces of code are compared. */
+typedef struct {
+  guint32 offset;       /* from the start of the decoded bytes */
+  guint32 id;           /* operation: equal for the short and the long form of one branch */
+  guint64 target;       /* flow != NONE: where it goes, as an address */
+  guint8 length;        /* bytes */
+  guint8 flow;          /* LpFlow */
+  guint8 is_nop;        /* does nothing: alignment */
+  guint8 passes_number; /* puts an immediate into an argument register or argument slot on the stack */
+  guint8 number_offset; /* where that immediate stands in the instruction */
+  guint8 number_size;
+} LpInsn;
+
+/* A GOT access that the linker turned into a direct one. */
+typedef struct {
+  guint8 length;       /* bytes of the rewritten instruction(s): those of the original */
+  guint8 field_offset; /* of the 32-bit field */
+  guint8 is_absolute;  /* the field holds the address, not the distance from the end of the field */
+} LpRelaxed;
+
 typedef struct LpArch LpArch;
 struct LpArch {
   const char *name;    /* "x86_64": the architecture word of the manifest */
@@ -73,6 +101,21 @@ struct LpArch {
                              GError **error);
   /* How many of @bytes from the start are padding (nops, int3, zeroes: never executed). */
   gsize (*padding) (const guint8 *bytes, gsize size);
+
+  /* Appends every instruction of @code as an LpInsn to @out. Errors: LP_ERROR_REFUSED naming the offset that isn't code. */
+  gboolean (*decode) (const guint8 *code, gsize size, guint64 address, GArray *out, GError **error);
+  /* Whether @linked is what a linker makes of the instruction @object (both @length bytes) that holds a relaxable relocation. */
+  gboolean (*relaxed) (const guint8 *object, const guint8 *linked, gsize length, LpRelaxed *how);
+  /* Whether a PLT entry stands at @bytes (run-time address @address), and which GOT slot it goes through. */
+  gboolean (*plt_slot) (const guint8 *bytes, gsize size, guint64 address, guint64 *slot);
+  /* Appends a branch through a GOT slot to @out; the place of its slot reference (relocation reloc_slot, addend
+   * @addend) is returned as an offset in @out. */
+  guint (*emit_slot_branch) (GByteArray *out, gint64 *addend);
+  guint32 reloc_absolute; /* full-width S + A */
+  guint32 reloc_near;     /* 32-bit S + A - P, for code and data within branch range; 0 when there is no such type */
+  guint32 reloc_slot;     /* what emit_slot_branch() needs */
+  guint plt_entry_max;    /* bytes that plt_slot() wants to see */
+  gboolean (*is_thread_descriptor) (guint32 type); /* more than a slot or an offset is needed: TLSDESC and the like */
 };
 
 /* NULL when the machine isn't supported. */
