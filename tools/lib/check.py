@@ -1,0 +1,290 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Builds SysCare in every way that counts, runs its tests and reads its code; prints what it does and the sum.
+
+Must not know what a single test does: it counts what meson, the compilers and the checkers report."""
+import argparse
+import fcntl
+import json
+import os
+import re
+import subprocess
+import sys
+import time
+
+TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+SUITES = ['unit', 'live', 'bus', 'build', 'trigger', 'kernel', 'gtk', 'cockpit', 'corpus']
+# What each suite runs in: None is the plain machine, as whoever calls; else the options of tools/world.
+WORLDS = {'unit': None, 'live': ['--bare'], 'build': ['--no-service'], 'trigger': ['--host-pid']}
+JOBS = str(os.cpu_count() or 2)
+FUZZ_SECONDS = '60'
+SHOWN_LINES = 40
+
+BUILDS = {
+    'gcc': {'env': {'CC': 'gcc'}, 'options': ['-Dwerror=true']},
+    'clang': {'env': {'CC': 'clang'}, 'options': ['-Dwerror=true']},
+    'asan': {'env': {'CC': 'gcc'}, 'options': ['-Dwerror=true', '-Db_sanitize=address,undefined', '-Db_lundef=false']},
+}
+# Every report of a sanitizer fails the test that caused it.
+SANITIZER_ENV = {
+    'ASAN_OPTIONS': 'detect_leaks=1:abort_on_error=0:strict_string_checks=1:detect_stack_use_after_return=1',
+    'UBSAN_OPTIONS': 'halt_on_error=1:print_stacktrace=1',
+    'G_SLICE': 'always-malloc',
+}
+
+
+class Tally:
+    """What passed and what failed, and how long each part took."""
+
+    def __init__(self):
+        self.rows = []
+        self.started = time.monotonic()
+
+    def add(self, name, passed, failed, seconds):
+        self.rows.append((name, passed, failed, seconds))
+        print(f'{"ok  " if not failed else "FAIL"} {name}: {passed} passed, {failed} failed, {seconds:.1f} s', flush=True)
+
+    def report(self):
+        print(f'\n{"part":<32} {"passed":>7} {"failed":>7} {"seconds":>8}')
+        for name, passed, failed, seconds in self.rows:
+            print(f'{name:<32} {passed:>7} {failed:>7} {seconds:>8.1f}')
+        passed, failed = sum(row[1] for row in self.rows), sum(row[2] for row in self.rows)
+        print(f'{"all":<32} {passed:>7} {failed:>7} {time.monotonic() - self.started:>8.1f}\n')
+        print(f'{passed} passed, {failed} failed')
+        return 0 if failed == 0 and passed > 0 else 1
+
+
+def run(command, env=None, log=None):
+    """Runs @command to its end; returns its status and what it said."""
+    done = subprocess.run(command, cwd=TOP, env={**os.environ, **(env or {})}, stdin=subprocess.DEVNULL,
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, encoding='utf-8', errors='replace')
+    if log:
+        with open(log, 'w', encoding='utf-8') as file:
+            file.write(done.stdout)
+    return done.returncode, done.stdout
+
+
+def tail(text, lines=SHOWN_LINES):
+    return '\n'.join('    ' + line for line in text.rstrip().splitlines()[-lines:])
+
+
+def sources(*endings):
+    """The project's own files with one of @endings: tracked, or new and not ignored."""
+    _, listing = run(['git', 'ls-files', '-z', '--cached', '--others', '--exclude-standard'])
+    return sorted(name for name in set(listing.split('\0')) if name.endswith(endings) and os.path.exists(os.path.join(TOP, name)))
+
+
+class Check:
+    def __init__(self, folder):
+        self.folder = folder
+        self.tally = Tally()
+
+    def say(self, text):
+        print(f'==== {text}', flush=True)
+
+    def step(self, name, command, env=None, quiet_is_good=False):
+        """One check that either holds or doesn't."""
+        self.say(name)
+        started = time.monotonic()
+        log = os.path.join(self.folder, re.sub(r'\W+', '-', name) + '.log')
+        status, text = run(command, env, log)
+        good = status == 0 and not (quiet_is_good and text.strip())
+        if not good:
+            print(tail(text) + f'\n    (whole output: {log})', flush=True)
+        self.tally.add(name, int(good), int(not good), time.monotonic() - started)
+        return good
+
+    # ---------------------------------------------------------------------------------------------- builds
+
+    def tree(self, flavour):
+        return os.path.join(self.folder, flavour)
+
+    def build(self, flavour):
+        tree, recipe = self.tree(flavour), BUILDS[flavour]
+        setup = ['meson', 'setup', tree, TOP, '-Dprefix=/usr'] + recipe['options']
+        if os.path.exists(os.path.join(tree, 'build.ninja')):
+            setup.insert(2, '--reconfigure')
+        elif os.path.exists(tree):
+            setup.insert(2, '--wipe')  # an interrupted set-up
+        script = 'set -e; ninja_tree=$1; shift; "$@"; exec ninja -j {} -C "$ninja_tree"'.format(JOBS)
+        return self.step(f'{flavour} build', ['bash', '-c', script, 'build', tree] + setup, recipe['env'])
+
+    # ---------------------------------------------------------------------------------------------- suites
+
+    def known_tests(self, flavour):
+        _, text = run(['meson', 'introspect', '--tests', self.tree(flavour)])
+        tests = json.loads(text)
+        for test in tests:
+            test['suites'] = {suite.split(':')[-1] for suite in test['suite']}
+        return tests
+
+    def suite(self, flavour, suite, label=None, only=None):
+        """Runs the tests of @suite (of which only those also in @only, when given) of one build."""
+        tests = [test for test in self.known_tests(flavour)
+                 if suite in test['suites'] and (only is None or only in test['suites'])]
+        label = label or (f'suite {suite}' if flavour == 'gcc' else f'suite {suite} ({flavour})')
+        if not tests:
+            return None
+        self.say(f'{label}: {len(tests)} test programs')
+        started = time.monotonic()
+        tree = self.tree(flavour)
+        base = f'check-{suite}'
+        record = os.path.join(tree, 'meson-logs', base + '.json')
+        if os.path.exists(record):
+            os.unlink(record)
+        command = ['meson', 'test', '-C', tree, '--no-rebuild', '--logbase', base, '--print-errorlogs'] + [test['name'] for test in tests]
+        env = dict(SANITIZER_ENV) if flavour == 'asan' else {}
+        options = WORLDS.get(suite, [])
+        if options is not None:
+            env['SYSCARE_BUILD'] = tree
+            logs = os.path.join(self.folder, 'world-' + suite)
+            command = [os.path.join(TOP, 'tools/world'), *options, '--rw', tree, '--logs', logs, '--'] + command
+        log = os.path.join(self.folder, f'{flavour}-{suite}.log')
+        status, text = run(command, env, log)
+        passed, failed = self.count(record, {test['name']: test['protocol'] for test in tests})
+        if status != 0 and failed == 0:
+            failed = 1  # the run itself went wrong
+            print(tail(text), flush=True)
+        if failed:
+            print(f'    (whole output: {log})')
+        self.tally.add(label, passed, failed, time.monotonic() - started)
+        return failed == 0
+
+    def count(self, record, protocols):
+        """(passed, failed) out of meson's own record; each case of a TAP program counts, a skipped one as failed."""
+        if not os.path.exists(record):
+            return 0, max(1, len(protocols))
+        passed = failed = 0
+        seen = set()
+        with open(record, encoding='utf-8') as file:
+            results = [json.loads(line) for line in file if line.strip()]
+        for result in results:
+            name = result['name'].split(' / ')[-1].split(':')[-1]
+            seen.add(name)
+            bad = []
+            if protocols.get(name) == 'tap':
+                good, bad = tap_cases(result.get('stdout', ''))
+            else:
+                good = 1 if result['result'] == 'OK' else 0
+            if result['result'] not in ('OK', 'EXPECTEDFAIL') and not bad:
+                bad = [f'the program as a whole: {result["result"]}']
+            passed += good
+            failed += len(bad)
+            if bad:
+                print(f'  {name} ({result["duration"]:.1f} s): ' + '; '.join(bad[:12]))
+                print(tail((result.get('stdout') or '') + (result.get('stderr') or '')), flush=True)
+        for name in sorted(set(protocols) - seen):
+            print(f'  {name}: did not run')
+            failed += 1
+        return passed, failed
+
+    # ---------------------------------------------------------------------------------------------- reading
+
+    def layout(self):
+        files = sources('.c', '.h')
+        self.step('layout (clang-format)', [first_program('clang-format-14', 'clang-format'), '--dry-run', '-Werror'] + files)
+
+    def lint(self):
+        tree = self.tree('clang')
+        files = [os.path.join(TOP, name) for name in sources('.c') if compiled(tree, name)]
+        script = 'printf "%s\\0" "$@" | xargs -0 -P {} -n 4 {} --quiet -p "$0"'.format(JOBS, first_program('clang-tidy-14', 'clang-tidy'))
+        self.step('clang-tidy', ['bash', '-c', script, tree] + files)
+        self.step('cppcheck', ['cppcheck', '--quiet', '-j', JOBS, '--error-exitcode=1', '--inline-suppr', '--library=gtk',
+                               '--enable=warning,portability', '--suppressions-list=' + os.path.join(TOP, 'tools/lib/cppcheck.suppressions'),
+                               '--std=c11', '-I', TOP, '-I', os.path.join(TOP, 'libpatch'), '-I', tree] + sources('.c'))
+
+    def fuzz(self):
+        script = os.path.join(TOP, 'tests/fuzz/run')
+        if os.path.exists(script):
+            self.say(f'fuzz: {FUZZ_SECONDS} s per target')
+            started = time.monotonic()
+            log = os.path.join(self.folder, 'fuzz.log')
+            status, text = run([script, FUZZ_SECONDS], {'SYSCARE_FUZZ_BUILD': self.tree('fuzz')}, log)
+            good, bad = tap_cases(text)
+            if status != 0 and not bad:
+                bad = ['the run itself']
+            if bad:
+                print(tail(text) + f'\n    (whole output: {log})', flush=True)
+            self.tally.add('fuzz', good, len(bad), time.monotonic() - started)
+
+
+def tap_cases(text):
+    """The number of good cases in @text, and the sentences of the bad or skipped ones."""
+    good, bad, plan = 0, [], None
+    for line in text.splitlines():
+        match = re.match(r'(ok|not ok)\b\s*\d*\s*(?:- )?(.*)', line)
+        if match and match[1] == 'ok' and not re.search(r'#\s*skip', match[2], re.I):
+            good += 1
+        elif match and not re.search(r'#\s*todo', match[2], re.I):
+            bad.append(match[2].strip() or 'a case without name')
+        elif re.match(r'1\.\.\d+', line):
+            plan = int(line.split('..')[1].split()[0])
+    if plan is not None and good + len(bad) < plan:
+        bad.append(f'{plan - good - len(bad)} of {plan} cases never ran')
+    return good, bad
+
+
+def compiled(tree, name):
+    """Whether @name is compiled in @tree: a test's target program may be built by the test itself."""
+    if tree not in compiled.cache:
+        with open(os.path.join(tree, 'compile_commands.json'), encoding='utf-8') as file:
+            compiled.cache[tree] = {os.path.normpath(os.path.join(unit['directory'], unit['file'])) for unit in json.load(file)}
+    return os.path.join(TOP, name) in compiled.cache[tree]
+
+
+compiled.cache = {}
+
+
+def first_program(*names):
+    for name in names:
+        if any(os.access(os.path.join(folder, name), os.X_OK) for folder in os.environ['PATH'].split(':')):
+            return name
+    return names[-1]
+
+
+def main():
+    parser = argparse.ArgumentParser(prog='tools/check', description='Without SUITE: everything.')
+    parser.add_argument('--quick', action='store_true', help='under 3 minutes: layout, gcc build, unit tests, the quick part of the others')
+    parser.add_argument('suites', nargs='*', metavar='SUITE', help=' '.join(SUITES))
+    options = parser.parse_args()
+    for suite in options.suites:
+        if suite not in SUITES:
+            parser.error(f'{suite}: no such suite; there are {" ".join(SUITES)}')
+
+    folder = os.path.abspath(os.environ.get('SYSCARE_BUILD_DIR') or os.path.join(TOP, 'build-check'))
+    os.makedirs(folder, exist_ok=True)
+    with open(os.path.join(folder, 'lock'), 'w', encoding='utf-8') as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # a second run in the same tree waits
+        check = Check(folder)
+        if options.suites:
+            named(check, options.suites)
+        else:
+            everything(check, options.quick)
+        return check.tally.report()
+
+
+def named(check, suites):
+    if not check.build('gcc'):
+        return
+    for suite in suites:
+        if check.suite('gcc', suite) is None:
+            check.tally.add(f'suite {suite}: has no tests yet', 0, 1, 0)
+
+
+def everything(check, quick):
+    check.layout()
+    if check.build('gcc'):
+        for suite in SUITES:
+            check.suite('gcc', suite, only='quick' if quick and suite != 'unit' else None)
+    if quick:
+        return
+    if check.build('clang'):
+        check.lint()
+    if check.build('asan'):
+        check.suite('asan', 'unit')
+        check.suite('asan', 'live')
+    check.fuzz()
+
+
+if __name__ == '__main__':
+    sys.exit(main())
