@@ -107,6 +107,8 @@ ended_world_leaves_nothing () # SIGNAL OPTION...
 {
   local signal=$1 mark=$RANDOM$RANDOM pid left
   shift
+  local before
+  before=$(grep -c ' - overlay ' /proc/self/mountinfo)
   mkfifo "$scratch/ready.$mark"
   WORLD_TEST_MARK=$mark "$world" --bare "$@" --rw "$scratch" -- bash -c "setsid sleep 600 & sleep 600 & echo >'$scratch/ready.$mark'; sleep 600" & pid=$!
   read -r -t 60 _ <"$scratch/ready.$mark" || return
@@ -118,7 +120,7 @@ ended_world_leaves_nothing () # SIGNAL OPTION...
     sleep 0.05
   done
   [ -z "$left" ] || { echo "left: $left"; return 1; }
-  ! grep -q ' overlay .*/layer\.' /proc/self/mountinfo
+  [ "$before" = "$(grep -c ' - overlay ' /proc/self/mountinfo)" ]
 }
 
 refusals_are_named ()

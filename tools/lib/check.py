@@ -14,7 +14,8 @@ import time
 
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 SUITES = ['unit', 'live', 'bus', 'build', 'trigger', 'kernel', 'gtk', 'cockpit', 'corpus']
-# What each suite runs in: None is the plain machine, as whoever calls; else the options of tools/world.
+# What each suite runs in: None is the plain machine, as whoever calls; else the options of tools/world. A test that is also in the
+# suite "outside" always runs on the plain machine, one that is also in "quick" belongs to --quick.
 WORLDS = {'unit': None, 'live': ['--bare'], 'build': ['--no-service'], 'trigger': ['--host-pid']}
 JOBS = str(os.cpu_count() or 2)
 FUZZ_SECONDS = '60'
@@ -127,28 +128,35 @@ class Check:
             return None
         self.say(f'{label}: {len(tests)} test programs')
         started = time.monotonic()
+        outside = [test for test in tests if 'outside' in test['suites']]
+        inside = [test for test in tests if 'outside' not in test['suites']]
+        results = [self.run_tests(flavour, suite, some, world) for some, world in
+                   ((inside, WORLDS.get(suite, [])), (outside, None)) if some]
+        passed, failed = sum(result[0] for result in results), sum(result[1] for result in results)
+        self.tally.add(label, passed, failed, time.monotonic() - started)
+        return failed == 0
+
+    def run_tests(self, flavour, suite, tests, world):
+        """Runs @tests in a world made with the options @world (None: on the plain machine)."""
         tree = self.tree(flavour)
-        base = f'check-{suite}'
+        base = f'check-{suite}' + ('' if world is not None else '-outside')
         record = os.path.join(tree, 'meson-logs', base + '.json')
         if os.path.exists(record):
             os.unlink(record)
-        command = ['meson', 'test', '-C', tree, '--no-rebuild', '--logbase', base, '--print-errorlogs'] + [test['name'] for test in tests]
+        command = ['meson', 'test', '-C', tree, '--no-rebuild', '--logbase', base] + [test['name'] for test in tests]
         env = dict(SANITIZER_ENV) if flavour == 'asan' else {}
-        options = WORLDS.get(suite, [])
-        if options is not None:
+        if world is not None:
             env['SYSCARE_BUILD'] = tree
             logs = os.path.join(self.folder, 'world-' + suite)
-            command = [os.path.join(TOP, 'tools/world'), *options, '--rw', tree, '--logs', logs, '--'] + command
-        log = os.path.join(self.folder, f'{flavour}-{suite}.log')
+            command = [os.path.join(TOP, 'tools/world'), *world, '--rw', tree, '--logs', logs, '--'] + command
+        log = os.path.join(self.folder, f'{flavour}-{base}.log')
         status, text = run(command, env, log)
         passed, failed = self.count(record, {test['name']: test['protocol'] for test in tests})
         if status != 0 and failed == 0:
             failed = 1  # the run itself went wrong
-            print(tail(text), flush=True)
         if failed:
-            print(f'    (whole output: {log})')
-        self.tally.add(label, passed, failed, time.monotonic() - started)
-        return failed == 0
+            print(('' if passed else tail(text) + '\n') + f'    (whole output: {log})', flush=True)
+        return passed, failed
 
     def count(self, record, protocols):
         """(passed, failed) out of meson's own record; each case of a TAP program counts, a skipped one as failed."""
