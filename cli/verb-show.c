@@ -1,0 +1,280 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* list, info, status, target: what the service says about patches. */
+#include "config.h"
+#include "commands.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "bus.h"
+#include "json.h"
+#include "patches.h"
+#include "report.h"
+#include "table.h"
+
+/* Every view has the members that say how the patch does. */
+#define STATE_PROPERTIES "State", "Problems", "ProcessesTotal", "ProcessesPatched"
+
+static int
+print_json (GPtrArray *patches)
+{
+  CliJson *json = cli_json_new ();
+
+  cli_json_open (json, "patches", '[');
+  for (guint i = 0; i < patches->len; i++)
+    cli_json_variant (json, NULL, patches->pdata[i]);
+  cli_json_finish (json, TRUE);
+  return CLI_EXIT_DONE;
+}
+
+/* "2/3", "" where nobody runs the target. */
+static char *
+processes_text (GVariant *patch)
+{
+  guint64 total = cli_get_number (patch, "ProcessesTotal");
+
+  if (total == 0)
+    return g_strdup ("");
+  return g_strdup_printf ("%" G_GUINT64_FORMAT "/%" G_GUINT64_FORMAT,
+                          cli_get_number (patch, "ProcessesPatched"), total);
+}
+
+static char *
+joined (GVariant *patch, const char *key, const char *separator)
+{
+  g_autofree const char **words = cli_get_strings (patch, key);
+  return g_strjoinv (separator, (char **)words);
+}
+
+static void
+print_list (GPtrArray *patches)
+{
+  g_autoptr (CliTable) table = cli_table_new ();
+
+  cli_table_column (table, _ ("NAME"), CLI_COLUMN_SHRINK);
+  cli_table_column (table, _ ("STATE"), CLI_COLUMN_FIXED);
+  cli_table_column (table, _ ("PROCESSES"), CLI_COLUMN_RIGHT);
+  cli_table_column (table, _ ("ISSUES"), CLI_COLUMN_SHRINK);
+  cli_table_column (table, _ ("PROBLEMS"), CLI_COLUMN_SHRINK);
+  for (guint i = 0; i < patches->len; i++)
+    {
+      GVariant *patch = patches->pdata[i];
+      const char *state = cli_get_string (patch, "State");
+      g_autofree char *processes = processes_text (patch);
+      g_autofree char *issues = joined (patch, "Issues", ",");
+      g_autofree char *problems = joined (patch, "Problems", ",");
+
+      cli_table_cell (table, CLI_PLAIN, cli_patch_name (patch));
+      cli_table_cell (table, cli_word_style (state), cli_word (state));
+      cli_table_cell (table, CLI_PLAIN, processes);
+      cli_table_cell (table, CLI_PLAIN, issues);
+      cli_table_cell (table, CLI_WARN, problems);
+    }
+  cli_table_print (table, stdout, 0);
+}
+
+int
+cli_list (CliContext *context)
+{
+  static const char *const properties[]
+      = { CLI_NAMING_PROPERTIES, STATE_PROPERTIES, "Kind",       "TargetName", "TargetVersion",
+          "TargetObject",        "Severity",       "LastChange", NULL };
+  static const struct {
+    CliOptionId option;
+    const char *key;
+  } filters[]
+      = { { CLI_OPTION_TARGET, "target" }, { CLI_OPTION_STATE, "state" }, { CLI_OPTION_ISSUE, "issue" } };
+  g_autoptr (GError) error = NULL;
+  GVariantDict match;
+  gboolean filtered = FALSE;
+
+  g_variant_dict_init (&match, NULL);
+  for (gsize i = 0; i < G_N_ELEMENTS (filters); i++)
+    if (cli_value (context, filters[i].option) != NULL)
+      {
+        g_variant_dict_insert (&match, filters[i].key, "s", cli_value (context, filters[i].option));
+        filtered = TRUE;
+      }
+  g_autoptr (GPtrArray) patches = cli_list_patches (context, g_variant_dict_end (&match), properties, &error);
+  if (patches == NULL)
+    return cli_report (context, "list", error);
+
+  if (cli_json (context))
+    return print_json (patches);
+  if (patches->len == 0)
+    fprintf (stderr, "%s\n", filtered ? _ ("No patch fits.") : _ ("No patches are installed."));
+  print_list (patches);
+  return CLI_EXIT_DONE;
+}
+
+static void
+print_field (const char *title, const char *value)
+{
+  g_autofree char *shown = cli_escape (value);
+  g_autofree char *label = g_strdup_printf ("%s:", title);
+  int blanks = 17 - (int)cli_width (label);
+
+  if (*value != '\0')
+    printf ("%s%*s%s\n", label, MAX (blanks, 1), "", shown);
+}
+
+/* A field with one line per value. */
+static void
+print_lines (const char *title, const char *const *values)
+{
+  for (gsize i = 0; values[i] != NULL; i++)
+    {
+      g_autofree char *shown = cli_escape (values[i]);
+      if (i == 0)
+        print_field (title, values[i]);
+      else
+        printf ("%17s%s\n", "", shown);
+    }
+}
+
+static void
+print_list_field (const char *title, GVariant *patch, const char *key)
+{
+  g_autofree const char **values = cli_get_strings (patch, key);
+  print_lines (title, values);
+}
+
+static void
+print_state (GVariant *patch)
+{
+  guint64 total = cli_get_number (patch, "ProcessesTotal");
+  const char *state = cli_get_string (patch, "State");
+  g_autofree char *styled = cli_style (cli_word (state), cli_word_style (state));
+  g_autofree const char **problems = cli_get_strings (patch, "Problems");
+  g_autofree char *label = g_strdup_printf ("%s:", _ ("State"));
+
+  printf ("%s%*s%s", label, MAX (17 - (int)cli_width (label), 1), "", styled);
+  if (total != 0)
+    printf (ngettext (" (%u of %u process patched)", " (%u of %u processes patched)", total),
+            (guint)cli_get_number (patch, "ProcessesPatched"), (guint)total);
+  putchar ('\n');
+  for (gsize i = 0; problems[i] != NULL; i++)
+    problems[i] = cli_problem_sentence (problems[i]);
+  print_lines (_ ("Problems"), problems);
+}
+
+/* Whether the file on disk is the build that the patch is for, as far as the service's problems tell. */
+static const char *
+target_sentence (GVariant *patch)
+{
+  g_autofree const char **problems = cli_get_strings (patch, "Problems");
+
+  if (g_strv_contains (problems, "target-missing"))
+    return _ ("no, it is not on this machine");
+  if (g_strv_contains (problems, "target-changed"))
+    return _ ("no, another build is installed");
+  return _ ("yes, the very build that the patch was made for");
+}
+
+static void
+print_target (GVariant *patch)
+{
+  print_field (_ ("Target"), cli_get_string (patch, "TargetName"));
+  print_field (_ ("Target version"), cli_get_string (patch, "TargetVersion"));
+  print_field (_ ("Object"), cli_get_string (patch, "TargetObject"));
+  print_list_field (_ ("Files"), patch, "TargetFiles");
+  print_field (_ ("Build-ID"), cli_get_string (patch, "TargetBuildId"));
+  print_field (_ ("Architecture"), cli_get_string (patch, "Architecture"));
+  print_field (_ ("Installed"), target_sentence (patch));
+}
+
+static void
+print_source_patches (GVariant *patch)
+{
+  g_autoptr (GVariant) sources = g_variant_lookup_value (patch, "SourcePatches", G_VARIANT_TYPE ("a(ss)"));
+
+  for (gsize i = 0; sources != NULL && i < g_variant_n_children (sources); i++)
+    {
+      const char *name, *digest;
+      g_variant_get_child (sources, i, "(&s&s)", &name, &digest);
+      print_field (_ ("Source patch"), name);
+      print_field (_ ("  SHA-256"), digest);
+    }
+}
+
+static void
+print_info (GVariant *patch)
+{
+  g_autofree char *changed = cli_format_time (cli_get_number (patch, "LastChange"));
+  g_auto (GStrv) description = g_strsplit (cli_get_string (patch, "Description"), "\n", -1);
+
+  print_field (_ ("Name"), cli_get_string (patch, "Name"));
+  print_field ("UUID", cli_get_string (patch, "Uuid"));
+  print_state (patch);
+  print_lines (_ ("Description"), (const char *const *)description);
+  print_list_field (_ ("Issues"), patch, "Issues");
+  print_field (_ ("Severity"), cli_get_string (patch, "Severity"));
+  print_field (_ ("Kind"), cli_get_string (patch, "Kind"));
+  print_target (patch);
+  print_list_field (_ ("Functions"), patch, "Functions");
+  print_field (_ ("Version"), cli_get_string (patch, "Version"));
+  print_field (_ ("Release"), cli_get_string (patch, "Release"));
+  print_field (_ ("License"), cli_get_string (patch, "License"));
+  print_field (_ ("Bundle"), cli_get_string (patch, "Bundle"));
+  print_field (_ ("SHA-256"), cli_get_string (patch, "Digest"));
+  print_field (_ ("Signer"), cli_get_string (patch, "Signer"));
+  print_source_patches (patch);
+  print_field (_ ("Last change"), changed);
+}
+
+static void
+print_status (GVariant *patch)
+{
+  print_field (_ ("Name"), cli_patch_name (patch));
+  print_state (patch);
+}
+
+static void
+print_target_of (GVariant *patch)
+{
+  print_field (_ ("Name"), cli_patch_name (patch));
+  print_target (patch);
+}
+
+/* The common part of the verbs that show patches one by one. */
+static int
+show (CliContext *context, const char *const *properties, void (*print) (GVariant *patch))
+{
+  g_autoptr (GError) error = NULL;
+  g_autoptr (GPtrArray) patches
+      = cli_resolve (context, (const char *const *)context->arguments, properties, &error);
+
+  if (patches == NULL)
+    return cli_report (context, context->verb->name, error);
+  if (cli_json (context))
+    return print_json (patches);
+  for (guint i = 0; i < patches->len; i++)
+    {
+      if (i != 0)
+        putchar ('\n');
+      print (patches->pdata[i]);
+    }
+  return CLI_EXIT_DONE;
+}
+
+int
+cli_info (CliContext *context)
+{
+  return show (context, NULL, print_info);
+}
+
+int
+cli_status (CliContext *context)
+{
+  static const char *const properties[] = { CLI_NAMING_PROPERTIES, STATE_PROPERTIES, "LastChange", NULL };
+  return show (context, properties, print_status);
+}
+
+int
+cli_target (CliContext *context)
+{
+  static const char *const properties[]
+      = { CLI_NAMING_PROPERTIES, "Problems",     "TargetName", "TargetVersion", "TargetObject", "TargetFiles",
+          "TargetBuildId",       "Architecture", NULL };
+  return show (context, properties, print_target_of);
+}
