@@ -39,16 +39,20 @@ class Failed(Exception):
 
 
 class Shown:
-    """The lines that tell what happens, and the table at the end."""
+    """The lines that tell what happens, and the table at the end; with @tap each line is a test case."""
 
-    def __init__(self):
+    def __init__(self, tap=False):
+        self.tap = tap
         self.rows = []
         self.started = self.mark = time.monotonic()
 
     def __call__(self, what, seen):
         now = time.monotonic()
-        print(f'[{now - self.mark:6.2f} s] {what}: {seen}', flush=True)
         self.rows.append((what, seen, now - self.mark))
+        if self.tap:
+            print(f'ok {len(self.rows)} {what}\n# {seen}', flush=True)
+        else:
+            print(f'[{now - self.mark:6.2f} s] {what}: {seen}', flush=True)
         self.mark = now
 
     def table(self):
@@ -309,12 +313,17 @@ def main():
         return 2
     folder = '/tmp/demo'
     os.makedirs(folder)
-    show = Shown()
+    show = Shown(tap='--tap' in sys.argv[1:])
     try:
         demo(show, folder)
     except (Failed, OSError, ValueError, KeyError, subprocess.SubprocessError) as error:
+        if show.tap:
+            print(f'not ok {len(show.rows) + 1} the next step')
         print(f'demo: failed after {len(show.rows)} steps: {error}', file=sys.stderr)
         return 1
+    if show.tap:
+        print(f'1..{len(show.rows)}')
+        return 0
     show.table()
     print('demo: ok')
     return 0
