@@ -110,7 +110,9 @@ cli_narrow (const char *id, GPtrArray *candidates)
     for (guint i = 0; i < candidates->len; i++)
       if (tiers[tier](id, candidates->pdata[i]))
         g_ptr_array_add (narrowed, g_variant_ref (candidates->pdata[i]));
-  for (guint i = 0; narrowed->len == 0 && i < candidates->len; i++)
+  if (narrowed->len != 0)
+    return narrowed;
+  for (guint i = 0; i < candidates->len; i++)
     g_ptr_array_add (narrowed, g_variant_ref (candidates->pdata[i]));
   return narrowed;
 }

@@ -19,9 +19,23 @@ is_steering (gunichar c)
          || (c >= 0x2028 && c <= 0x202e) || (c >= 0x2066 && c <= 0x2069) || c == 0xfeff;
 }
 
+/* Nearly every name: nothing to escape, one column per byte. */
+static gboolean
+is_plain (const char *text)
+{
+  const char *p = text;
+
+  while (*p >= 0x20 && *p < 0x7f)
+    p++;
+  return *p == '\0';
+}
+
 char *
 cli_escape (const char *text)
 {
+  if (is_plain (text))
+    return g_strdup (text);
+
   g_autofree char *valid = g_utf8_make_valid (text, -1);
   GString *out = g_string_sized_new (strlen (valid) + 8);
 
@@ -61,6 +75,8 @@ cli_width (const char *text)
 {
   guint width = 0;
 
+  if (is_plain (text))
+    return strlen (text);
   for (const char *p = text; *p != '\0'; p = g_utf8_next_char (p))
     width += char_width (g_utf8_get_char (p));
   return width;

@@ -76,7 +76,8 @@ print_list (GPtrArray *patches)
 int
 cli_list (CliContext *context)
 {
-  static const char *const properties[]
+  static const char *const shown[] = { "Name", "Issues", STATE_PROPERTIES, NULL };
+  static const char *const all[]
       = { CLI_NAMING_PROPERTIES, STATE_PROPERTIES, "Kind",       "TargetName", "TargetVersion",
           "TargetObject",        "Severity",       "LastChange", NULL };
   static const struct {
@@ -95,7 +96,8 @@ cli_list (CliContext *context)
         g_variant_dict_insert (&match, filters[i].key, "s", cli_value (context, filters[i].option));
         filtered = TRUE;
       }
-  g_autoptr (GPtrArray) patches = cli_list_patches (context, g_variant_dict_end (&match), properties, &error);
+  g_autoptr (GPtrArray) patches
+      = cli_list_patches (context, g_variant_dict_end (&match), cli_json (context) ? all : shown, &error);
   if (patches == NULL)
     return cli_report (context, "list", error);
 
