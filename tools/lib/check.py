@@ -194,6 +194,15 @@ class Check:
         files = sources('.c', '.h')
         self.step('layout (clang-format)', [first_program('clang-format-14', 'clang-format'), '--dry-run', '-Werror'] + files)
 
+    def scripts(self):
+        first_lines = {name: first_line(name) for name in sources('') if os.path.isfile(os.path.join(TOP, name))}
+        shell = [name for name, line in first_lines.items() if re.match(r'#!.*\b(ba|da)?sh$', line)]
+        python = [name for name, line in first_lines.items() if re.match(r'#!.*python3?', line) or name.endswith('.py')]
+        xml = [name for name, line in first_lines.items() if line.startswith('<?xml')]
+        self.step('shell scripts (shellcheck)', ['shellcheck', '-S', 'warning', *shell])
+        self.step('python (pyflakes)', ['pyflakes3', *python])
+        self.step('XML (xmllint)', ['xmllint', '--nonet', '--noout', *xml])
+
     def lint(self):
         tree = self.tree('clang')
         files = [os.path.join(TOP, name) for name in sources('.c') if compiled(tree, name)]
@@ -245,6 +254,11 @@ def compiled(tree, name):
 compiled.cache = {}
 
 
+def first_line(name):
+    with open(os.path.join(TOP, name), 'rb') as file:
+        return file.readline(200).decode('utf-8', 'replace').strip()
+
+
 def first_program(*names):
     for name in names:
         if any(os.access(os.path.join(folder, name), os.X_OK) for folder in os.environ['PATH'].split(':')):
@@ -283,6 +297,7 @@ def named(check, suites):
 
 def everything(check, quick):
     check.layout()
+    check.scripts()
     if check.build('gcc'):
         for suite in SUITES:
             check.suite('gcc', suite, only='quick' if quick and suite != 'unit' else None)
