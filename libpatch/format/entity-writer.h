@@ -4,7 +4,7 @@
  *
  * In this order:
  *   1. lp_entity_writer_new()
- *   2. add_piece() for every stub, function, constant, GOT slot, variable, and .eh_frame; add_fde() for its entries. A piece's
+ *   2. set_function_count(); add_piece() for every stub, function, constant, GOT slot, variable, and .eh_frame; add_fde() for its entries. A piece's
  *      bytes may still be unknown (NULL), its size may not.
  *   3. lay_out(): each piece now has its image address.
  *   4. Fill in the bytes: relocations between pieces (branch, PC-relative) can be resolved now, with image addresses for S and P:
@@ -21,13 +21,13 @@ G_BEGIN_DECLS
 
 typedef struct LpEntityWriter LpEntityWriter;
 
-/* Where a piece goes. The first five share the r-x segment, in this order, with the headers before them; DATA and BSS, if there
+/* Where a piece goes. The first four share the r-x segment, in this order, with the headers and .syscare.sites before them; DATA and BSS, if there
  * are any, get the rw- segment, which starts on a page of its own. */
 typedef enum {
   LP_ENTITY_TEXT,     /* .text: stubs and functions */
   LP_ENTITY_RODATA,   /* .rodata: constants, also those with relocations (the engine writes them before anything runs) */
-  LP_ENTITY_EH_FRAME, /* .eh_frame: CIEs and FDEs, laid end to end in the order they were added (align 8, or 4 between parts of one
-                         table: a reader takes padding for a terminator). The terminating zero word is the writer's */
+  LP_ENTITY_EH_FRAME, /* .eh_frame: CIEs and FDEs, laid end to end in the order they were added. Their size is a multiple of 4
+                         and @align is ignored: readers take padding for the end. The terminating zero word is the writer's */
   LP_ENTITY_GOT,      /* .got: slots; one piece (size 8, bytes NULL) per slot, with an absolute relocation on it */
   LP_ENTITY_DATA,     /* .data */
   LP_ENTITY_BSS,      /* .bss: bytes NULL */
@@ -55,6 +55,9 @@ guint lp_entity_writer_add_piece (LpEntityWriter *writer, LpEntityPart part, con
  * row of .eh_frame_hdr's search table. */
 void lp_entity_writer_add_fde (LpEntityWriter *writer, guint frame, gsize fde_offset, guint text, gsize text_offset);
 
+/* Step 2. How many add_function() calls will follow: .syscare.sites is loaded, so its size must be known. */
+void lp_entity_writer_set_function_count (LpEntityWriter *writer, guint n);
+
 /* Step 3. Errors: LP_ERROR_REFUSED when the image would be larger than LP_ENTITY_IMAGE_MAX. */
 gboolean lp_entity_writer_lay_out (LpEntityWriter *writer, GError **error);
 
@@ -66,7 +69,7 @@ guint8 *lp_entity_writer_bytes (LpEntityWriter *writer, guint piece, gsize *size
 /* Step 4. LP_ENTITY_* flags of the identity (LP_ENTITY_LOW32); the last call counts. */
 void lp_entity_writer_set_flags (LpEntityWriter *writer, guint32 flags);
 
-/* Step 4. @function with everything but its name offset filled in. Returns its index. */
+/* Step 4. @function with everything but its name offset filled in. Returns its index. Its row of .syscare.sites is made from it. */
 guint lp_entity_writer_add_function (LpEntityWriter *writer, const char *name, const LpEntityFunction *function);
 /* Step 4. A further code range of function @function (.cold part), target address. */
 void lp_entity_writer_add_range (LpEntityWriter *writer, guint function, guint64 address, guint64 size);

@@ -31,7 +31,6 @@ G_BEGIN_DECLS
 #define LP_BUILD_ID_MAX 32
 #define LP_DIGEST_SIZE 32 /* SHA-256 */
 #define LP_UUID_SIZE 16
-#define LP_ENTITY_PEEK_SIZE 256                /* first bytes of a mapping or file that lp_entity_peek_identity() wants */
 #define LP_ENTITY_FILE_MAX (64u * 1024 * 1024) /* bytes; a larger file isn't read at all */
 #define LP_ENTITY_IMAGE_MAX (64u * 1024 * 1024)
 
@@ -79,8 +78,8 @@ typedef struct {
   guint64 new_address;     /* image address */
   guint64 new_size;
   guint64 stub_address;    /* image address: undoes the first instruction, then jumps to new_address; where the redirect goes */
-  guint32 site_offset;     /* redirect stands at old_address + site_offset */
-  guint32 site_size;       /* bytes it overwrites */
+  guint32 site_offset;     /* redirect stands at old_address + site_offset, which lies in the old function; 0 = AT_ENTRY */
+  guint32 site_size;       /* bytes it overwrites; the last of them may be padding behind the old function */
   guint8 site_original[16];/* those bytes as they are in the target file */
 } LpEntityFunction;
 
@@ -141,7 +140,8 @@ const LpEntitySymbol *lp_entity_symbols (const LpEntity *entity, guint *n);
 const LpEntityRelocation *lp_entity_relocations (const LpEntity *entity, guint *n);
 const char *lp_entity_string (const LpEntity *entity, guint32 offset); /* "" when out of range */
 
-/* The identity note out of the first LP_ENTITY_PEEK_SIZE (or more) bytes of a mapping or file of unknown quality; FALSE when it isn't one of ours. */
+/* The identity note out of the first LP_ENTITY_PEEK_SIZE (or more) bytes of a mapping or file of unknown quality; FALSE when it
+ * isn't one of ours. */
 gboolean lp_entity_peek_identity (const guint8 *bytes, gsize size, LpEntityIdentity *identity);
 
 G_END_DECLS
