@@ -66,6 +66,8 @@ offer_patch (GHashTable *offered, const char *prefix, GVariant *patch)
   g_autofree char *bundle = object != NULL ? g_strndup (name, object - name) : g_strdup (name);
 
   offer_once (offered, prefix, bundle, state);
+  if (*prefix != '\0' && strchr (bundle, '/') != NULL)
+    offer_once (offered, prefix, strchr (bundle, '/') + 1, bundle); /* the NAME alone */
   if (g_str_has_prefix (prefix, bundle))
     offer_once (offered, prefix, name, state);
   if (strlen (prefix) >= 2 || *name == '\0')
