@@ -154,7 +154,7 @@ def known_hosts():
     for name in FILES:
         for match in pattern.finditer(TEXT[name]) if not name.startswith('LICENSE') else ():
             host = match[1].rstrip('.').lower()
-            if host not in HOSTS and not re.search(r'[%$@{*\\]', host):
+            if '.' in host and host not in HOSTS and not re.search(r'[%$@{*\\]', host):
                 yield f'{name}: {match[0]}'
 
 
