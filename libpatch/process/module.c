@@ -1,0 +1,376 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Recognises the ELF files mapped in a process. Trusts nothing in them: a damaged file is no module. Must not
+ * know about patches. Sources: gABI chapter 5 (program header, notes); proc(5). */
+#include "process/module.h"
+
+#include <elf.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+#define MAX_PROGRAM_HEADERS 128
+#define MAX_NOTES_SIZE (1u << 20)
+#define MAX_BUILD_ID 64
+#define PAGE_MASK_4K 0xfffULL
+
+/* What matters of one ELF file. */
+typedef struct {
+  Elf64_Ehdr header;
+  Elf64_Phdr segments[MAX_PROGRAM_HEADERS];
+  char *build_id;
+} Image;
+
+struct LpModuleCache {
+  GHashTable *images; /* "major:minor:inode:path" -> Image, NULL value for "not ELF" */
+};
+
+static void
+image_free (gpointer data)
+{
+  Image *image = data;
+
+  if (image != NULL)
+    g_free (image->build_id);
+  g_free (image);
+}
+
+LpModuleCache *
+lp_module_cache_new (void)
+{
+  LpModuleCache *cache = g_new0 (LpModuleCache, 1);
+
+  cache->images = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, image_free);
+  return cache;
+}
+
+void
+lp_module_cache_free (LpModuleCache *cache)
+{
+  if (cache == NULL)
+    return;
+  g_hash_table_unref (cache->images);
+  g_free (cache);
+}
+
+void
+lp_module_free (LpModule *module)
+{
+  if (module == NULL)
+    return;
+  g_free (module->path);
+  g_free (module->build_id);
+  g_free (module);
+}
+
+/* Where the bytes of an ELF file come from: the file itself, or the memory of the process from @base on. */
+typedef struct {
+  int fd;
+  LpProcess *process;
+  guint64 base;
+} Source;
+
+static gboolean
+source_read (const Source *source, guint64 offset, void *buffer, gsize size)
+{
+  if (source->fd >= 0)
+    return offset <= G_MAXINT64 && pread64 (source->fd, buffer, size, (off64_t)offset) == (ssize_t)size;
+  return lp_process_read_some (source->process, source->base + offset, buffer, size) == size;
+}
+
+/* The Build-ID in the notes @bytes, hex, or NULL. */
+static char *
+find_build_id (const guint8 *bytes, gsize size, gsize align)
+{
+  gsize position = 0;
+
+  while (size - position >= sizeof (Elf64_Nhdr))
+    {
+      Elf64_Nhdr note;
+      memcpy (&note, bytes + position, sizeof note);
+      gsize name = position + sizeof note;
+      gsize desc = name + (((gsize)note.n_namesz + align - 1) & ~(align - 1));
+      gsize next = desc + (((gsize)note.n_descsz + align - 1) & ~(align - 1));
+
+      if (desc > size || note.n_descsz > size - desc)
+        return NULL;
+      if (note.n_type == NT_GNU_BUILD_ID && note.n_namesz == 4 && memcmp (bytes + name, "GNU", 4) == 0
+          && note.n_descsz > 0 && note.n_descsz <= MAX_BUILD_ID)
+        {
+          GString *hex = g_string_sized_new (note.n_descsz * 2);
+          for (guint i = 0; i < note.n_descsz; i++)
+            g_string_append_printf (hex, "%02x", bytes[desc + i]);
+          return g_string_free (hex, FALSE);
+        }
+      if (next > size)
+        return NULL;
+      position = next;
+    }
+  return NULL;
+}
+
+static char *
+read_build_id (const Source *source, const Image *image)
+{
+  for (guint i = 0; i < image->header.e_phnum; i++)
+    {
+      const Elf64_Phdr *segment = &image->segments[i];
+      /* In memory a note lies at its address, relative to the first segment's; both views agree for the first
+       * PT_LOAD. */
+      if (segment->p_type != PT_NOTE || segment->p_filesz == 0 || segment->p_filesz > MAX_NOTES_SIZE)
+        continue;
+
+      g_autofree guint8 *bytes = g_try_malloc (segment->p_filesz);
+      if (bytes == NULL || !source_read (source, segment->p_offset, bytes, segment->p_filesz))
+        continue;
+      char *build_id = find_build_id (bytes, segment->p_filesz, segment->p_align == 8 ? 8 : 4);
+      if (build_id != NULL)
+        return build_id;
+    }
+  return NULL;
+}
+
+static Image *
+read_image (const Source *source)
+{
+  g_autofree Image *image = g_new0 (Image, 1);
+  Elf64_Ehdr *header = &image->header;
+
+  if (!source_read (source, 0, header, sizeof *header) || memcmp (header->e_ident, ELFMAG, SELFMAG) != 0)
+    return NULL;
+  if (header->e_ident[EI_CLASS] != ELFCLASS64 || header->e_ident[EI_DATA] != ELFDATA2LSB
+      || (header->e_type != ET_EXEC && header->e_type != ET_DYN))
+    return NULL;
+  if (header->e_phentsize != sizeof (Elf64_Phdr) || header->e_phnum == 0
+      || header->e_phnum > MAX_PROGRAM_HEADERS)
+    return NULL;
+  if (!source_read (source, header->e_phoff, image->segments, header->e_phnum * sizeof (Elf64_Phdr)))
+    return NULL;
+  image->build_id = read_build_id (source, image);
+  return g_steal_pointer (&image);
+}
+
+/* Opens what is mapped at [start, end). The path is followed inside the process's own root and believed only
+ * when device and inode are the mapped ones. */
+static int
+open_mapped (const LpProcess *process, guint64 start, guint64 end, const LpMapping *mapping, GError **error)
+{
+  g_autofree char *name
+      = g_strdup_printf ("map_files/%" G_GINT64_MODIFIER "x-%" G_GINT64_MODIFIER "x", start, end);
+  int fd = lp_process_open_file (process, name, O_RDONLY, NULL);
+  struct stat status;
+
+  if (fd >= 0)
+    return fd;
+  if (mapping != NULL && mapping->path[0] == '/' && !mapping->deleted)
+    {
+      g_autofree char *below_root = g_strconcat ("root", mapping->path, NULL);
+      fd = lp_process_open_file (process, below_root, O_RDONLY | O_NOCTTY | O_NONBLOCK, NULL);
+      if (fd >= 0 && fstat (fd, &status) == 0 && S_ISREG (status.st_mode) && status.st_ino == mapping->inode
+          && major (status.st_dev) == mapping->major && minor (status.st_dev) == mapping->minor)
+        return fd;
+      if (fd >= 0)
+        close (fd);
+    }
+  if (!lp_process_is_alive (process))
+    lp_error_set (error, LP_ERROR_PROCESS_GONE, NULL, "process %d has exited", lp_process_pid (process));
+  else
+    lp_error_set (error, LP_ERROR_FAILED, NULL,
+                  "process %d: can't open the file mapped at 0x%" G_GINT64_MODIFIER "x",
+                  lp_process_pid (process), start);
+  return -1;
+}
+
+/* The mapping with file offset 0 that belongs to the same file and lies below @mapping, NULL when there is
+ * none. */
+static const LpMapping *
+first_mapping (const LpMaps *maps, guint index)
+{
+  const LpMapping *mapping = &g_array_index (maps->mappings, LpMapping, index);
+
+  for (guint i = index + 1; i-- > 0;)
+    {
+      const LpMapping *m = &g_array_index (maps->mappings, LpMapping, i);
+      if (m->inode == mapping->inode && m->minor == mapping->minor && m->major == mapping->major
+          && m->offset == 0)
+        return m;
+    }
+  return NULL;
+}
+
+static Image *
+load_image (LpProcess *process, const LpMaps *maps, guint index)
+{
+  const LpMapping *mapping = &g_array_index (maps->mappings, LpMapping, index);
+  const LpMapping *first = first_mapping (maps, index);
+  int fd = open_mapped (process, mapping->start, mapping->end, mapping, NULL);
+  Source source = { .fd = fd, .process = process, .base = first != NULL ? first->start : 0 };
+
+  if (fd < 0 && first == NULL)
+    return NULL;
+  Image *image = read_image (&source);
+  if (fd >= 0)
+    close (fd);
+  return image;
+}
+
+/* The load bias by the executable segment that @mapping shows a part of: file offset and address of a segment
+ * are congruent, but need not be equal (lld gives the text its own offset). FALSE when no segment fits. */
+static gboolean
+bias_of_mapping (const Image *image, const LpMapping *mapping, guint64 *bias)
+{
+  for (guint i = 0; i < image->header.e_phnum; i++)
+    {
+      const Elf64_Phdr *segment = &image->segments[i];
+      guint64 low = segment->p_offset & ~PAGE_MASK_4K;
+
+      if (segment->p_type != PT_LOAD || (segment->p_flags & PF_X) == 0 || mapping->offset < low
+          || mapping->offset - low >= segment->p_filesz + (segment->p_offset & PAGE_MASK_4K))
+        continue;
+      *bias = mapping->start - (mapping->offset - low) - (segment->p_vaddr & ~PAGE_MASK_4K);
+      return image->header.e_type == ET_DYN || *bias == 0;
+    }
+  return FALSE;
+}
+
+/* Run-time extent and interesting places of @image at its bias. */
+static void
+fill_extent (LpModule *module, const Image *image)
+{
+  guint64 low = G_MAXUINT64, high = 0;
+
+  for (guint i = 0; i < image->header.e_phnum; i++)
+    {
+      const Elf64_Phdr *segment = &image->segments[i];
+      if (segment->p_type == PT_DYNAMIC)
+        module->dynamic = module->bias + segment->p_vaddr;
+      if (segment->p_type != PT_LOAD)
+        continue;
+      low = MIN (low, segment->p_vaddr & ~PAGE_MASK_4K);
+      high = MAX (high, (segment->p_vaddr + segment->p_memsz + PAGE_MASK_4K) & ~PAGE_MASK_4K);
+      if (image->header.e_phoff >= segment->p_offset
+          && image->header.e_phoff - segment->p_offset < segment->p_filesz)
+        module->program_headers
+            = module->bias + segment->p_vaddr + (image->header.e_phoff - segment->p_offset);
+    }
+  module->start = module->bias + low;
+  module->end = module->bias + high;
+}
+
+static LpModule *
+module_new (const Image *image, const LpMapping *mapping, guint64 bias)
+{
+  LpModule *module = g_new0 (LpModule, 1);
+
+  module->path = g_strdup (mapping->path);
+  module->major = mapping->major;
+  module->minor = mapping->minor;
+  module->inode = mapping->inode;
+  module->bias = bias;
+  module->map_start = mapping->start;
+  module->map_end = mapping->end;
+  module->type = image->header.e_type;
+  module->machine = image->header.e_machine;
+  module->build_id = g_strdup (image->build_id);
+  fill_extent (module, image);
+  return module;
+}
+
+/* The image behind mapping @index: out of the cache, or read and (with a cache) remembered. @owned receives
+ * what the caller must free. */
+static const Image *
+image_for (LpProcess *process, const LpMaps *maps, guint index, LpModuleCache *cache, Image **owned)
+{
+  const LpMapping *m = &g_array_index (maps->mappings, LpMapping, index);
+  gpointer found = NULL;
+
+  *owned = NULL;
+  if (cache == NULL)
+    return *owned = load_image (process, maps, index);
+
+  g_autofree char *key
+      = g_strdup_printf ("%x:%x:%" G_GUINT64_FORMAT ":%s", m->major, m->minor, m->inode, m->path);
+  if (g_hash_table_lookup_extended (cache->images, key, NULL, &found))
+    return found;
+  found = load_image (process, maps, index);
+  if (found == NULL && !lp_process_is_alive (process))
+    return NULL; /* says nothing about the file */
+  g_hash_table_insert (cache->images, g_steal_pointer (&key), found);
+  return found;
+}
+
+GPtrArray *
+lp_modules_read (LpProcess *process, const LpMaps *maps, LpModuleCache *cache)
+{
+  GPtrArray *modules = g_ptr_array_new_with_free_func ((GDestroyNotify)lp_module_free);
+
+  for (guint i = 0; i < maps->mappings->len; i++)
+    {
+      const LpMapping *mapping = &g_array_index (maps->mappings, LpMapping, i);
+      guint64 bias;
+
+      if ((mapping->prot & PROT_EXEC) == 0 || mapping->inode == 0)
+        continue;
+      const LpModule *last = modules->len > 0 ? g_ptr_array_index (modules, modules->len - 1) : NULL;
+      if (last != NULL && last->inode == mapping->inode && last->minor == mapping->minor
+          && last->major == mapping->major && mapping->start < last->end)
+        continue; /* another part of the same text: mprotect() and madvise() split mappings */
+
+      Image *owned;
+      const Image *image = image_for (process, maps, i, cache, &owned);
+      if (image != NULL && bias_of_mapping (image, mapping, &bias))
+        g_ptr_array_add (modules, module_new (image, mapping, bias));
+      image_free (owned);
+    }
+  return modules;
+}
+
+int
+lp_module_open (const LpProcess *process, const LpModule *module, GError **error)
+{
+  g_autoptr (LpMaps) maps = lp_maps_read (process, error);
+
+  if (maps == NULL)
+    return -1;
+  const LpMapping *mapping = lp_maps_find (maps, module->map_start);
+  if (mapping == NULL || mapping->inode != module->inode || mapping->minor != module->minor
+      || mapping->major != module->major)
+    {
+      lp_error_set (error, LP_ERROR_FAILED, NULL, "process %d: %s is mapped no longer",
+                    lp_process_pid (process), module->path);
+      return -1;
+    }
+  return open_mapped (process, mapping->start, mapping->end, mapping, error);
+}
+
+gboolean
+lp_module_is_unchanged (LpProcess *process, const LpModule *module, const LpMaps *maps)
+{
+  const LpMapping *mapping = lp_maps_find (maps, module->map_start);
+
+  if (mapping == NULL || mapping->inode != module->inode || mapping->minor != module->minor
+      || mapping->major != module->major || (mapping->prot & PROT_EXEC) == 0)
+    return FALSE;
+  guint index = mapping - &g_array_index (maps->mappings, LpMapping, 0);
+  Image *image = load_image (process, maps, index);
+  guint64 bias;
+  gboolean same = image != NULL && bias_of_mapping (image, mapping, &bias) && bias == module->bias
+                  && g_strcmp0 (image->build_id, module->build_id) == 0;
+  image_free (image);
+  return same;
+}
+
+const LpModule *
+lp_modules_find (const GPtrArray *modules, guint64 address)
+{
+  for (guint i = 0; i < modules->len; i++)
+    {
+      const LpModule *module = g_ptr_array_index (modules, i);
+      if (address >= module->start && address < module->end)
+        return module;
+    }
+  return NULL;
+}

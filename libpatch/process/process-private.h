@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The inside of LpProcess, shared by process.c and memory.c only. */
+#pragma once
+
+#include <glib.h>
+
+struct LpProcess {
+  int pid;
+  int dir_fd; /* O_PATH of /proc/PID: dead once the process is */
+  int mem_fd; /* /proc/PID/mem, -1 until needed: bound to the address space */
+  guint64 start_time;
+  gboolean kernel_thread;
+  char *command;
+};

@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The registers of x86-64: system calls and DWARF numbers. Must not know about threads or ptrace. */
+#include "process/registers.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/syscall.h>
+
+static const guint8 call_instruction[] = { 0x0f, 0x05 }; /* syscall */
+
+void
+lp_registers_to_dwarf (const LpRegisters *regs, guint64 values[LP_DWARF_N_REGISTERS])
+{
+  const guint64 in_order[LP_DWARF_N_REGISTERS] = {
+    regs->rax, regs->rdx, regs->rcx, regs->rbx, regs->rsi, regs->rdi, regs->rbp, regs->rsp, regs->r8,
+    regs->r9,  regs->r10, regs->r11, regs->r12, regs->r13, regs->r14, regs->r15, regs->rip,
+  };
+
+  memcpy (values, in_order, sizeof in_order);
+}
+
+void
+lp_registers_set_call (LpRegisters *regs, guint64 instruction, long number, const guint64 arguments[6])
+{
+  regs->rip = instruction;
+  regs->rax = number;
+  regs->orig_rax = (guint64)-1;
+  regs->rdi = arguments[0];
+  regs->rsi = arguments[1];
+  regs->rdx = arguments[2];
+  regs->r10 = arguments[3];
+  regs->r8 = arguments[4];
+  regs->r9 = arguments[5];
+  regs->eflags &= ~(guint64)0x100; /* TF: no single step while we borrow the thread */
+}
+
+gint64
+lp_registers_call_result (const LpRegisters *regs)
+{
+  return (gint64)regs->rax;
+}
+
+/* Calls that return EINTR when a tracer stops them (the others are restarted by the kernel), and that have
+ * then changed nothing. close() and connect() must never get here: repeated, they mean something else.
+ * Source: signal(7). */
+static const int repeatable_calls[] = {
+  SYS_epoll_wait,      SYS_epoll_pwait,  SYS_epoll_pwait2,  SYS_semop,           SYS_semtimedop,
+  SYS_rt_sigtimedwait, SYS_io_getevents, SYS_io_pgetevents, SYS_io_uring_enter,  SYS_read,
+  SYS_readv,           SYS_recvfrom,     SYS_recvmsg,       SYS_recvmmsg,        SYS_accept,
+  SYS_accept4,         SYS_sendto,       SYS_sendmsg,       SYS_sendmmsg,        SYS_write,
+  SYS_writev,          SYS_poll,         SYS_ppoll,         SYS_select,          SYS_pselect6,
+  SYS_futex,           SYS_msgrcv,       SYS_msgsnd,        SYS_mq_timedreceive, SYS_mq_timedsend,
+};
+
+gboolean
+lp_registers_interrupted_call (const LpRegisters *regs)
+{
+  if ((gint64)regs->rax != -EINTR || (gint64)regs->orig_rax < 0)
+    return FALSE;
+  for (guint i = 0; i < G_N_ELEMENTS (repeatable_calls); i++)
+    if ((gint64)regs->orig_rax == repeatable_calls[i])
+      return TRUE;
+  return FALSE;
+}
+
+void
+lp_registers_repeat_call (LpRegisters *regs)
+{
+  regs->rip -= sizeof call_instruction;
+  regs->rax = regs->orig_rax;
+  regs->orig_rax
+      = (guint64)-1; /* nothing for the kernel to restart: the thread simply executes the instruction again */
+}
+
+gssize
+lp_registers_find_call (const guint8 *code, gsize size)
+{
+  const guint8 *found = memmem (code, size, call_instruction, sizeof call_instruction);
+
+  return found != NULL ? found - code : -1;
+}

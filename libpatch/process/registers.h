@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The registers of a stopped thread, as far as the engine reads or sets them. The one place of process/ that
+ * knows the machine. Source: psABI x86-64 A.2 (system calls), 3.6.2 (DWARF register numbers);
+ * arch/x86/include/asm/ptrace.h. */
+#pragma once
+
+#include <glib.h>
+#include <sys/user.h>
+
+G_BEGIN_DECLS
+
+#if !defined(__x86_64__)
+#error "libpatch/process knows the registers of x86-64 only"
+#endif
+
+typedef struct user_regs_struct LpRegisters;
+
+#define LP_DWARF_N_REGISTERS 17 /* rax ... r15, return address */
+#define LP_DWARF_SP 7
+#define LP_DWARF_RA 16
+#define LP_CODE_SEGMENT_64 0x33 /* user code segment in 64-bit mode */
+
+static inline guint64
+lp_registers_pc (const LpRegisters *regs)
+{
+  return regs->rip;
+}
+
+static inline guint64
+lp_registers_sp (const LpRegisters *regs)
+{
+  return regs->rsp;
+}
+
+static inline gboolean
+lp_registers_are_64_bit (const LpRegisters *regs)
+{
+  return regs->cs == LP_CODE_SEGMENT_64;
+}
+
+/* Fills @values by DWARF register number. */
+void lp_registers_to_dwarf (const LpRegisters *regs, guint64 values[LP_DWARF_N_REGISTERS]);
+
+/* Sets up a system call at @instruction. The kernel's restart logic is switched off for it. */
+void lp_registers_set_call (LpRegisters *regs, guint64 instruction, long number, const guint64 arguments[6]);
+gint64 lp_registers_call_result (const LpRegisters *regs);
+
+/* The thread came out of a system call with EINTR only because it was stopped, and the call has done nothing
+ * yet: TRUE for calls that are known to be repeatable. */
+gboolean lp_registers_interrupted_call (const LpRegisters *regs);
+/* Puts the thread back to the call instruction. */
+void lp_registers_repeat_call (LpRegisters *regs);
+
+/* Offset of a system call instruction in @code, or -1. */
+gssize lp_registers_find_call (const guint8 *code, gsize size);
+
+G_END_DECLS

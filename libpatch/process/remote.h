@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Makes system calls inside a stopped process, by one of its threads, and gives the thread back as it was.
+ * Must not know what the calls are for.
+ *
+ * No code is injected: a system call instruction of the process (vDSO or any module) is used, between
+ * syscall-entry and -exit stops. The thread's signals are held back meanwhile (blocked by its mask, so none
+ * is lost), and its registers are put back in a stop inside the kernel's signal code, so that a system call
+ * that we interrupted is still restarted by the kernel's own rules. */
+#pragma once
+
+#include "process/maps.h"
+#include "process/stop.h"
+
+G_BEGIN_DECLS
+
+typedef struct LpRemote LpRemote;
+
+/* Borrows a suitable one of @stop's stopped threads. Errors: LP_ERROR_NOT_SUPPORTED (32-bit code, every
+ * thread inside a restartable sequence, seccomp that can't be suspended, no system call instruction),
+ * LP_ERROR_PROCESS_GONE, LP_ERROR_FAILED. */
+LpRemote *lp_remote_begin (LpStop *stop, const LpMaps *maps, GError **error);
+
+/* One system call; @result is what the kernel returned (negative errno in case of failure, which isn't an
+ * error here). Errors: LP_ERROR_PROCESS_GONE, LP_ERROR_FAILED (the thread didn't do what it was told; end the
+ * session). */
+gboolean lp_remote_call (LpRemote *remote, long number, const guint64 arguments[6], gint64 *result,
+                         GError **error);
+
+/* Gives the thread back; it is stopped again afterwards. Frees @remote in any case. */
+gboolean lp_remote_end (LpRemote *remote, GError **error);
+
+/* A suitable thread of a running process to stop for this, or 0: one that sleeps, if there is one. */
+int lp_remote_choose_thread (const LpProcess *process, guint attempt, GError **error);
+
+G_END_DECLS

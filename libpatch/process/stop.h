@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Stops the threads of a process quietly and lets them go as they were. Must not know why.
+ *
+ * PTRACE_SEIZE and PTRACE_INTERRUPT: no signal is sent, a parent sees nothing. The tracer is the calling
+ * *thread*: use lp_stop_run(), whose thread ends with the work, so that the kernel lets go of everything that
+ * is still held, whatever happened. Source: ptrace(2). */
+#pragma once
+
+#include "process/process.h"
+#include "process/registers.h"
+
+G_BEGIN_DECLS
+
+typedef struct LpStop LpStop;
+
+typedef struct {
+  int tid;
+  int signal;       /* one that was about to be delivered; given back at the release. 0 = none */
+  gboolean stopped; /* in a ptrace stop now */
+  gboolean gone;    /* ended meanwhile */
+  gboolean has_registers;
+  gboolean registers_changed;
+  LpRegisters registers; /* as they were at the stop */
+} LpThread;
+
+/* What happens in a tracer thread. */
+typedef gboolean (*LpStopFunc) (gpointer data, GError **error);
+/* Runs @func in a thread of its own and waits for it. */
+gboolean lp_stop_run (LpStopFunc func, gpointer data, GError **error);
+
+LpStop *lp_stop_new (LpProcess *process);
+/* Releases what is still stopped, then frees. */
+void lp_stop_free (LpStop *stop);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (LpStop, lp_stop_free)
+
+LpProcess *lp_stop_process (LpStop *stop);
+
+/* Stops every thread, also those that are being created meanwhile; may follow lp_stop_thread(). Errors:
+ * LP_ERROR_PROCESS_BUSY (a thread didn't stop within @timeout_ms, e.g. in uninterruptible sleep, or a
+ * debugger has it), LP_ERROR_PROCESS_GONE, LP_ERROR_ACCESS_DENIED. After an error nothing is stopped. */
+gboolean lp_stop_all (LpStop *stop, guint timeout_ms, GError **error);
+/* Stops only @tid. Errors as above. */
+gboolean lp_stop_thread (LpStop *stop, int tid, guint timeout_ms, GError **error);
+
+/* Stopped threads; borrowed, valid until the next lp_stop_ call. */
+guint lp_stop_n_threads (const LpStop *stop);
+LpThread *lp_stop_get_thread (LpStop *stop, guint index);
+
+/* Reads @thread's registers once. Errors: LP_ERROR_PROCESS_GONE, LP_ERROR_FAILED. */
+gboolean lp_stop_read_registers (LpStop *stop, LpThread *thread, GError **error);
+
+/* Waits for the next ptrace stop of @thread. Returns the wait status, or -1 when it ended. Errors:
+ * LP_ERROR_PROCESS_GONE, LP_ERROR_PROCESS_BUSY (@timeout_ms is over). */
+int lp_stop_wait (LpStop *stop, LpThread *thread, guint timeout_ms, GError **error);
+
+/* Lets all threads go on: interrupted system calls are repeated, held signals delivered, a job that was
+ * stopped stays stopped. */
+void lp_stop_release (LpStop *stop);
+/* Nanoseconds from the first interrupt to the last detach of the last stop. */
+guint64 lp_stop_duration (const LpStop *stop);
+
+G_END_DECLS
