@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Reads the truth about user patches out of /proc: which processes map which target, which images they carry and whether their
- * redirects stand. Stops nothing, traces nothing, writes nothing: /proc/PID/maps and /proc/PID/mem reads only, so that the service may
- * call it from a thread. Must not know what the administrator wishes. */
+/* Reads the truth about user patches out of /proc: which processes map which target, which images they carry
+ * and whether their redirects stand. Stops nothing, traces nothing, writes nothing: /proc/PID/maps and
+ * /proc/PID/mem reads only, so that the service may call it from a thread. Must not know what the
+ * administrator wishes. */
 #pragma once
 
 #include <gio/gio.h>
@@ -24,7 +25,7 @@ typedef struct {
 
 typedef struct {
   int pid;
-  guint64 start_time;   /* clock ticks since boot, field 22 of /proc/PID/stat: tells a reused pid apart */
+  guint64 start_time; /* clock ticks since boot, field 22 of /proc/PID/stat: tells a reused pid apart */
   guint uid;
   char *command;        /* comm */
   char *unit;           /* systemd unit from the cgroup, "" when none */
@@ -34,9 +35,9 @@ typedef struct {
 } LpScanProcess;
 
 typedef struct {
-  GPtrArray *processes;  /* LpScanProcess: those that map a wanted target or carry an image, by pid */
-  guint skipped;         /* processes that exited meanwhile (not an error) */
-  guint denied;          /* processes that could not be read */
+  GPtrArray *processes; /* LpScanProcess: those that map a wanted target or carry an image, by pid */
+  guint skipped;        /* processes that exited meanwhile (not an error) */
+  guint denied;         /* processes that could not be read */
 } LpScan;
 
 /* @build_ids: (element-type utf8): wanted targets in hex; may be empty (images are found all the same).

@@ -1,0 +1,450 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* One change over all its processes: a transaction of the steps in target.h. Must not know how a step is made
+ * in a process. */
+#include "user/engine.h"
+#include "user/result.h"
+#include "user/scan.h"
+#include "user/target.h"
+
+#include <string.h>
+#include <unistd.h>
+
+#define MAX_ROUNDS 8       /* how often processes that appeared meanwhile are looked for */
+#define FIRST_PAUSE_US 500 /* between attempts on busy processes, doubled each time */
+#define LONGEST_PAUSE_US 100000
+#define UNDO_TIMEOUT_MS 3000 /* at least: giving up on an undo is worse than waiting */
+
+/* One process on its way through the change. */
+typedef struct {
+  LpTarget *target; /* NULL: couldn't be looked at */
+  LpProcessResult *result;
+  gboolean pending; /* the step is still to be made */
+  gboolean placed;
+  gboolean switched;
+} Entry;
+
+typedef struct {
+  const LpChange *change;
+  GCancellable *cancellable;
+  LpChangeProgress progress;
+  gpointer user_data;
+  GPtrArray *entries; /* Entry */
+  GError *error;      /* the first one; it decides the outcome */
+} Run;
+
+static void
+entry_free (gpointer data)
+{
+  Entry *entry = data;
+
+  lp_target_free (entry->target);
+  lp_process_result_free (entry->result);
+  g_free (entry);
+}
+
+static gboolean
+switches_on (LpStep step)
+{
+  return step == LP_STEP_ACTIVATE;
+}
+
+static void
+report (const Run *run, const char *phase, guint done, gboolean can_cancel)
+{
+  if (run->progress != NULL)
+    run->progress (phase, done, run->entries->len, can_cancel, run->user_data);
+}
+
+/* Whether an error in one process must end the whole change. */
+static gboolean
+is_decisive (LpProcessStatus status)
+{
+  return status == LP_PROCESS_BUSY || status == LP_PROCESS_FAILED;
+}
+
+/* Notes @error (taken) as the outcome of @entry. FALSE when the change as a whole has failed by it. */
+static gboolean
+entry_fail (Run *run, Entry *entry, GError *error)
+{
+  lp_process_result_set_error (entry->result, error);
+  entry->pending = FALSE;
+  if (!is_decisive (entry->result->status) || run->error != NULL)
+    {
+      gboolean goes_on = !is_decisive (entry->result->status) || run->change->keep_on_failure;
+      g_error_free (error);
+      return goes_on;
+    }
+  run->error = error;
+  return run->change->keep_on_failure;
+}
+
+static gboolean
+is_known (const Run *run, int pid, guint64 start_time)
+{
+  for (guint i = 0; i < run->entries->len; i++)
+    {
+      const Entry *entry = g_ptr_array_index (run->entries, i);
+      if (entry->result->pid == pid
+          && (entry->target == NULL || start_time == 0 || entry->result->start_time == start_time))
+        return TRUE;
+    }
+  return FALSE;
+}
+
+/* Looks at process @pid. FALSE when the change as a whole has failed by it. */
+static gboolean
+add_process (Run *run, int pid)
+{
+  Entry *entry = g_new0 (Entry, 1);
+  GError *error = NULL;
+
+  entry->result = lp_process_result_new (pid);
+  g_ptr_array_add (run->entries, entry);
+  entry->target = lp_target_new (pid, run->change->entities, &error);
+  if (entry->target == NULL)
+    return entry_fail (run, entry, error);
+
+  LpProcess *process = lp_target_process (entry->target);
+  g_free (entry->result->command);
+  entry->result->command = g_strdup (lp_process_command (process));
+  entry->result->start_time = lp_process_start_time (process);
+  entry->result->status = LP_PROCESS_UNCHANGED;
+  if (!lp_target_needs (entry->target, run->change->step))
+    return TRUE;
+  if (!lp_target_check (entry->target, run->change->step, run->change->consistency, &error))
+    return entry_fail (run, entry, error);
+  entry->pending = TRUE;
+  return TRUE;
+}
+
+/* Build-IDs of all entities, for the scan. */
+static GPtrArray *
+wanted_build_ids (const LpChange *change)
+{
+  GPtrArray *build_ids = g_ptr_array_new_with_free_func (g_free);
+
+  for (guint i = 0; i < change->entities->len; i++)
+    g_ptr_array_add (build_ids, lp_entity_build_id (g_ptr_array_index (change->entities, i)));
+  return build_ids;
+}
+
+/* Adds processes that aren't known yet. @added: how many. */
+static gboolean
+collect (Run *run, guint *added)
+{
+  guint before = run->entries->len;
+
+  report (run, "scan", 0, TRUE);
+  if (run->change->pids != NULL)
+    {
+      for (guint i = 0; i < run->change->pids->len; i++)
+        {
+          int pid = g_array_index (run->change->pids, int, i);
+          if (!is_known (run, pid, 0) && !add_process (run, pid))
+            return FALSE;
+        }
+      *added = run->entries->len - before;
+      return TRUE;
+    }
+
+  g_autoptr (GPtrArray) build_ids = wanted_build_ids (run->change);
+  g_autoptr (LpScan) scan = lp_scan_run (build_ids, run->cancellable, &run->error);
+  if (scan == NULL)
+    return FALSE;
+  for (guint i = 0; i < scan->processes->len; i++)
+    {
+      const LpScanProcess *found = g_ptr_array_index (scan->processes, i);
+      if (found->pid == getpid () || is_known (run, found->pid, found->start_time))
+        continue; /* we can't stop ourselves, and a worker ends soon anyway */
+      if (!add_process (run, found->pid))
+        return FALSE;
+    }
+  *added = run->entries->len - before;
+  return TRUE;
+}
+
+static gboolean
+check_cancelled (Run *run)
+{
+  g_autoptr (GError) error = NULL;
+
+  if (!g_cancellable_set_error_if_cancelled (run->cancellable, &error))
+    return FALSE;
+  if (run->error == NULL)
+    lp_error_set (&run->error, LP_ERROR_CANCELLED, NULL, "cancelled");
+  return TRUE;
+}
+
+static gboolean
+place_all (Run *run)
+{
+  if (run->change->step != LP_STEP_LOAD && run->change->step != LP_STEP_ACTIVATE)
+    return TRUE;
+  for (guint i = 0; i < run->entries->len; i++)
+    {
+      Entry *entry = g_ptr_array_index (run->entries, i);
+      GError *error = NULL;
+
+      if (!entry->pending || entry->placed)
+        continue;
+      if (check_cancelled (run))
+        return FALSE;
+      report (run, "place", i, TRUE);
+      entry->placed = lp_target_place (entry->target, &error);
+      if (!entry->placed && !entry_fail (run, entry, error))
+        return FALSE;
+      if (entry->placed && run->change->step == LP_STEP_LOAD)
+        {
+          entry->pending = FALSE;
+          entry->result->status = LP_PROCESS_DONE;
+        }
+    }
+  return TRUE;
+}
+
+static void
+take_figures (Entry *entry)
+{
+  entry->result->stop_ns = lp_target_stop_ns (entry->target);
+  entry->result->private_pages = lp_target_private_pages (entry->target);
+}
+
+static guint
+count_pending (const Run *run)
+{
+  guint n = 0;
+
+  for (guint i = 0; i < run->entries->len; i++)
+    n += ((Entry *)g_ptr_array_index (run->entries, i))->pending;
+  return n;
+}
+
+/* What is tried again and again on every process until nobody is busy or the time is up. */
+typedef gboolean (*Attempt) (const Run *run, Entry *entry, char **detail, GError **error);
+
+static gboolean
+attempt_switch (const Run *run, Entry *entry, char **detail, GError **error)
+{
+  gboolean done = lp_target_switch (entry->target, switches_on (run->change->step), run->change->consistency,
+                                    detail, error);
+
+  entry->switched |= done;
+  return done;
+}
+
+static gboolean
+attempt_unmap (const Run *run, Entry *entry, char **detail, GError **error)
+{
+  return lp_target_unmap (entry->target, FALSE, detail, error);
+}
+
+/* One attempt on one process; a busy one stays pending unless @last. FALSE when the change as a whole has
+ * failed by it. */
+static gboolean
+attempt_entry (Run *run, Entry *entry, Attempt attempt, gboolean last)
+{
+  g_autofree char *detail = NULL;
+  GError *error = NULL;
+
+  if (attempt (run, entry, &detail, &error))
+    {
+      entry->pending = FALSE;
+      entry->result->status = LP_PROCESS_DONE;
+      take_figures (entry);
+      return TRUE;
+    }
+  if (detail != NULL)
+    {
+      g_free (entry->result->detail);
+      entry->result->detail = g_steal_pointer (&detail);
+    }
+  if (g_error_matches (error, LP_ERROR, LP_ERROR_PROCESS_BUSY) && !last)
+    {
+      g_error_free (error);
+      return TRUE;
+    }
+  return entry_fail (run, entry, error);
+}
+
+static gboolean
+attempt_all (Run *run, Attempt attempt, const char *phase)
+{
+  gint64 deadline = g_get_monotonic_time () + (gint64)run->change->timeout_ms * 1000;
+
+  for (guint64 pause = FIRST_PAUSE_US;; pause = MIN (pause * 2, LONGEST_PAUSE_US))
+    {
+      gboolean last = g_get_monotonic_time () >= deadline;
+      for (guint i = 0; i < run->entries->len; i++)
+        {
+          Entry *entry = g_ptr_array_index (run->entries, i);
+          guint pending = count_pending (run);
+
+          if (!entry->pending)
+            continue;
+          if (check_cancelled (run))
+            return FALSE;
+          report (run, phase, run->entries->len - pending, pending > 1);
+          if (!attempt_entry (run, entry, attempt, last))
+            return FALSE;
+        }
+      if (count_pending (run) == 0)
+        return TRUE;
+      g_usleep (MIN (pause, (guint64)MAX (deadline - g_get_monotonic_time (), 1)));
+    }
+}
+
+/* Undoes what was done to @entry. FALSE with @error when that isn't possible. */
+static gboolean
+undo_entry (Entry *entry, guint timeout_ms, GError **error)
+{
+  gint64 deadline = g_get_monotonic_time () + (gint64)MAX (timeout_ms, UNDO_TIMEOUT_MS) * 1000;
+
+  for (guint64 pause = FIRST_PAUSE_US;; pause = MIN (pause * 2, LONGEST_PAUSE_US))
+    {
+      g_autoptr (GError) local_error = NULL;
+      if (lp_target_undo_switch (entry->target, NULL, &local_error)
+          && lp_target_unmap (entry->target, TRUE, NULL, &local_error))
+        return TRUE;
+      if (g_error_matches (local_error, LP_ERROR, LP_ERROR_PROCESS_GONE))
+        return TRUE;
+      if (!g_error_matches (local_error, LP_ERROR, LP_ERROR_PROCESS_BUSY)
+          || g_get_monotonic_time () >= deadline)
+        {
+          g_propagate_error (error, g_steal_pointer (&local_error));
+          return FALSE;
+        }
+      g_usleep (pause);
+    }
+}
+
+/* Undoes @all processes, or only those in which the step was not made. The first error stays the first one.
+ */
+static void
+undo (Run *run, gboolean all)
+{
+  for (guint i = run->entries->len; i-- > 0;)
+    {
+      Entry *entry = g_ptr_array_index (run->entries, i);
+      g_autoptr (GError) error = NULL;
+      gboolean was_done = entry->result->status == LP_PROCESS_DONE;
+
+      if (entry->target == NULL || (!entry->placed && !entry->switched) || (was_done && !all))
+        continue;
+      report (run, "undo", i, FALSE);
+      if (!undo_entry (entry, run->change->timeout_ms, &error))
+        {
+          g_autofree char *first = lp_error_split (run->error->message, NULL);
+          g_autofree char *second = lp_error_split (error->message, NULL);
+          g_clear_error (&run->error);
+          lp_error_set (&run->error, LP_ERROR_ROLLBACK_FAILED, NULL, "%s; and undoing it failed: %s", first,
+                        second);
+        }
+      else if (was_done || entry->pending)
+        entry->result->status = LP_PROCESS_ROLLED_BACK;
+      entry->pending = FALSE;
+    }
+}
+
+/* The step in all processes known so far. */
+static gboolean
+run_steps (Run *run)
+{
+  if (!place_all (run))
+    return FALSE;
+  if (run->change->step == LP_STEP_LOAD)
+    return TRUE;
+  if (!attempt_all (run, attempt_switch, "switch"))
+    return FALSE;
+  return TRUE;
+}
+
+/* The second half of UNLOAD, once all processes are back on the original code: from here on nothing can be
+ * undone. */
+static gboolean
+unmap_all (Run *run)
+{
+  for (guint i = 0; i < run->entries->len; i++)
+    {
+      Entry *entry = g_ptr_array_index (run->entries, i);
+      entry->pending = entry->result->status == LP_PROCESS_DONE;
+    }
+  return attempt_all (run, attempt_unmap, "unload");
+}
+
+static gboolean
+run_change (Run *run)
+{
+  guint added = 1;
+
+  for (guint round = 0; round < MAX_ROUNDS && added > 0; round++)
+    {
+      /* fork()ed children of processes that were not changed yet, and new starts, are found by the next look.
+       */
+      if (!collect (run, &added) || (added > 0 && !run_steps (run)))
+        return FALSE;
+    }
+  return TRUE;
+}
+
+static void
+set_partly (Run *run)
+{
+  g_autofree char *first = lp_error_split (run->error->message, NULL);
+
+  g_clear_error (&run->error);
+  lp_error_set (&run->error, LP_ERROR_PARTLY_APPLIED, "`syscare processes` shows which",
+                "not all processes were changed: %s", first);
+}
+
+gboolean
+lp_change_run (const LpChange *change, GCancellable *cancellable, LpChangeProgress progress,
+               gpointer user_data, GPtrArray **results, GError **error)
+{
+  Run run = { change, cancellable, progress, user_data, g_ptr_array_new_with_free_func (entry_free), NULL };
+  gboolean whole = run_change (&run);
+
+  if (!whole)
+    undo (&run, /* all= */ TRUE);
+  else if (run.error != NULL)
+    undo (&run, /* all= */ FALSE);
+  if (whole && change->step == LP_STEP_UNLOAD)
+    unmap_all (&run);
+  if (whole && run.error != NULL && change->keep_on_failure && run.error->code != LP_ERROR_ROLLBACK_FAILED)
+    set_partly (&run);
+
+  *results = g_ptr_array_new_with_free_func ((GDestroyNotify)lp_process_result_free);
+  for (guint i = 0; i < run.entries->len; i++)
+    g_ptr_array_add (*results, g_steal_pointer (&((Entry *)g_ptr_array_index (run.entries, i))->result));
+  g_ptr_array_unref (run.entries);
+  if (run.error == NULL)
+    return TRUE;
+  g_propagate_error (error, run.error);
+  return FALSE;
+}
+
+GPtrArray *
+lp_change_check (const LpChange *change, GError **error)
+{
+  LpChange dry = *change;
+  Run run = { &dry, NULL, NULL, NULL, g_ptr_array_new_with_free_func (entry_free), NULL };
+  GPtrArray *results = NULL;
+  guint added;
+
+  dry.keep_on_failure = TRUE; /* look at all of them */
+  if (collect (&run, &added))
+    {
+      results = g_ptr_array_new_with_free_func ((GDestroyNotify)lp_process_result_free);
+      for (guint i = 0; i < run.entries->len; i++)
+        {
+          Entry *entry = g_ptr_array_index (run.entries, i);
+          if (entry->pending)
+            entry->result->status = LP_PROCESS_DONE; /* it would be */
+          g_ptr_array_add (results, g_steal_pointer (&entry->result));
+        }
+      g_clear_error (&run.error); /* each process's own result says it */
+    }
+  else
+    g_propagate_error (error, g_steal_pointer (&run.error));
+  g_ptr_array_unref (run.entries);
+  return results;
+}

@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Reads our images out of a process. Everything read is checked before use: the process may have written
+ * anything there. Must not know about entities on disk. */
+#include "user/image.h"
+
+#include <elf.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#define MAX_FUNCTIONS 65536
+#define MAX_IMAGE (G_GUINT64_CONSTANT (1) << 30)
+#define MAX_STACKED 64
+#define MAX_REDIRECT 16
+
+void
+lp_image_free (LpImage *image)
+{
+  if (image == NULL)
+    return;
+  g_free (image->sites);
+  g_free (image);
+}
+
+static gboolean
+is_zero (const guint8 *bytes, gsize size)
+{
+  for (gsize i = 0; i < size; i++)
+    if (bytes[i] != 0)
+      return FALSE;
+  return TRUE;
+}
+
+/* The image at the start of @mapping, or NULL. */
+static LpImage *
+read_image (LpProcess *process, const LpMapping *mapping)
+{
+  guint8 head[LP_ENTITY_PEEK_SIZE];
+  LpEntityIdentity identity;
+
+  if (lp_process_read_some (process, mapping->start, head, sizeof head) != sizeof head
+      || !lp_entity_peek_identity (head, sizeof head, &identity))
+    return NULL;
+  gsize sites_size = identity.n_functions * sizeof (LpEntitySite);
+  guint64 text_size = mapping->end - mapping->start;
+  if (identity.n_functions == 0 || identity.n_functions > MAX_FUNCTIONS || identity.image_size > MAX_IMAGE
+      || identity.image_size < text_size || identity.sites > text_size
+      || sites_size > text_size - identity.sites)
+    return NULL;
+
+  g_autofree LpEntitySite *sites = g_malloc (sites_size);
+  if (!lp_process_read (process, mapping->start + identity.sites, sites, sites_size, NULL))
+    return NULL;
+  LpImage *image = g_new0 (LpImage, 1);
+  image->identity = identity;
+  image->base = mapping->start;
+  image->text_end = mapping->end;
+  image->complete = !is_zero (identity.digest, sizeof identity.digest);
+  image->sites = g_steal_pointer (&sites);
+  return image;
+}
+
+GPtrArray *
+lp_images_read (LpProcess *process, const LpMaps *maps)
+{
+  GPtrArray *images = g_ptr_array_new_with_free_func ((GDestroyNotify)lp_image_free);
+
+  for (guint i = 0; i < maps->mappings->len; i++)
+    {
+      const LpMapping *m = &g_array_index (maps->mappings, LpMapping, i);
+
+      /* An image begins with its executable segment at file offset 0, in private memory; ordinary modules
+       * mostly begin with a read-only one, so hardly anything needs to be read. */
+      if (m->prot != (PROT_READ | PROT_EXEC) || m->shared || m->offset != 0 || m->path[0] == '[')
+        continue;
+      LpImage *image = read_image (process, m);
+      if (image != NULL)
+        g_ptr_array_add (images, image);
+    }
+  return images;
+}
+
+const LpImage *
+lp_images_find (const GPtrArray *images, guint64 address)
+{
+  for (guint i = 0; i < images->len; i++)
+    {
+      const LpImage *image = g_ptr_array_index (images, i);
+      if (address >= image->base && address - image->base < image->identity.image_size)
+        return image;
+    }
+  return NULL;
+}
+
+/* The site table entry of @image whose redirect goes to @stub, or NULL. */
+static const LpEntitySite *
+site_by_stub (const LpImage *image, guint64 stub)
+{
+  for (guint i = 0; i < image->identity.n_functions; i++)
+    if (image->base + image->sites[i].stub == stub)
+      return &image->sites[i];
+  return NULL;
+}
+
+gboolean
+lp_image_site_state (LpProcess *process, const LpArch *arch, const GPtrArray *images, const LpImage *image,
+                     guint index, LpSiteState *state)
+{
+  guint64 site = image->identity.load_bias + image->sites[index].site;
+  guint64 wanted = image->base + image->sites[index].stub, target;
+  guint8 bytes[MAX_REDIRECT];
+
+  *state = LP_SITE_OTHER;
+  if (arch->redirect_size > sizeof bytes
+      || !lp_process_read (process, site, bytes, arch->redirect_size, NULL))
+    return FALSE;
+  if (!arch->decode_redirect (bytes, arch->redirect_size, site, &target))
+    return TRUE;
+  for (guint depth = 0; depth < MAX_STACKED; depth++)
+    {
+      if (target == wanted)
+        {
+          *state = depth == 0 ? LP_SITE_OURS : LP_SITE_STACKED;
+          return TRUE;
+        }
+      const LpImage *above = lp_images_find (images, target);
+      const LpEntitySite *entry = above != NULL ? site_by_stub (above, target) : NULL;
+      if (entry == NULL || entry->previous == 0)
+        return TRUE;
+      target = entry->previous;
+    }
+  return TRUE;
+}
+
+LpImageState
+lp_image_state (LpProcess *process, const LpArch *arch, const GPtrArray *images, const LpImage *image)
+{
+  guint standing = 0;
+
+  for (guint i = 0; image->complete && i < image->identity.n_functions; i++)
+    {
+      LpSiteState state;
+      if (lp_image_site_state (process, arch, images, image, i, &state) && state != LP_SITE_OTHER)
+        standing++;
+    }
+  if (standing == 0)
+    return LP_IMAGE_LOADED;
+  return standing == image->identity.n_functions ? LP_IMAGE_ACTIVE : LP_IMAGE_PARTIAL;
+}

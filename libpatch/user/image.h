@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Our images in the memory of a process, as they describe themselves: which are there, where their redirects
+ * stand, and whether they do. Only reads. Must not know about entities on disk. */
+#pragma once
+
+#include "arch/arch.h"
+#include "format/entity.h"
+#include "process/module.h"
+#include "user/scan.h"
+
+G_BEGIN_DECLS
+
+/* The machine whose processes can be changed here. */
+#if defined(__x86_64__)
+#define LP_HOST_MACHINE EM_X86_64
+#elif defined(__aarch64__)
+#define LP_HOST_MACHINE EM_AARCH64
+#endif
+
+typedef struct {
+  LpEntityIdentity identity;
+  guint64 base;
+  guint64 text_end;  /* end of the executable mapping at @base */
+  gboolean complete; /* was filled to its end; else its worker was killed meanwhile and it was never active */
+  LpEntitySite *sites; /* identity.n_functions of them */
+} LpImage;
+
+/* All images of a process (element-type LpImage), ascending. Numbers in them are checked for plausibility,
+ * not for truth. */
+GPtrArray *lp_images_read (LpProcess *process, const LpMaps *maps);
+void lp_image_free (LpImage *image);
+
+/* The image that holds @address, or NULL. */
+const LpImage *lp_images_find (const GPtrArray *images, guint64 address);
+
+/* What stands at @image's site @index: goes to the image itself, or to one that is stacked on it, or to
+ * neither. FALSE when the memory isn't readable (the target was unloaded). */
+typedef enum {
+  LP_SITE_OTHER,   /* original code, or somebody else's bytes */
+  LP_SITE_OURS,    /* the redirect to this image */
+  LP_SITE_STACKED, /* a redirect to an image that lies, directly or not, on top of this one */
+} LpSiteState;
+gboolean lp_image_site_state (LpProcess *process, const LpArch *arch, const GPtrArray *images,
+                              const LpImage *image, guint index, LpSiteState *state);
+
+/* The state over all sites. */
+LpImageState lp_image_state (LpProcess *process, const LpArch *arch, const GPtrArray *images,
+                             const LpImage *image);
+
+G_END_DECLS

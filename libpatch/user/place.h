@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Gives an entity's image its address space in a process, and takes it away again. Must not know about
+ * redirects or threads' whereabouts.
+ *
+ * The executable part is the entity file itself where the process can open it (pages stay shared; SELinux,
+ * debuggers and profilers prefer that), else anonymous memory that is mapped readable and executable from the
+ * start: never writable and executable, which MemoryDenyWriteExecute= and SELinux refuse. A guard page on
+ * either side keeps the mapping from merging with a neighbour. */
+#pragma once
+
+#include "format/entity.h"
+#include "process/module.h"
+#include "process/remote.h"
+
+G_BEGIN_DECLS
+
+/* Maps room for @entity within branch reach of every byte of @module; sets @base. Errors:
+ * LP_ERROR_NOT_SUPPORTED (no room within reach, denied by the kernel or a limit: the process can't be
+ * patched), others from lp_remote_call(). After an error nothing is mapped. */
+gboolean lp_place_map (LpProcess *process, LpRemote *remote, LpEntity *entity, const LpModule *module,
+                       guint64 *base, GError **error);
+
+/* Unmaps the image of @image_size bytes at @base with its guards. */
+gboolean lp_place_unmap (LpProcess *process, LpRemote *remote, guint64 base, guint64 image_size,
+                         GError **error);
+
+G_END_DECLS

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The inside of LpTarget, shared by target.c (what is there) and target-steps.c (what is done). */
+#pragma once
+
+#include "process/stack.h"
+#include "user/image.h"
+#include "user/target.h"
+
+G_BEGIN_DECLS
+
+/* One entity in this process. */
+typedef struct {
+  LpEntity *entity;
+  const LpModule *module; /* the target file in this process; NULL when only an image is left of it */
+  guint64 base;           /* of our image, 0 = none */
+  guint64 image_size;
+  LpImageState state; /* of the image, when there is one */
+  gboolean placed;    /* mapped by this change */
+} LpPart;
+
+struct LpTarget {
+  LpProcess *process;
+  LpMaps *maps;       /* as of lp_target_new(): for finding things, never trusted after a stop */
+  GPtrArray *modules; /* LpModule */
+  GPtrArray *images;  /* LpImage */
+  GArray *parts;      /* LpPart, in the change's order */
+  GArray *leftovers;  /* guint64 base, guint64 size pairs: images that a killed worker has left unfinished */
+  LpUnwinder *unwinder;
+  GArray *changes; /* LpSiteChange of the last switch that was made */
+  gboolean switched_on;
+  guint64 stop_ns;
+  guint private_pages;
+};
+
+/* Text sections of @part's image as ranges; @consistency doesn't matter: no thread may be in code that loses
+ * its meaning. */
+void lp_part_add_image_ranges (const LpPart *part, GArray *ranges);
+/* What must be free before function @index of @part is redirected. Errors: LP_ERROR_NOT_SUPPORTED (entry
+ * consistency isn't safe for it). */
+gboolean lp_part_add_old_ranges (const LpPart *part, guint index, LpConsistency consistency, GArray *ranges,
+                                 GError **error);
+
+G_END_DECLS

@@ -1,0 +1,455 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The steps in one process: map, switch, unmap. Each runs in a tracer thread of its own, so that the kernel
+ * lets the process go whatever happens to us. Must not know about other processes. */
+#include "user/target-private.h"
+#include "user/fill.h"
+#include "user/place.h"
+#include "user/sites.h"
+
+#include <string.h>
+
+#define STOP_TIMEOUT_MS 500
+#define CHOOSE_ATTEMPTS 8
+
+/* Arguments and results of one step on their way into the tracer thread. */
+typedef struct {
+  LpTarget *target;
+  gboolean on;
+  gboolean only_placed;
+  LpConsistency consistency;
+  GArray *undo; /* changes to take back instead of a plan */
+  gboolean busy;
+  LpStackHit hit;
+  char *hit_name;
+} Work;
+
+/* Stops one thread that can be borrowed; the others go on. */
+static LpRemote *
+borrow_thread (LpStop *stop, const LpMaps *maps, GError **error)
+{
+  LpProcess *process = lp_stop_process (stop);
+  g_autoptr (GError) first_error = NULL;
+
+  for (guint attempt = 0; attempt < CHOOSE_ATTEMPTS; attempt++)
+    {
+      g_autoptr (GError) local_error = NULL;
+      int tid = lp_remote_choose_thread (process, attempt, &local_error);
+      LpRemote *remote = NULL;
+
+      if (tid > 0 && lp_stop_thread (stop, tid, STOP_TIMEOUT_MS, &local_error))
+        remote = lp_remote_begin (stop, maps, &local_error);
+      if (remote != NULL)
+        return remote;
+      lp_stop_release (stop);
+      if (first_error == NULL)
+        first_error = g_steal_pointer (&local_error);
+      if (!lp_process_is_alive (process))
+        break;
+    }
+  g_propagate_error (error, g_steal_pointer (&first_error));
+  return NULL;
+}
+
+/* Sweeps away what a killed worker has left: such an image was never active, so nobody can be in it. */
+static gboolean
+unmap_leftovers (LpTarget *target, LpRemote *remote, GError **error)
+{
+  for (guint i = 0; i + 1 < target->leftovers->len; i += 2)
+    if (!lp_place_unmap (target->process, remote, g_array_index (target->leftovers, guint64, i),
+                         g_array_index (target->leftovers, guint64, i + 1), error))
+      return FALSE;
+  g_array_set_size (target->leftovers, 0);
+  return TRUE;
+}
+
+static gboolean
+map_parts (LpTarget *target, LpRemote *remote, GError **error)
+{
+  for (guint i = 0; i < target->parts->len; i++)
+    {
+      LpPart *part = &g_array_index (target->parts, LpPart, i);
+      if (part->base != 0 || part->module == NULL)
+        continue;
+      if (!lp_place_map (target->process, remote, part->entity, part->module, &part->base, error))
+        return FALSE;
+      part->placed = TRUE;
+      part->state = LP_IMAGE_LOADED;
+    }
+  return TRUE;
+}
+
+static gboolean
+place_in_tracer (gpointer data, GError **error)
+{
+  Work *work = data;
+  LpTarget *target = work->target;
+  g_autoptr (LpStop) stop = lp_stop_new (target->process);
+  LpRemote *remote = borrow_thread (stop, target->maps, error);
+
+  if (remote == NULL)
+    return FALSE;
+  gboolean done = unmap_leftovers (target, remote, error) && map_parts (target, remote, error);
+  gboolean ended = lp_remote_end (remote, done ? error : NULL);
+  return done && ended;
+}
+
+static gboolean
+fill_parts (LpTarget *target, GError **error)
+{
+  g_autoptr (LpSymbols) symbols = lp_symbols_new (target->process, target->modules);
+
+  for (guint i = 0; i < target->parts->len; i++)
+    {
+      LpPart *part = &g_array_index (target->parts, LpPart, i);
+      guint pages;
+
+      if (!part->placed)
+        continue;
+      if (!lp_fill_image (target->process, part->entity, part->module, symbols, part->base, &pages, error))
+        return FALSE;
+      target->private_pages += pages;
+    }
+  return TRUE;
+}
+
+gboolean
+lp_target_place (LpTarget *target, GError **error)
+{
+  Work work = { .target = target };
+  gboolean needed = target->leftovers->len > 0;
+
+  for (guint i = 0; i < target->parts->len; i++)
+    {
+      const LpPart *part = &g_array_index (target->parts, LpPart, i);
+      needed |= part->base == 0 && part->module != NULL;
+    }
+  if (!needed)
+    return TRUE;
+  if (lp_stop_run (place_in_tracer, &work, error) && fill_parts (target, error))
+    return TRUE;
+  lp_target_unmap (target, TRUE, NULL, NULL);
+  return FALSE;
+}
+
+/* What the world looks like now that everybody stands still. */
+typedef struct {
+  LpStop *stop;
+  LpMaps *maps;
+  GPtrArray *images;
+} Scene;
+
+static void
+scene_clear (Scene *scene)
+{
+  g_clear_pointer (&scene->images, g_ptr_array_unref);
+  g_clear_pointer (&scene->maps, lp_maps_free);
+  g_clear_pointer (&scene->stop, lp_stop_free); /* lets the process go */
+}
+
+/* The image of @part, checked again after the stop; so is the target's mapping. */
+static const LpImage *
+verify_part (LpTarget *target, const LpPart *part, Scene *scene, GError **error)
+{
+  const LpImage *image = lp_images_find (scene->images, part->base);
+  const LpEntityIdentity *identity = lp_entity_identity (part->entity);
+
+  if (image == NULL || image->base != part->base || !image->complete
+      || image->identity.n_functions != identity->n_functions
+      || memcmp (image->identity.uuid, identity->uuid, LP_UUID_SIZE) != 0)
+    lp_error_set (error, LP_ERROR_CHANGED, NULL,
+                  "process %d: the patch's image at 0x%" G_GINT64_MODIFIER "x is gone or damaged",
+                  lp_process_pid (target->process), part->base);
+  else if (part->module != NULL
+           && (image->identity.load_bias != part->module->bias
+               || !lp_module_is_unchanged (target->process, part->module, scene->maps)))
+    lp_error_set (error, LP_ERROR_CHANGED, NULL, "process %d: %s is no longer mapped as it was",
+                  lp_process_pid (target->process), part->module->path);
+  else
+    return image;
+  return NULL;
+}
+
+/* Ranges of the patch that stands below: its code is the "old function" then. */
+static void
+add_previous_ranges (const LpSiteChange *change, Scene *scene, GArray *ranges)
+{
+  const LpImage *below = change->previous != 0 ? lp_images_find (scene->images, change->previous) : NULL;
+
+  if (below != NULL)
+    {
+      LpCodeRange range = { below->base, below->text_end, TRUE, "an earlier patch's code" };
+      g_array_append_val (ranges, range);
+    }
+}
+
+static gboolean
+plan_part (Work *work, const LpPart *part, Scene *scene, GArray *changes, GArray *ranges, GError **error)
+{
+  LpTarget *target = work->target;
+  const LpImage *image = verify_part (target, part, scene, error);
+  guint first = changes->len;
+
+  if (image == NULL)
+    return FALSE;
+  if (work->on ? !lp_sites_plan_on (target->process, part->entity, scene->images, image, changes, error)
+               : !lp_sites_plan_off (target->process, part->entity, scene->images, image, changes, error))
+    return FALSE;
+  for (guint i = first; i < changes->len && work->on; i++)
+    {
+      const LpSiteChange *change = &g_array_index (changes, LpSiteChange, i);
+      if (!lp_part_add_old_ranges (part, change->function, work->consistency, ranges, error))
+        return FALSE;
+      if (work->consistency == LP_CONSISTENCY_STRICT)
+        add_previous_ranges (change, scene, ranges);
+    }
+  if (!work->on && changes->len > first && work->consistency == LP_CONSISTENCY_STRICT)
+    lp_part_add_image_ranges (part, ranges);
+  return TRUE;
+}
+
+/* All changes of the step. Patches on the same function: the later one goes on last and comes off first. */
+static gboolean
+plan_all (Work *work, Scene *scene, GArray *changes, GArray *ranges, GError **error)
+{
+  guint n = work->target->parts->len;
+
+  for (guint i = 0; i < n; i++)
+    {
+      const LpPart *part = &g_array_index (work->target->parts, LpPart, work->on ? i : n - 1 - i);
+      if (part->base != 0 && part->module != NULL && !plan_part (work, part, scene, changes, ranges, error))
+        return FALSE;
+    }
+  return TRUE;
+}
+
+/* The reverse of changes made earlier; @ranges: what the threads must have left. */
+static gboolean
+plan_undo (Work *work, GArray *changes, GArray *ranges, GError **error)
+{
+  for (guint i = work->undo->len; i-- > 0;)
+    {
+      LpSiteChange change = g_array_index (work->undo, LpSiteChange, i);
+      guint8 now[LP_SITE_MAX];
+
+      if (!lp_process_read (work->target->process, change.address, now, change.size, error))
+        return FALSE;
+      if (memcmp (now, change.after, change.size) != 0)
+        {
+          lp_error_set (error, LP_ERROR_CONFLICT, NULL,
+                        "process %d: the redirect at 0x%" G_GINT64_MODIFIER "x was changed meanwhile",
+                        lp_process_pid (work->target->process), change.address);
+          return FALSE;
+        }
+      memcpy (change.after, change.before, sizeof change.after);
+      memcpy (change.before, now, change.size);
+      change.previous_slot = 0;
+      g_array_append_val (changes, change);
+    }
+  for (guint i = 0; i < work->target->parts->len && work->target->switched_on; i++)
+    lp_part_add_image_ranges (&g_array_index (work->target->parts, LpPart, i), ranges);
+  return TRUE;
+}
+
+static gboolean
+stop_and_look (LpTarget *target, Scene *scene, GError **error)
+{
+  scene->stop = lp_stop_new (target->process);
+  if (!lp_stop_all (scene->stop, STOP_TIMEOUT_MS, error))
+    return FALSE;
+  scene->maps = lp_maps_read (target->process, error);
+  if (scene->maps == NULL)
+    return FALSE;
+  scene->images = lp_images_read (target->process, scene->maps);
+  return TRUE;
+}
+
+/* TRUE when nobody is in @ranges; else notes who is. */
+static gboolean
+nobody_in (Work *work, Scene *scene, GArray *ranges, GError **error)
+{
+  if (!lp_stack_check (scene->stop, scene->maps, work->target->unwinder, ranges, &work->busy, &work->hit,
+                       error))
+    return FALSE;
+  if (!work->busy)
+    return TRUE;
+  work->hit_name = g_strdup (work->hit.range != NULL ? work->hit.range->name : NULL);
+  lp_error_set (error, LP_ERROR_PROCESS_BUSY, NULL, "process %d: thread %d %s%s",
+                lp_process_pid (work->target->process), work->hit.tid,
+                work->hit_name != NULL ? "is in "
+                                       : "may be in the code to change: its stack can't be unwound",
+                work->hit_name != NULL ? work->hit_name : "");
+  return FALSE;
+}
+
+static gboolean
+switch_scene (Work *work, Scene *scene, GError **error)
+{
+  LpTarget *target = work->target;
+  g_autoptr (GArray) changes = g_array_new (FALSE, TRUE, sizeof (LpSiteChange));
+  g_autoptr (GArray) ranges = g_array_new (FALSE, TRUE, sizeof (LpCodeRange));
+  guint pages = 0;
+
+  if (!stop_and_look (target, scene, error))
+    return FALSE;
+  if (work->undo != NULL ? !plan_undo (work, changes, ranges, error)
+                         : !plan_all (work, scene, changes, ranges, error))
+    return FALSE;
+  if (!nobody_in (work, scene, ranges, error))
+    return FALSE;
+  if (!lp_sites_write (target->process, changes, lp_stop_get_thread (scene->stop, 0)->tid, &pages, error))
+    return FALSE;
+  lp_stop_release (scene->stop);
+  target->stop_ns = MAX (target->stop_ns, lp_stop_duration (scene->stop));
+  target->private_pages += work->on ? pages : 0;
+  g_clear_pointer (&target->changes, g_array_unref);
+  target->changes = g_steal_pointer (&changes);
+  target->switched_on = work->on;
+  return TRUE;
+}
+
+static gboolean
+switch_in_tracer (gpointer data, GError **error)
+{
+  Scene scene = { 0 };
+  gboolean done = switch_scene (data, &scene, error);
+
+  scene_clear (&scene);
+  return done;
+}
+
+/* Unwind tables are found before the stop. */
+static gboolean
+prepare_unwinder (LpTarget *target, GError **error)
+{
+  g_autoptr (LpMaps) maps = NULL;
+
+  if (target->unwinder != NULL)
+    return TRUE;
+  maps = lp_maps_read (target->process, error);
+  if (maps == NULL)
+    return FALSE;
+  target->unwinder = lp_unwinder_new (target->process, maps);
+  return TRUE;
+}
+
+/* Runs @func in a tracer thread and says in @detail who was in the way. */
+static gboolean
+run_step (Work *work, LpStopFunc func, char **detail, GError **error)
+{
+  if (!prepare_unwinder (work->target, error))
+    return FALSE;
+  gboolean done = lp_stop_run (func, work, error);
+  if (work->busy && detail != NULL)
+    {
+      /* Asked after the release: a stopped thread waits only for us. */
+      g_autofree char *where = lp_process_thread_waits_in (work->target->process, work->hit.tid);
+      g_free (*detail);
+      *detail = g_strdup_printf ("thread %d, %s%s%s", work->hit.tid,
+                                 work->hit_name != NULL ? work->hit_name : "unknown function",
+                                 where[0] != '\0' ? ", waits in " : "", where);
+    }
+  g_free (work->hit_name);
+  return done;
+}
+
+gboolean
+lp_target_switch (LpTarget *target, gboolean on, LpConsistency consistency, char **detail, GError **error)
+{
+  Work work = { .target = target, .on = on, .consistency = consistency };
+
+  return run_step (&work, switch_in_tracer, detail, error);
+}
+
+gboolean
+lp_target_undo_switch (LpTarget *target, char **detail, GError **error)
+{
+  g_autoptr (GArray) undo = g_steal_pointer (&target->changes);
+  Work work = { .target = target, .on = !target->switched_on, .undo = undo };
+
+  if (undo == NULL || run_step (&work, switch_in_tracer, detail, error))
+    return TRUE;
+  target->changes = g_steal_pointer (&undo); /* not made: may be tried again */
+  return FALSE;
+}
+
+/* Parts whose image this unmap is about. */
+static gboolean
+is_to_unmap (const LpPart *part, gboolean only_placed)
+{
+  return part->base != 0 && (part->placed || !only_placed);
+}
+
+/* No redirect may lead into the image. */
+static gboolean
+verify_inactive (LpTarget *target, const LpPart *part, Scene *scene, GError **error)
+{
+  const LpImage *image = lp_images_find (scene->images, part->base);
+
+  if (image == NULL || part->module == NULL
+      || lp_image_state (target->process, lp_arch_for_machine (LP_HOST_MACHINE), scene->images, image)
+             == LP_IMAGE_LOADED)
+    return TRUE;
+  lp_error_set (error, LP_ERROR_INVALID_STATE, "deactivate it first", "process %d still uses the patch",
+                lp_process_pid (target->process));
+  return FALSE;
+}
+
+static gboolean
+unmap_parts (Work *work, Scene *scene, GError **error)
+{
+  LpTarget *target = work->target;
+  LpRemote *remote = lp_remote_begin (scene->stop, scene->maps, error);
+  gboolean done;
+
+  if (remote == NULL)
+    return FALSE;
+  done = unmap_leftovers (target, remote, error);
+  for (guint i = 0; i < target->parts->len && done; i++)
+    {
+      LpPart *part = &g_array_index (target->parts, LpPart, i);
+      if (!is_to_unmap (part, work->only_placed))
+        continue;
+      done = lp_place_unmap (target->process, remote, part->base, part->image_size, error);
+      part->base = done ? 0 : part->base;
+      part->placed = done ? FALSE : part->placed;
+    }
+  gboolean ended = lp_remote_end (remote, done ? error : NULL);
+  return done && ended;
+}
+
+static gboolean
+unmap_in_tracer (gpointer data, GError **error)
+{
+  Work *work = data;
+  Scene scene = { 0 };
+  g_autoptr (GArray) ranges = g_array_new (FALSE, TRUE, sizeof (LpCodeRange));
+  gboolean done = stop_and_look (work->target, &scene, error);
+
+  for (guint i = 0; i < work->target->parts->len && done; i++)
+    {
+      const LpPart *part = &g_array_index (work->target->parts, LpPart, i);
+      if (!is_to_unmap (part, work->only_placed))
+        continue;
+      lp_part_add_image_ranges (part, ranges);
+      done = verify_inactive (work->target, part, &scene, error);
+    }
+  done = done && nobody_in (work, &scene, ranges, error) && unmap_parts (work, &scene, error);
+  if (done)
+    {
+      lp_stop_release (scene.stop);
+      work->target->stop_ns = MAX (work->target->stop_ns, lp_stop_duration (scene.stop));
+    }
+  scene_clear (&scene);
+  return done;
+}
+
+gboolean
+lp_target_unmap (LpTarget *target, gboolean only_placed, char **detail, GError **error)
+{
+  Work work = { .target = target, .only_placed = only_placed };
+  gboolean needed = target->leftovers->len > 0;
+
+  for (guint i = 0; i < target->parts->len; i++)
+    needed |= is_to_unmap (&g_array_index (target->parts, LpPart, i), only_placed);
+  return !needed || run_step (&work, unmap_in_tracer, detail, error);
+}

@@ -1,0 +1,317 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Looks at one process on behalf of a change: which entities concern it, which images it has. Stops and
+ * writes nothing. Must not know about other processes. */
+#include "user/target-private.h"
+#include "user/sites.h"
+
+#include <string.h>
+#include <unistd.h>
+
+/* The only module with @build_id; NULL when there is none, or with @error when there are several. */
+static const LpModule *
+find_module (LpTarget *target, const char *build_id, GError **error)
+{
+  const LpModule *found = NULL;
+
+  for (guint i = 0; i < target->modules->len; i++)
+    {
+      const LpModule *module = g_ptr_array_index (target->modules, i);
+      if (g_strcmp0 (module->build_id, build_id) != 0)
+        continue;
+      if (found != NULL)
+        {
+          lp_error_set (error, LP_ERROR_NOT_SUPPORTED, NULL, "process %d has %s mapped twice",
+                        lp_process_pid (target->process), module->path);
+          return NULL;
+        }
+      found = module;
+    }
+  return found;
+}
+
+static gboolean
+is_same_digest (const LpEntityIdentity *identity, const char *hex)
+{
+  for (guint i = 0; i < LP_DIGEST_SIZE; i++)
+    if (identity->digest[i]
+        != (g_ascii_xdigit_value (hex[2 * i]) << 4 | g_ascii_xdigit_value (hex[2 * i + 1])))
+      return FALSE;
+  return TRUE;
+}
+
+/* The complete image of @entity that belongs to @module as it is mapped now (NULL: to any). FALSE only with
+ * an error. */
+static gboolean
+find_image (LpTarget *target, LpEntity *entity, const LpModule *module, const LpImage **found, GError **error)
+{
+  const LpEntityIdentity *identity = lp_entity_identity (entity);
+
+  *found = NULL;
+  for (guint i = 0; i < target->images->len; i++)
+    {
+      const LpImage *image = g_ptr_array_index (target->images, i);
+      if (!image->complete || memcmp (image->identity.uuid, identity->uuid, LP_UUID_SIZE) != 0)
+        continue;
+      if (module != NULL && image->identity.load_bias != module->bias)
+        continue; /* the target was unloaded and loaded again elsewhere: this image serves nobody */
+      if (!is_same_digest (&image->identity, lp_entity_digest (entity))
+          || image->identity.n_functions != identity->n_functions)
+        {
+          lp_error_set (error, LP_ERROR_CONFLICT, "remove the other one first",
+                        "process %d carries this patch from another file (its digest differs)",
+                        lp_process_pid (target->process));
+          return FALSE;
+        }
+      *found = image;
+    }
+  return TRUE;
+}
+
+static gboolean
+add_part (LpTarget *target, LpEntity *entity, GError **error)
+{
+  g_autofree char *build_id = lp_entity_build_id (entity);
+  g_autoptr (GError) local_error = NULL;
+  const LpImage *image;
+  LpPart part = { .entity = entity, .image_size = lp_entity_identity (entity)->image_size };
+
+  part.module = find_module (target, build_id, &local_error);
+  if (local_error != NULL)
+    {
+      g_propagate_error (error, g_steal_pointer (&local_error));
+      return FALSE;
+    }
+  if (!find_image (target, entity, part.module, &image, error))
+    return FALSE;
+  if (image != NULL)
+    {
+      part.base = image->base;
+      part.state = part.module != NULL
+                       ? lp_image_state (target->process, lp_arch_for_machine (LP_HOST_MACHINE),
+                                         target->images, image)
+                       : LP_IMAGE_LOADED;
+    }
+  if (part.module == NULL && image == NULL)
+    return TRUE;
+  part.entity = lp_entity_ref (entity);
+  g_array_append_val (target->parts, part);
+  return TRUE;
+}
+
+/* Remembers images that were never filled to their end. Only the change that brings the same patch sweeps
+ * them away. */
+static void
+note_leftovers (LpTarget *target, GPtrArray *entities)
+{
+  for (guint i = 0; i < target->images->len; i++)
+    {
+      const LpImage *image = g_ptr_array_index (target->images, i);
+      for (guint j = 0; j < entities->len && !image->complete; j++)
+        if (memcmp (image->identity.uuid, lp_entity_identity (g_ptr_array_index (entities, j))->uuid,
+                    LP_UUID_SIZE)
+            == 0)
+          {
+            g_array_append_val (target->leftovers, image->base);
+            g_array_append_val (target->leftovers, image->identity.image_size);
+            break;
+          }
+    }
+}
+
+static void
+clear_part (gpointer data)
+{
+  lp_entity_unref (((LpPart *)data)->entity);
+}
+
+LpTarget *
+lp_target_new (int pid, GPtrArray *entities, GError **error)
+{
+  g_autoptr (LpTarget) target = g_new0 (LpTarget, 1);
+
+  target->parts = g_array_new (FALSE, FALSE, sizeof (LpPart));
+  g_array_set_clear_func (target->parts, clear_part);
+  target->leftovers = g_array_new (FALSE, FALSE, sizeof (guint64));
+  target->process = lp_process_open (pid, error);
+  if (target->process == NULL)
+    return NULL;
+  target->maps = lp_maps_read (target->process, error);
+  if (target->maps == NULL)
+    return NULL;
+  target->modules = lp_modules_read (target->process, target->maps, NULL);
+  target->images = lp_images_read (target->process, target->maps);
+  for (guint i = 0; i < entities->len; i++)
+    if (!add_part (target, g_ptr_array_index (entities, i), error))
+      return NULL;
+  note_leftovers (target, entities);
+  return g_steal_pointer (&target);
+}
+
+void
+lp_target_free (LpTarget *target)
+{
+  if (target == NULL)
+    return;
+  lp_unwinder_free (target->unwinder);
+  g_clear_pointer (&target->parts, g_array_unref);
+  g_clear_pointer (&target->leftovers, g_array_unref);
+  g_clear_pointer (&target->changes, g_array_unref);
+  g_clear_pointer (&target->images, g_ptr_array_unref);
+  g_clear_pointer (&target->modules, g_ptr_array_unref);
+  lp_maps_free (target->maps);
+  lp_process_free (target->process);
+  g_free (target);
+}
+
+LpProcess *
+lp_target_process (LpTarget *target)
+{
+  return target->process;
+}
+
+guint64
+lp_target_stop_ns (const LpTarget *target)
+{
+  return target->stop_ns;
+}
+
+guint
+lp_target_private_pages (const LpTarget *target)
+{
+  return target->private_pages;
+}
+
+static gboolean
+part_needs (const LpPart *part, LpStep step)
+{
+  switch (step)
+    {
+    case LP_STEP_LOAD:
+      return part->module != NULL && part->base == 0;
+    case LP_STEP_ACTIVATE:
+      return part->module != NULL && (part->base == 0 || part->state != LP_IMAGE_ACTIVE);
+    case LP_STEP_DEACTIVATE:
+      return part->base != 0 && part->state != LP_IMAGE_LOADED;
+    case LP_STEP_UNLOAD:
+      return part->base != 0;
+    default:
+      return FALSE;
+    }
+}
+
+gboolean
+lp_target_needs (const LpTarget *target, LpStep step)
+{
+  for (guint i = 0; i < target->parts->len; i++)
+    if (part_needs (&g_array_index (target->parts, LpPart, i), step))
+      return TRUE;
+  return step == LP_STEP_UNLOAD && target->leftovers->len > 0;
+}
+
+void
+lp_part_add_image_ranges (const LpPart *part, GArray *ranges)
+{
+  guint n;
+  const LpElfSection *sections = lp_elf_sections (lp_entity_elf (part->entity), &n);
+
+  for (guint i = 1; i < n; i++)
+    if ((sections[i].flags & (SHF_ALLOC | SHF_EXECINSTR)) == (SHF_ALLOC | SHF_EXECINSTR)
+        && sections[i].size > 0)
+      {
+        LpCodeRange range
+            = { part->base + sections[i].address, part->base + sections[i].address + sections[i].size, FALSE,
+                "the patch's own code" };
+        g_array_append_val (ranges, range);
+      }
+}
+
+gboolean
+lp_part_add_old_ranges (const LpPart *part, guint index, LpConsistency consistency, GArray *ranges,
+                        GError **error)
+{
+  guint n_functions, n;
+  const LpEntityFunction *f = &lp_entity_functions (part->entity, &n_functions)[index];
+  const LpEntityRange *further = lp_entity_ranges (part->entity, &n);
+  const char *name = lp_entity_string (part->entity, f->name);
+  guint64 start = part->module->bias + f->old_address;
+
+  if (consistency == LP_CONSISTENCY_ENTRY)
+    {
+      LpCodeRange site
+          = { start + f->site_offset, start + f->site_offset + f->site_size, f->site_offset == 0, name };
+      if ((f->flags & LP_FUNCTION_ENTRY_SAFE) == 0)
+        {
+          lp_error_set (
+              error, LP_ERROR_NOT_SUPPORTED, "use consistency=strict",
+              "%s: function %s branches into its own first bytes, so it can't be switched while it runs",
+              lp_elf_name (lp_entity_elf (part->entity)), name);
+          return FALSE;
+        }
+      site.end -= 1; /* a return address right behind the redirect is no harm */
+      g_array_append_val (ranges, site);
+      return TRUE;
+    }
+
+  LpCodeRange whole = { start, start + f->old_size, TRUE, name };
+  g_array_append_val (ranges, whole);
+  for (guint i = 0; i < n; i++)
+    if (further[i].function == index)
+      {
+        LpCodeRange range = { part->module->bias + further[i].address,
+                              part->module->bias + further[i].address + further[i].size, FALSE, name };
+        g_array_append_val (ranges, range);
+      }
+  return TRUE;
+}
+
+/* The redirects must fit the code that the process really has mapped. */
+static gboolean
+check_file (LpTarget *target, const LpPart *part, GError **error)
+{
+  int fd = lp_module_open (target->process, part->module, error);
+
+  if (fd < 0)
+    return FALSE;
+  g_autoptr (LpElf) elf = lp_elf_open_fd (fd, part->module->path, error);
+  close (fd);
+  return elf != NULL && lp_sites_verify_file (part->entity, elf, error);
+}
+
+/* For an image that isn't mapped yet: the sites as the future image would meet them. */
+static gboolean
+check_sites (LpTarget *target, const LpPart *part, gboolean on, GError **error)
+{
+  g_autoptr (GArray) changes = g_array_new (FALSE, TRUE, sizeof (LpSiteChange));
+  const LpImage *image = part->base != 0 ? lp_images_find (target->images, part->base) : NULL;
+
+  if (image != NULL)
+    return on ? lp_sites_plan_on (target->process, part->entity, target->images, image, changes, error)
+              : lp_sites_plan_off (target->process, part->entity, target->images, image, changes, error);
+  return !on
+         || lp_sites_check_free (target->process, part->entity, target->images, part->module->bias, error);
+}
+
+gboolean
+lp_target_check (LpTarget *target, LpStep step, LpConsistency consistency, GError **error)
+{
+  gboolean on = step == LP_STEP_ACTIVATE || step == LP_STEP_LOAD;
+  g_autoptr (GArray) ranges = g_array_new (FALSE, TRUE, sizeof (LpCodeRange));
+
+  for (guint i = 0; i < target->parts->len; i++)
+    {
+      const LpPart *part = &g_array_index (target->parts, LpPart, i);
+      guint n;
+
+      if (part->module == NULL)
+        continue;
+      lp_entity_functions (part->entity, &n);
+      if (on && !check_file (target, part, error))
+        return FALSE;
+      if (!check_sites (target, part, on, error))
+        return FALSE;
+      for (guint j = 0; on && j < n; j++)
+        if (!lp_part_add_old_ranges (part, j, consistency, ranges, error))
+          return FALSE;
+    }
+  return TRUE;
+}

@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* One process in a change: what it has, and the steps that can be made in it. Every step has its undo, and
+ * the object can be freed at any point. Must not know about other processes.
+ *
+ * The process is stopped twice and shortly: one thread to map the image, then all threads to switch.
+ * Everything else happens while it runs. */
+#pragma once
+
+#include "user/engine.h"
+#include "process/process.h"
+
+G_BEGIN_DECLS
+
+typedef struct LpTarget LpTarget;
+
+/* Looks at process @pid without stopping it. Errors: LP_ERROR_PROCESS_GONE, LP_ERROR_FAILED,
+ * LP_ERROR_NOT_SUPPORTED (the target is mapped twice). @entities: (element-type LpEntity) all of the change;
+ * only those that concern the process become its parts. */
+LpTarget *lp_target_new (int pid, GPtrArray *entities, GError **error);
+void lp_target_free (LpTarget *target);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (LpTarget, lp_target_free)
+
+LpProcess *lp_target_process (LpTarget *target);
+
+/* Whether @step would change anything as far as can be seen now; also FALSE when no entity concerns the
+ * process. */
+gboolean lp_target_needs (const LpTarget *target, LpStep step);
+
+/* Checks without stopping or writing: original bytes against the mapped file, sites against originals.
+ * Errors: LP_ERROR_TARGET_MISMATCH, LP_ERROR_CONFLICT, LP_ERROR_OVERRIDDEN, LP_ERROR_NOT_SUPPORTED
+ * (@consistency). */
+gboolean lp_target_check (LpTarget *target, LpStep step, LpConsistency consistency, GError **error);
+
+/* Maps and fills the images that aren't there. Its undo is lp_target_unmap(). Errors: LP_ERROR_NOT_SUPPORTED,
+ * LP_ERROR_TARGET_MISMATCH, LP_ERROR_REFUSED: this process can't be patched; LP_ERROR_PROCESS_BUSY,
+ * LP_ERROR_PROCESS_GONE, LP_ERROR_FAILED. */
+gboolean lp_target_place (LpTarget *target, GError **error);
+
+/* Redirects all functions of all parts (@on) or gives them their code back, in one stop. Errors:
+ * LP_ERROR_PROCESS_BUSY (@detail names thread, function and where it waits; nothing was changed, try again),
+ * LP_ERROR_CONFLICT, LP_ERROR_OVERRIDDEN, LP_ERROR_CHANGED (target or image are no longer mapped as before),
+ * LP_ERROR_PROCESS_GONE, LP_ERROR_FAILED. */
+gboolean lp_target_switch (LpTarget *target, gboolean on, LpConsistency consistency, char **detail,
+                           GError **error);
+
+/* Puts back what the last lp_target_switch() has changed, when no thread is in the way. Errors: as
+ * lp_target_switch(). */
+gboolean lp_target_undo_switch (LpTarget *target, char **detail, GError **error);
+
+/* Unmaps images without redirects: all of them, or (@only_placed) those that lp_target_place() mapped.
+ * Errors: as above. */
+gboolean lp_target_unmap (LpTarget *target, gboolean only_placed, char **detail, GError **error);
+
+guint64 lp_target_stop_ns (const LpTarget *target);
+guint lp_target_private_pages (const LpTarget *target);
+
+G_END_DECLS
