@@ -400,11 +400,25 @@ aarch64_emit_slot_branch (GByteArray *out, gint64 *addend)
   return G_MAXUINT;
 }
 
-static gboolean
-aarch64_is_thread_descriptor (guint32 type)
+static LpDynamicKind
+aarch64_dynamic_kind (guint32 type)
 {
-  const Row *row = row_for (type);
-  return row != NULL && row->info.kind == LP_RELOC_TLS_DESC;
+  switch (type)
+    {
+    case R_AARCH64_RELATIVE:
+      return LP_DYNAMIC_RELATIVE;
+    case R_AARCH64_GLOB_DAT:
+    case R_AARCH64_ABS64:
+      return LP_DYNAMIC_SYMBOL;
+    case R_AARCH64_JUMP_SLOT:
+      return LP_DYNAMIC_CALL;
+    case R_AARCH64_COPY:
+      return LP_DYNAMIC_COPY;
+    case R_AARCH64_IRELATIVE:
+      return LP_DYNAMIC_RESOLVER;
+    default:
+      return LP_DYNAMIC_OTHER;
+    }
 }
 
 const LpArch lp_arch_aarch64 = {
@@ -426,8 +440,8 @@ const LpArch lp_arch_aarch64 = {
   .plt_slot = aarch64_plt_slot,
   .emit_slot_branch = aarch64_emit_slot_branch,
   .reloc_absolute = R_AARCH64_ABS64,
-  .reloc_near = R_AARCH64_PREL32,
+  .reloc_near = 0,
   .reloc_slot = 0,
   .plt_entry_max = 24,
-  .is_thread_descriptor = aarch64_is_thread_descriptor,
+  .dynamic_kind = aarch64_dynamic_kind,
 };

@@ -48,6 +48,16 @@ typedef struct {
   char text[48];     /* the instruction in words, for `syscare inspect` */
 } LpEntryInfo;
 
+/* What a dynamic relocation of a linked file does to its place. */
+typedef enum {
+  LP_DYNAMIC_OTHER,    /* thread-local storage and anything unknown */
+  LP_DYNAMIC_RELATIVE, /* load bias + addend */
+  LP_DYNAMIC_SYMBOL,   /* address of a symbol (+ addend), known before the program starts */
+  LP_DYNAMIC_CALL,     /* address of a function, perhaps only once it has been called (lazy binding) */
+  LP_DYNAMIC_COPY,     /* a library's variable is moved to the place */
+  LP_DYNAMIC_RESOLVER, /* what the function at the addend returns (ifunc) */
+} LpDynamicKind;
+
 /* How an instruction passes control on, when its target stands in the instruction itself. */
 typedef enum {
   LP_FLOW_NONE,
@@ -112,10 +122,10 @@ struct LpArch {
    * @addend) is returned as an offset in @out. */
   guint (*emit_slot_branch) (GByteArray *out, gint64 *addend);
   guint32 reloc_absolute; /* full-width S + A */
-  guint32 reloc_near;     /* 32-bit S + A - P, for code and data within branch range; 0 when there is no such type */
+  guint32 reloc_near;     /* what a PLT or GOT_PC relocation becomes once its destination is known; 0: it stays what it is */
   guint32 reloc_slot;     /* what emit_slot_branch() needs */
   guint plt_entry_max;    /* bytes that plt_slot() wants to see */
-  gboolean (*is_thread_descriptor) (guint32 type); /* more than a slot or an offset is needed: TLSDESC and the like */
+  LpDynamicKind (*dynamic_kind) (guint32 type);
 };
 
 /* NULL when the machine isn't supported. */

@@ -278,10 +278,25 @@ x86_64_emit_slot_branch (GByteArray *out, gint64 *addend)
   return place;
 }
 
-static gboolean
-x86_64_is_thread_descriptor (guint32 type)
+static LpDynamicKind
+x86_64_dynamic_kind (guint32 type)
 {
-  return type == R_X86_64_GOTPC32_TLSDESC || type == R_X86_64_TLSDESC_CALL || type == R_X86_64_TLSDESC;
+  switch (type)
+    {
+    case R_X86_64_RELATIVE:
+      return LP_DYNAMIC_RELATIVE;
+    case R_X86_64_GLOB_DAT:
+    case R_X86_64_64:
+      return LP_DYNAMIC_SYMBOL;
+    case R_X86_64_JUMP_SLOT:
+      return LP_DYNAMIC_CALL;
+    case R_X86_64_COPY:
+      return LP_DYNAMIC_COPY;
+    case R_X86_64_IRELATIVE:
+      return LP_DYNAMIC_RESOLVER;
+    default:
+      return LP_DYNAMIC_OTHER;
+    }
 }
 
 const LpArch lp_arch_x86_64 = {
@@ -306,5 +321,5 @@ const LpArch lp_arch_x86_64 = {
   .reloc_near = R_X86_64_PC32,
   .reloc_slot = R_X86_64_PC32,
   .plt_entry_max = 16,
-  .is_thread_descriptor = x86_64_is_thread_descriptor,
+  .dynamic_kind = x86_64_dynamic_kind,
 };

@@ -1,0 +1,587 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Reads an object file into pieces. Must not know that there is a second object, or a linked file.
+ * Sources: gABI chapter 4; GCC's varasm.cc conventions for section names (.rodata.FUNCTION for switch tables,
+ * .text.unlikely.FUNCTION for FUNCTION.cold). */
+#include "diff/object.h"
+
+#include <string.h>
+
+#include "base/error.h"
+
+#ifndef SHT_X86_64_UNWIND
+#define SHT_X86_64_UNWIND 0x70000001
+#endif
+
+static void
+piece_free (gpointer data)
+{
+  LpPiece *piece = data;
+
+  g_free (piece->base);
+  g_clear_pointer (&piece->relocations, g_array_unref);
+  g_clear_pointer (&piece->insns, g_array_unref);
+  g_clear_pointer (&piece->parts, g_ptr_array_unref);
+  g_clear_pointer (&piece->starts, g_array_unref);
+  g_clear_pointer (&piece->referrers, g_hash_table_unref);
+  g_free (piece);
+}
+
+void
+lp_object_free (LpObject *object)
+{
+  if (object == NULL)
+    return;
+  for (guint i = 0; i < object->n_sections; i++)
+    g_clear_pointer (&object->by_section[i], g_ptr_array_unref);
+  g_free (object->by_section);
+  g_free (object->by_symbol);
+  g_clear_pointer (&object->pieces, g_ptr_array_unref);
+  g_free (object);
+}
+
+/* "foo.constprop.0.isra.3" -> "foo.constprop.isra": GCC numbers clones and static locals in the order it
+ * meets them. */
+static char *
+strip_numbers (const char *name)
+{
+  GString *out = g_string_new (NULL);
+
+  for (const char *p = name; *p != '\0';)
+    {
+      gsize digits = *p == '.' ? strspn (p + 1, "0123456789") : 0;
+      if (digits > 0 && p != name && (p[digits + 1] == '.' || p[digits + 1] == '\0'))
+        p += digits + 1;
+      else
+        g_string_append_c (out, *p++);
+    }
+  return g_string_free (out, FALSE);
+}
+
+static gboolean
+has_prefix_word (const char *name, const char *word)
+{
+  gsize n = strlen (word);
+  return strncmp (name, word, n) == 0 && (name[n] == '\0' || name[n] == '.');
+}
+
+/* What the pieces of @section are when they have a name (@named) or not. FALSE: the section isn't loaded, or
+ * isn't code or data. */
+static gboolean
+classify (const LpElfSection *section, gboolean named, LpPieceKind *kind)
+{
+  if ((section->flags & SHF_ALLOC) == 0 || section->type == SHT_NOTE || section->type == SHT_X86_64_UNWIND
+      || strcmp (section->name, ".eh_frame") == 0)
+    return FALSE;
+
+  gboolean ordinary = section->type == SHT_PROGBITS || section->type == SHT_NOBITS;
+  if (!ordinary || has_prefix_word (section->name, ".gcc_except_table")
+      || has_prefix_word (section->name, ".ctors") || has_prefix_word (section->name, ".dtors"))
+    *kind = LP_PIECE_SPECIAL;
+  else if (section->flags & SHF_EXECINSTR)
+    *kind = named ? LP_PIECE_FUNCTION : LP_PIECE_SPECIAL;
+  else if (section->flags & SHF_TLS)
+    *kind = LP_PIECE_TLS;
+  else if (section->flags & SHF_MERGE)
+    *kind = LP_PIECE_MERGED;
+  else if ((section->flags & SHF_WRITE) == 0)
+    *kind = named ? LP_PIECE_CONST : LP_PIECE_ANONYMOUS;
+  else if (has_prefix_word (section->name, ".data.rel.ro"))
+    *kind = named ? LP_PIECE_CONST : LP_PIECE_ANONYMOUS;
+  else
+    *kind = named ? LP_PIECE_DATA : LP_PIECE_SPECIAL;
+  return TRUE;
+}
+
+/* Whether @symbol says that something begins where it stands (rather than a label inside of it). */
+static gboolean
+names_something (const LpElfSymbol *symbol)
+{
+  switch (symbol->type)
+    {
+    case STT_FUNC:
+    case STT_OBJECT:
+    case STT_TLS:
+    case STT_GNU_IFUNC:
+      return TRUE;
+    case STT_NOTYPE:
+      return symbol->name[0] != '\0' && !g_str_has_prefix (symbol->name, ".L") && symbol->name[0] != '$';
+    default:
+      return FALSE;
+    }
+}
+
+static LpPiece *
+add_piece (LpObject *object, LpPieceKind kind, guint section, guint64 start, guint64 size,
+           const LpElfSymbol *symbol)
+{
+  guint n;
+  const LpElfSection *sections = lp_elf_sections (object->elf, &n);
+  LpPiece *piece = g_new0 (LpPiece, 1);
+
+  piece->object = object;
+  piece->kind = kind;
+  piece->index = object->pieces->len;
+  piece->section = section;
+  piece->start = start;
+  piece->size = size;
+  piece->symbol = symbol;
+  piece->writer_piece = -1;
+  piece->relocations = g_array_new (FALSE, FALSE, sizeof (LpElfRelocation));
+  piece->name = symbol != NULL ? symbol->name : "";
+  if (section < n)
+    {
+      gsize available;
+      const guint8 *bytes = lp_elf_section_data (object->elf, &sections[section], &available);
+      piece->header = &sections[section];
+      piece->bytes = bytes != NULL ? bytes + start : NULL;
+      if (symbol == NULL)
+        piece->name = piece->header->name;
+      if (object->by_section[section] == NULL)
+        object->by_section[section] = g_ptr_array_new ();
+      g_ptr_array_add (object->by_section[section], piece);
+    }
+  piece->base = strip_numbers (piece->name);
+  g_ptr_array_add (object->pieces, piece);
+  return piece;
+}
+
+/* By place; at one place the symbol that tells most first: sized, global, then by name so that the choice is
+ * always the same. */
+static gint
+by_place (gconstpointer a, gconstpointer b)
+{
+  const LpElfSymbol *x = *(const LpElfSymbol *const *)a, *y = *(const LpElfSymbol *const *)b;
+
+  if (x->value != y->value)
+    return x->value < y->value ? -1 : 1;
+  if ((x->size == 0) != (y->size == 0))
+    return x->size == 0 ? 1 : -1;
+  if ((x->type == STT_NOTYPE) != (y->type == STT_NOTYPE))
+    return x->type == STT_NOTYPE ? 1 : -1;
+  if ((x->bind == STB_LOCAL) != (y->bind == STB_LOCAL))
+    return x->bind == STB_LOCAL ? 1 : -1;
+  return strcmp (x->name, y->name);
+}
+
+/* Cuts @section at the symbols in @named (sorted); what lies before the first one is a piece of its own. */
+static void
+cut_section (LpObject *object, const LpElfSection *section, GPtrArray *named)
+{
+  LpPieceKind kind;
+  if (!classify (section, named->len > 0, &kind) || section->size == 0)
+    return;
+
+  const LpElfSymbol *first = named->len > 0 ? named->pdata[0] : NULL;
+  if (kind == LP_PIECE_MERGED || kind == LP_PIECE_SPECIAL || first == NULL)
+    {
+      add_piece (object, kind, section->index, 0, section->size, NULL);
+      return;
+    }
+  if (first->value > 0)
+    {
+      LpPieceKind unnamed;
+      classify (section, FALSE, &unnamed);
+      add_piece (object, unnamed, section->index, 0, MIN (first->value, section->size), NULL);
+    }
+
+  for (guint i = 0; i < named->len;)
+    {
+      const LpElfSymbol *symbol = named->pdata[i];
+      guint64 end = symbol->value + symbol->size;
+      guint next = i + 1;
+      while (next < named->len
+             && (((const LpElfSymbol *)named->pdata[next])->value < end
+                 || ((const LpElfSymbol *)named->pdata[next])->value == symbol->value))
+        next++;
+      end = next < named->len ? ((const LpElfSymbol *)named->pdata[next])->value : section->size;
+      if (symbol->value < section->size)
+        add_piece (object, kind, section->index, symbol->value, MIN (end, section->size) - symbol->value,
+                   symbol);
+      i = next;
+    }
+}
+
+static LpPiece *
+piece_at (LpObject *object, guint section, gint64 offset)
+{
+  GPtrArray *pieces = section < object->n_sections ? object->by_section[section] : NULL;
+  if (pieces == NULL)
+    return NULL;
+
+  guint low = 0, high = pieces->len;
+  while (high - low > 1)
+    {
+      guint middle = low + (high - low) / 2;
+      LpPiece *piece = pieces->pdata[middle];
+      if (offset >= 0 && (guint64)offset >= piece->start)
+        low = middle;
+      else
+        high = middle;
+    }
+  return pieces->pdata[low];
+}
+
+static void
+cut_all (LpObject *object)
+{
+  guint n;
+  const LpElfSection *sections = lp_elf_sections (object->elf, &n);
+  g_autofree GPtrArray **named = g_new0 (GPtrArray *, n);
+
+  for (guint i = 0; i < n; i++)
+    named[i] = g_ptr_array_new ();
+  for (guint i = 1; i < object->n_symbols; i++)
+    {
+      const LpElfSymbol *symbol = &object->symbols[i];
+      if (symbol->section != SHN_UNDEF && symbol->section < n && symbol->shndx != SHN_ABS
+          && symbol->shndx != SHN_COMMON && names_something (symbol))
+        g_ptr_array_add (named[symbol->section], (gpointer)symbol);
+    }
+  for (guint i = 1; i < n; i++)
+    {
+      g_ptr_array_sort (named[i], by_place);
+      cut_section (object, &sections[i], named[i]);
+    }
+  for (guint i = 0; i < n; i++)
+    g_ptr_array_unref (named[i]);
+}
+
+static void
+map_symbols (LpObject *object)
+{
+  for (guint i = 1; i < object->n_symbols; i++)
+    {
+      const LpElfSymbol *symbol = &object->symbols[i];
+
+      if (symbol->shndx == SHN_COMMON)
+        object->by_symbol[i] = add_piece (object, LP_PIECE_DATA, SHN_COMMON, 0, symbol->size, symbol);
+      else if (symbol->shndx != SHN_UNDEF && symbol->shndx != SHN_ABS)
+        object->by_symbol[i] = piece_at (object, symbol->section, (gint64)symbol->value);
+    }
+}
+
+static gboolean
+share_out_relocations (LpObject *object, GError **error)
+{
+  for (guint i = 1; i < object->n_sections; i++)
+    {
+      if (object->by_section[i] == NULL)
+        continue;
+      GArray *relocations = lp_elf_relocations (object->elf, i, error);
+      if (relocations == NULL)
+        return FALSE;
+      for (guint k = 0; k < relocations->len; k++)
+        {
+          const LpElfRelocation *r = &g_array_index (relocations, LpElfRelocation, k);
+          LpPiece *piece = piece_at (object, i, (gint64)r->offset);
+          g_array_append_val (piece->relocations, *r);
+        }
+    }
+  return TRUE;
+}
+
+static void
+add_part (LpPiece *function, LpPiece *part)
+{
+  part->parent = function;
+  if (function->parts == NULL)
+    function->parts = g_ptr_array_new ();
+  g_ptr_array_add (function->parts, part);
+}
+
+/* foo.cold (GCC >= 9: foo.cold; before: foo.cold.N) belongs to foo. */
+static void
+adopt_cold_parts (LpObject *object)
+{
+  g_autoptr (GHashTable) functions = g_hash_table_new (g_str_hash, g_str_equal);
+
+  for (guint i = 0; i < object->pieces->len; i++)
+    {
+      LpPiece *piece = object->pieces->pdata[i];
+      if (piece->kind == LP_PIECE_FUNCTION)
+        g_hash_table_insert (functions, (gpointer)piece->name, piece);
+    }
+  for (guint i = 0; i < object->pieces->len; i++)
+    {
+      LpPiece *piece = object->pieces->pdata[i];
+      const char *cold = piece->kind == LP_PIECE_FUNCTION ? strstr (piece->name, ".cold") : NULL;
+      if (cold == NULL || !g_str_has_suffix (piece->base, ".cold"))
+        continue;
+      g_autofree char *name = g_strndup (piece->name, (gsize)(cold - piece->name));
+      LpPiece *function = g_hash_table_lookup (functions, name);
+      if (function != NULL)
+        add_part (function, piece);
+    }
+}
+
+static gint
+compare_offsets (gconstpointer a, gconstpointer b)
+{
+  guint64 x = *(const guint64 *)a, y = *(const guint64 *)b;
+  return x < y ? -1 : x > y;
+}
+
+static void
+note_start (LpPiece *piece, gint64 offset)
+{
+  guint64 start = (guint64)offset;
+
+  if (offset < 0 || start >= piece->size)
+    return;
+  if (piece->starts == NULL)
+    piece->starts = g_array_new (FALSE, FALSE, sizeof (guint64));
+  g_array_append_val (piece->starts, start);
+}
+
+static void
+sort_starts (LpObject *object)
+{
+  for (guint i = 0; i < object->pieces->len; i++)
+    {
+      LpPiece *piece = object->pieces->pdata[i];
+      if (piece->starts == NULL)
+        continue;
+      g_array_sort (piece->starts, compare_offsets);
+      piece->is_pool = strcmp (piece->header->name, ".rodata") == 0;
+    }
+}
+
+/* Finds tables of labels (computed goto) and notes which functions refer to which data. */
+static gboolean
+follow_references (LpObject *object, GError **error)
+{
+  for (guint i = 0; i < object->pieces->len; i++)
+    {
+      LpPiece *piece = object->pieces->pdata[i];
+      for (guint k = 0; k < piece->relocations->len; k++)
+        {
+          LpReference ref;
+          if (!lp_object_reference (piece, &g_array_index (piece->relocations, LpElfRelocation, k), &ref,
+                                    error))
+            return FALSE;
+          if (ref.piece == NULL)
+            continue;
+          if (ref.piece->kind == LP_PIECE_ANONYMOUS)
+            note_start (ref.piece, ref.offset);
+          if (piece->kind == LP_PIECE_FUNCTION && ref.piece->kind != LP_PIECE_FUNCTION)
+            {
+              LpPiece *function = piece->parent != NULL ? piece->parent : piece;
+              if (ref.piece->referrers == NULL)
+                ref.piece->referrers = g_hash_table_new (g_str_hash, g_str_equal);
+              g_hash_table_add (ref.piece->referrers, function->base);
+            }
+          if ((piece->kind == LP_PIECE_CONST || piece->kind == LP_PIECE_DATA)
+              && ref.piece->kind == LP_PIECE_FUNCTION && ref.offset != 0)
+            {
+              piece->is_table = TRUE;
+              piece->parent = ref.piece->parent != NULL ? ref.piece->parent : ref.piece;
+            }
+        }
+    }
+  return TRUE;
+}
+
+LpObject *
+lp_object_new (LpElf *elf, const char *unit, GError **error)
+{
+  const Elf64_Ehdr *header = lp_elf_header (elf);
+  const LpArch *arch = lp_arch_for_machine (header->e_machine);
+
+  if (header->e_type != ET_REL || arch == NULL)
+    {
+      lp_error_set (error, LP_ERROR_REFUSED, NULL, "%s: %s is not an object file of a supported machine",
+                    unit, lp_elf_name (elf));
+      return NULL;
+    }
+  if (lp_elf_section_by_name (elf, ".gnu.lto_.symtab") != NULL
+      || lp_elf_section_by_name (elf, ".gnu.lto_.opts") != NULL)
+    {
+      lp_error_set (error, LP_ERROR_REFUSED, "build the target without -flto",
+                    "%s: %s holds link-time optimiser bytecode", unit, lp_elf_name (elf));
+      return NULL;
+    }
+
+  g_autoptr (LpObject) object = g_new0 (LpObject, 1);
+  g_autoptr (GError) local_error = NULL;
+  object->elf = elf;
+  object->arch = arch;
+  object->unit = unit;
+  object->pieces = g_ptr_array_new_with_free_func (piece_free);
+  lp_elf_sections (elf, &object->n_sections);
+  object->by_section = g_new0 (GPtrArray *, object->n_sections);
+  object->symbols = lp_elf_symbols (elf, LP_ELF_SYMTAB, &object->n_symbols, &local_error);
+  if (local_error != NULL)
+    {
+      g_propagate_prefixed_error (error, g_steal_pointer (&local_error), "%s: ", unit);
+      return NULL;
+    }
+  object->by_symbol = g_new0 (LpPiece *, object->n_symbols);
+
+  cut_all (object);
+  map_symbols (object);
+  if (!share_out_relocations (object, error))
+    return NULL;
+  adopt_cold_parts (object);
+  if (!follow_references (object, error))
+    {
+      g_prefix_error (error, "%s: ", unit);
+      return NULL;
+    }
+  sort_starts (object);
+  return g_steal_pointer (&object);
+}
+
+GArray *
+lp_piece_insns (LpPiece *piece)
+{
+  if (piece->insns != NULL || piece->undecodable)
+    return piece->insns;
+
+  g_autoptr (GArray) insns = g_array_new (FALSE, FALSE, sizeof (LpInsn));
+  if (piece->bytes == NULL
+      || !piece->object->arch->decode (piece->bytes, piece->size, piece->start, insns, NULL))
+    {
+      piece->undecodable = TRUE;
+      return NULL;
+    }
+  piece->insns = g_steal_pointer (&insns);
+  return piece->insns;
+}
+
+const LpInsn *
+lp_piece_insn_at (LpPiece *piece, guint64 offset)
+{
+  GArray *insns = lp_piece_insns (piece);
+  if (insns == NULL || insns->len == 0)
+    return NULL;
+
+  guint low = 0, high = insns->len;
+  while (high - low > 1)
+    {
+      guint middle = low + (high - low) / 2;
+      if (offset >= g_array_index (insns, LpInsn, middle).offset)
+        low = middle;
+      else
+        high = middle;
+    }
+  const LpInsn *insn = &g_array_index (insns, LpInsn, low);
+  return offset >= insn->offset && offset < (guint64)insn->offset + insn->length ? insn : NULL;
+}
+
+/* A PC-relative operand counts from the end of its instruction, its relocation from the field: the bytes
+ * between. */
+static gint64
+distance_to_end (LpPiece *from, const LpElfRelocation *relocation, const LpRelocInfo *info)
+{
+  if (from->kind != LP_PIECE_FUNCTION || from->object->arch->machine != EM_X86_64)
+    return 0;
+
+  guint64 offset = relocation->offset - from->start;
+  const LpInsn *insn = lp_piece_insn_at (from, offset);
+  return insn != NULL ? (gint64)(insn->offset + insn->length - offset) : (gint64)info->width;
+}
+
+gboolean
+lp_object_reference (LpPiece *from, const LpElfRelocation *relocation, LpReference *reference, GError **error)
+{
+  LpObject *object = from->object;
+  const LpRelocInfo *info = object->arch->reloc_info (relocation->type);
+
+  if (info == NULL || info->kind == LP_RELOC_UNKNOWN || relocation->symbol >= object->n_symbols)
+    {
+      lp_error_set (error, LP_ERROR_REFUSED, NULL,
+                    "%s+0x%" G_GINT64_MODIFIER "x: relocation type %u (%s) is not understood", from->name,
+                    relocation->offset - from->start, relocation->type,
+                    info != NULL ? info->name : "unknown");
+      return FALSE;
+    }
+
+  const LpElfSymbol *symbol = &object->symbols[relocation->symbol];
+  LpPiece *piece = object->by_symbol[relocation->symbol];
+  gint64 offset = relocation->addend, to_end = 0;
+  if (info->kind == LP_RELOC_PC || info->kind == LP_RELOC_PLT || info->kind == LP_RELOC_GOT_PC
+      || info->kind == LP_RELOC_TLS_IE || info->kind == LP_RELOC_TLS_GD || info->kind == LP_RELOC_TLS_LD)
+    to_end = distance_to_end (from, relocation, info);
+  offset += to_end;
+
+  if (piece != NULL)
+    {
+      gint64 place = offset + (symbol->shndx == SHN_COMMON ? 0 : (gint64)symbol->value);
+      if (symbol->type == STT_SECTION)
+        piece = piece_at (object, symbol->section, place);
+      offset = place - (gint64)piece->start;
+    }
+  *reference
+      = (LpReference){ .piece = piece, .offset = offset, .symbol = symbol, .info = info, .to_end = to_end };
+  return TRUE;
+}
+
+gsize
+lp_piece_element (const LpPiece *piece, gint64 offset, guint64 *start)
+{
+  if (piece->bytes == NULL || offset < 0 || (guint64)offset >= piece->size)
+    return 0;
+
+  guint64 unit = MAX (piece->header->entry_size, 1);
+  guint64 at = (guint64)offset;
+  if ((piece->header->flags & SHF_STRINGS) == 0)
+    {
+      *start = at - at % unit;
+      return MIN (unit, piece->size - *start);
+    }
+
+  *start = at;
+  for (guint64 end = at; end + unit <= piece->size; end += unit)
+    {
+      gboolean zero = TRUE;
+      for (guint64 i = 0; i < unit; i++)
+        zero = zero && piece->bytes[end + i] == 0;
+      if (zero)
+        return end + unit - at;
+    }
+  return 0;
+}
+
+guint64
+lp_piece_constant_end (const LpPiece *piece, guint64 offset)
+{
+  guint low = 0, high = piece->starts != NULL ? piece->starts->len : 0;
+
+  while (low < high)
+    {
+      guint middle = low + (high - low) / 2;
+      if (g_array_index (piece->starts, guint64, middle) <= offset)
+        low = middle + 1;
+      else
+        high = middle;
+    }
+  guint64 end = piece->starts != NULL && low < piece->starts->len
+                    ? g_array_index (piece->starts, guint64, low)
+                    : piece->size;
+
+  /* Alignment of the next constant: zeroes, of which one may end a string. */
+  while (piece->is_pool && end > offset + 1 && piece->bytes != NULL && piece->bytes[end - 1] == 0
+         && piece->bytes[end - 2] == 0)
+    end--;
+  return end;
+}
+
+gboolean
+lp_piece_is_private (const LpPiece *piece)
+{
+  return piece->kind == LP_PIECE_ANONYMOUS || piece->kind == LP_PIECE_MERGED || piece->is_table;
+}
+
+LpPiece *
+lp_piece_function (LpPiece *piece)
+{
+  if (piece->parent != NULL)
+    return piece->parent;
+  return piece->kind == LP_PIECE_FUNCTION ? piece : NULL;
+}
+
+char *
+lp_piece_describe (const LpPiece *piece)
+{
+  return g_strdup_printf ("%s: %s", piece->object->unit, piece->name);
+}
