@@ -222,11 +222,15 @@ static const struct {
 gboolean
 cli_parse_duration (const char *text, guint64 *usec, GError **error)
 {
-  char *end = NULL;
-  double number = g_ascii_isdigit (*text) ? g_ascii_strtod (text, &end) : -1;
+  /* Not strtod() alone: it also takes signs, blanks, hexadecimal numbers and "nan". */
+  gsize digits = strspn (text, "0123456789.");
+  g_autofree char *digit_text = g_strndup (text, digits);
+  char *end;
+  double number = g_ascii_strtod (digit_text, &end);
+  gboolean sound = g_ascii_isdigit (*text) && *end == '\0';
 
-  for (gsize i = 0; end != NULL && i < G_N_ELEMENTS (units); i++)
-    if (g_str_equal (units[i].unit, end) && number * units[i].usec < (double)G_MAXINT64)
+  for (gsize i = 0; sound && i < G_N_ELEMENTS (units); i++)
+    if (g_str_equal (units[i].unit, text + digits) && number * units[i].usec < (double)G_MAXINT64)
       {
         *usec = (guint64)(number * units[i].usec);
         return TRUE;
