@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "bus.h"
+#include "fields.h"
 #include "json.h"
 #include "patches.h"
 #include "report.h"
@@ -110,35 +111,10 @@ cli_list (CliContext *context)
 }
 
 static void
-print_field (const char *title, const char *value)
-{
-  g_autofree char *shown = cli_escape (value);
-  g_autofree char *label = g_strdup_printf ("%s:", title);
-  int blanks = 17 - (int)cli_width (label);
-
-  if (*value != '\0')
-    printf ("%s%*s%s\n", label, MAX (blanks, 1), "", shown);
-}
-
-/* A field with one line per value. */
-static void
-print_lines (const char *title, const char *const *values)
-{
-  for (gsize i = 0; values[i] != NULL; i++)
-    {
-      g_autofree char *shown = cli_escape (values[i]);
-      if (i == 0)
-        print_field (title, values[i]);
-      else
-        printf ("%17s%s\n", "", shown);
-    }
-}
-
-static void
 print_list_field (const char *title, GVariant *patch, const char *key)
 {
   g_autofree const char **values = cli_get_strings (patch, key);
-  print_lines (title, values);
+  cli_field_lines (title, values);
 }
 
 static void
@@ -148,16 +124,16 @@ print_state (GVariant *patch)
   const char *state = cli_get_string (patch, "State");
   g_autofree char *styled = cli_style (cli_word (state), cli_word_style (state));
   g_autofree const char **problems = cli_get_strings (patch, "Problems");
-  g_autofree char *label = g_strdup_printf ("%s:", _ ("State"));
 
-  printf ("%s%*s%s", label, MAX (17 - (int)cli_width (label), 1), "", styled);
+  cli_field_title (_ ("State"));
+  fputs (styled, stdout);
   if (total != 0)
     printf (ngettext (" (%u of %u process patched)", " (%u of %u processes patched)", total),
             (guint)cli_get_number (patch, "ProcessesPatched"), (guint)total);
   putchar ('\n');
   for (gsize i = 0; problems[i] != NULL; i++)
     problems[i] = cli_problem_sentence (problems[i]);
-  print_lines (_ ("Problems"), problems);
+  cli_field_lines (_ ("Problems"), problems);
 }
 
 /* Whether the file on disk is the build that the patch is for, as far as the service's problems tell. */
@@ -176,13 +152,13 @@ target_sentence (GVariant *patch)
 static void
 print_target (GVariant *patch)
 {
-  print_field (_ ("Target"), cli_get_string (patch, "TargetName"));
-  print_field (_ ("Target version"), cli_get_string (patch, "TargetVersion"));
-  print_field (_ ("Object"), cli_get_string (patch, "TargetObject"));
+  cli_field (_ ("Target"), cli_get_string (patch, "TargetName"));
+  cli_field (_ ("Target version"), cli_get_string (patch, "TargetVersion"));
+  cli_field (_ ("Object"), cli_get_string (patch, "TargetObject"));
   print_list_field (_ ("Files"), patch, "TargetFiles");
-  print_field (_ ("Build-ID"), cli_get_string (patch, "TargetBuildId"));
-  print_field (_ ("Architecture"), cli_get_string (patch, "Architecture"));
-  print_field (_ ("Installed"), target_sentence (patch));
+  cli_field (_ ("Build-ID"), cli_get_string (patch, "TargetBuildId"));
+  cli_field (_ ("Architecture"), cli_get_string (patch, "Architecture"));
+  cli_field (_ ("Installed"), target_sentence (patch));
 }
 
 static void
@@ -194,8 +170,8 @@ print_source_patches (GVariant *patch)
     {
       const char *name, *digest;
       g_variant_get_child (sources, i, "(&s&s)", &name, &digest);
-      print_field (_ ("Source patch"), name);
-      print_field (_ ("  SHA-256"), digest);
+      cli_field (_ ("Source patch"), name);
+      cli_field (_ ("  SHA-256"), digest);
     }
 }
 
@@ -203,38 +179,37 @@ static void
 print_info (GVariant *patch)
 {
   g_autofree char *changed = cli_format_time (cli_get_number (patch, "LastChange"));
-  g_auto (GStrv) description = g_strsplit (cli_get_string (patch, "Description"), "\n", -1);
 
-  print_field (_ ("Name"), cli_get_string (patch, "Name"));
-  print_field ("UUID", cli_get_string (patch, "Uuid"));
+  cli_field (_ ("Name"), cli_get_string (patch, "Name"));
+  cli_field ("UUID", cli_get_string (patch, "Uuid"));
   print_state (patch);
-  print_lines (_ ("Description"), (const char *const *)description);
+  cli_field_text (_ ("Description"), cli_get_string (patch, "Description"));
   print_list_field (_ ("Issues"), patch, "Issues");
-  print_field (_ ("Severity"), cli_get_string (patch, "Severity"));
-  print_field (_ ("Kind"), cli_get_string (patch, "Kind"));
+  cli_field (_ ("Severity"), cli_get_string (patch, "Severity"));
+  cli_field (_ ("Kind"), cli_get_string (patch, "Kind"));
   print_target (patch);
   print_list_field (_ ("Functions"), patch, "Functions");
-  print_field (_ ("Version"), cli_get_string (patch, "Version"));
-  print_field (_ ("Release"), cli_get_string (patch, "Release"));
-  print_field (_ ("License"), cli_get_string (patch, "License"));
-  print_field (_ ("Bundle"), cli_get_string (patch, "Bundle"));
-  print_field (_ ("SHA-256"), cli_get_string (patch, "Digest"));
-  print_field (_ ("Signer"), cli_get_string (patch, "Signer"));
+  cli_field (_ ("Version"), cli_get_string (patch, "Version"));
+  cli_field (_ ("Release"), cli_get_string (patch, "Release"));
+  cli_field (_ ("License"), cli_get_string (patch, "License"));
+  cli_field (_ ("Bundle"), cli_get_string (patch, "Bundle"));
+  cli_field (_ ("SHA-256"), cli_get_string (patch, "Digest"));
+  cli_field (_ ("Signer"), cli_get_string (patch, "Signer"));
   print_source_patches (patch);
-  print_field (_ ("Last change"), changed);
+  cli_field (_ ("Last change"), changed);
 }
 
 static void
 print_status (GVariant *patch)
 {
-  print_field (_ ("Name"), cli_patch_name (patch));
+  cli_field (_ ("Name"), cli_patch_name (patch));
   print_state (patch);
 }
 
 static void
 print_target_of (GVariant *patch)
 {
-  print_field (_ ("Name"), cli_patch_name (patch));
+  cli_field (_ ("Name"), cli_patch_name (patch));
   print_target (patch);
 }
 
