@@ -3,6 +3,7 @@
 """syscare inspect on bundles: sound ones in every form, and damaged ones. Needs no service."""
 import json
 import os
+import re
 import shutil
 import subprocess
 import tempfile
@@ -79,7 +80,7 @@ def change_digest(path):
     """Another digit in the first digest of patch.json."""
     with open(path, encoding='utf-8') as file:
         text = file.read()
-    at = text.index('"digest": "') + len('"digest": "')
+    at = re.search(r'"digest"\s*:\s*"', text).end()
     with open(path, 'w', encoding='utf-8') as file:
         file.write(text[:at] + ('1' if text[at] == '0' else '0') + text[at + 1:])
 
