@@ -309,10 +309,9 @@ sorted (JsonNode *node)
   return json_node_copy (node);
 }
 
-char *
-lp_json_to_text (JsonNode *node, gboolean pretty)
+static char *
+generate (JsonNode *canonical, gboolean pretty)
 {
-  g_autoptr (JsonNode) canonical = sorted (node);
   g_autoptr (JsonGenerator) generator = json_generator_new ();
 
   json_generator_set_root (generator, canonical);
@@ -320,6 +319,41 @@ lp_json_to_text (JsonNode *node, gboolean pretty)
   json_generator_set_indent (generator, 2);
   g_autofree char *text = json_generator_to_data (generator, NULL);
   return g_strconcat (text, "\n", NULL);
+}
+
+char *
+lp_json_to_text (JsonNode *node, gboolean pretty)
+{
+  g_autoptr (JsonNode) canonical = sorted (node);
+
+  return generate (canonical, pretty);
+}
+
+char *
+lp_json_seal (JsonNode *node, const char *member)
+{
+  g_autoptr (JsonNode) canonical = sorted (node);
+  JsonObject *object = json_node_get_object (canonical);
+
+  if (json_object_has_member (object, member))
+    json_object_remove_member (object, member);
+  g_autofree char *unsealed = generate (canonical, /* pretty= */ TRUE);
+  g_autofree char *digest = g_compute_checksum_for_string (G_CHECKSUM_SHA256, unsealed, -1);
+  json_object_set_string_member (object, member, digest);
+  return lp_json_to_text (canonical, /* pretty= */ TRUE);
+}
+
+gboolean
+lp_json_check_seal (JsonNode *node, const char *member, const char *data, gsize length, LpError code,
+                    GError **error)
+{
+  g_autofree char *expected = lp_json_seal (node, member);
+
+  if (strlen (expected) == length && memcmp (expected, data, length) == 0)
+    return TRUE;
+  lp_error_set (error, code, NULL, "%s: its digest differs: the file was changed after it was written",
+                member);
+  return FALSE;
 }
 
 void

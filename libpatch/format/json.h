@@ -52,6 +52,14 @@ gboolean lp_json_element (const LpJson *json, const char *member, JsonArray *arr
 
 /* Canonical text: members sorted, two-space indent (or none), a newline at the end; caller frees. */
 char *lp_json_to_text (JsonNode *node, gboolean pretty);
+/* Canonical, pretty text of the object @node with the member @member set to the SHA-256 (hex) of the same
+ * text without it, so that damage shows. It says nothing about who wrote it. Caller frees. */
+char *lp_json_seal (JsonNode *node, const char *member);
+/* Whether the @length bytes at @data, parsed as @node, are exactly what lp_json_seal() writes. Errors: @code.
+ */
+gboolean lp_json_check_seal (JsonNode *node, const char *member, const char *data, gsize length, LpError code,
+                             GError **error);
+
 /* Adds members for writing; NULL strings become "", NULL vectors []. */
 void lp_json_add_string (JsonObject *object, const char *member, const char *value);
 void lp_json_add_strings (JsonObject *object, const char *member, char *const *value);

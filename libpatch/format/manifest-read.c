@@ -375,7 +375,10 @@ lp_manifest_parse (const char *data, gssize length, GError **error)
     return NULL;
   manifest = lp_manifest_new ();
   LpJson json = { json_node_get_object (root), "", LP_ERROR_PATCH_CORRUPT };
-  if (!read_manifest (&json, manifest, error))
+  gsize size = length < 0 ? strlen (data) : (gsize)length;
+  /* First of all, so that damage is called damage and not, say, an unknown format. */
+  if (!lp_json_check_seal (root, LP_MANIFEST_SEAL, data, size, LP_ERROR_PATCH_CORRUPT, error)
+      || !read_manifest (&json, manifest, error))
     {
       g_prefix_error (error, "%s: ", LP_MANIFEST_FILE);
       return NULL;

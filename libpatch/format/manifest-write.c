@@ -106,5 +106,5 @@ lp_manifest_serialize (const LpManifest *manifest)
   for (guint i = 0; i < manifest->objects->len; i++)
     json_array_add_object_element (objects, object_to_json (manifest->objects->pdata[i]));
   json_object_set_array_member (json, "objects", objects);
-  return lp_json_to_text (root, /* pretty= */ TRUE);
+  return lp_json_seal (root, LP_MANIFEST_SEAL);
 }

@@ -11,6 +11,7 @@ G_BEGIN_DECLS
 
 #define LP_MANIFEST_FORMAT 1
 #define LP_MANIFEST_FILE "patch.json"
+#define LP_MANIFEST_SEAL "manifest-digest" /* member with the SHA-256 of the canonical text without it */
 
 typedef struct {
   char *name;
@@ -63,7 +64,8 @@ typedef struct {
   GHashTable *tools;  /* char* tool -> char* version */
 } LpManifest;
 
-/* Errors: LP_ERROR_PATCH_CORRUPT naming the member ("objects[1].digest: not a SHA-256 in hex"). Unknown members are ignored. */
+/* Errors: LP_ERROR_PATCH_CORRUPT naming the member ("objects[1].digest: not a SHA-256 in hex"). Unknown members are ignored.
+ * The text must be exactly as lp_manifest_serialize() writes it: LP_MANIFEST_SEAL tells damage. */
 LpManifest *lp_manifest_parse (const char *data, gssize length, GError **error);
 /* Canonical JSON text, caller frees. */
 char *lp_manifest_serialize (const LpManifest *manifest);
