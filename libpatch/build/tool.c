@@ -351,6 +351,9 @@ clang_common (const char *const *argv, gboolean is_job)
   GPtrArray *result = g_ptr_array_new ();
 
   add (result, argv[0]);
+  /* The driver looks at its own name to tell C++ from C, but is called by its executable's name, which is one for both. */
+  if (!is_job && strstr (argv[0], "++") != NULL)
+    add (result, "--driver-mode=g++");
   for (guint i = 1; argv[i] != NULL; i++)
     {
       guint skip = dependency_option_length (argv + i);

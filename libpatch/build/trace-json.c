@@ -109,6 +109,7 @@ add_lists (JsonBuilder *builder, const LpTrace *trace)
       add_string (builder, "package", packaged->package);
       add_string (builder, "path", packaged->path);
       add_string (builder, "build-id", packaged->build_id);
+      add_string (builder, "link", packaged->link);
       json_builder_end_object (builder);
     }
   json_builder_end_array (builder);
@@ -303,6 +304,7 @@ read_packaged (Reader *reader, JsonObject *object, LpTrace *trace)
   packaged->package = g_strdup (get_string (reader, object, "package"));
   packaged->path = g_strdup (get_string (reader, object, "path"));
   packaged->build_id = g_strdup (get_string (reader, object, "build-id"));
+  packaged->link = g_strdup (get_string (reader, object, "link"));
 }
 
 static void

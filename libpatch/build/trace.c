@@ -52,6 +52,7 @@ packaged_free (LpTracePackaged *packaged)
   g_free (packaged->package);
   g_free (packaged->path);
   g_free (packaged->build_id);
+  g_free (packaged->link);
   g_free (packaged);
 }
 

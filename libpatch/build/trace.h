@@ -57,7 +57,8 @@ typedef struct {
 typedef struct {
   char *package;
   char *path;       /* as installed: "/usr/bin/redis-check-rdb" */
-  char *build_id;
+  char *build_id;   /* hex, "" when there is none */
+  char *link;       /* symbolic link: the installed path that it ends at; "" for a regular file */
 } LpTracePackaged;
 
 typedef struct {
