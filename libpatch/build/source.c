@@ -174,8 +174,8 @@ read_dsc (LpSource *source, guint jobs, GError **error)
       return FALSE;
     }
   /* -B, not -b: the architecture's packages, as the distribution's own builders make them; documentation packages hold no
-   * code. */
-  source->command = strings ("dpkg-buildpackage", "-B", "-uc", "-us", NULL);
+   * code. -d: the dependencies were checked, with better words, by lp_source_check_dependencies(). */
+  source->command = strings ("dpkg-buildpackage", "-B", "-d", "-uc", "-us", NULL);
   /* None of these changes an ELF file: debug symbol packages and strong compression would only be thrown away. That the result
    * is what the distribution shipped is proven afterwards, section by section. */
   g_autofree char *options = g_strdup_printf ("DEB_BUILD_OPTIONS=nocheck noautodbgsym parallel=%u", jobs);
