@@ -38,6 +38,21 @@ candidate_free (Candidate *candidate)
   g_free (candidate);
 }
 
+/* Linked twice with the same result: the later record stands for both. */
+static gboolean
+is_linked_again (const LpTrace *trace, guint index)
+{
+  const LpTraceLink *link = g_ptr_array_index (trace->links, index);
+
+  for (guint i = index + 1; i < trace->links->len; i++)
+    {
+      const LpTraceLink *later = g_ptr_array_index (trace->links, i);
+      if (strcmp (later->digest, link->digest) == 0 && strcmp (later->path, link->path) == 0)
+        return TRUE;
+    }
+  return FALSE;
+}
+
 static GPtrArray *
 find_candidates (const LpTrace *trace, GPtrArray *changed)
 {
@@ -46,7 +61,7 @@ find_candidates (const LpTrace *trace, GPtrArray *changed)
   for (guint i = 0; i < trace->links->len; i++)
     {
       const LpTraceLink *link = g_ptr_array_index (trace->links, i);
-      if (link->relocatable)
+      if (link->relocatable || is_linked_again (trace, i))
         continue;
       g_autoptr (GPtrArray) units = lp_trace_link_units (trace, link, NULL);
       g_autoptr (GPtrArray) hit = g_ptr_array_new ();
