@@ -3,17 +3,18 @@
 #include "config.h"
 #include "commands.h"
 
-#include "base/error.h"
+#include "build.h"
 #include "context.h"
-#include "report.h"
-#include "text.h"
 
 int
 cli_build_verb (CliContext *context)
 {
-  g_autoptr (GError) error = NULL;
+  g_autoptr (GPtrArray) arguments = g_ptr_array_new ();
 
-  lp_error_set (&error, LP_ERROR_NOT_SUPPORTED, NULL, "%s",
-                _ ("this build of SysCare cannot make patches yet"));
-  return cli_report (context, "build", error);
+  g_ptr_array_add (arguments, (gpointer) "build");
+  for (guint i = 0; context->arguments != NULL && context->arguments[i] != NULL; i++)
+    g_ptr_array_add (arguments, context->arguments[i]);
+  int argc = (int) arguments->len;
+  g_ptr_array_add (arguments, NULL);
+  return cli_build (argc, (char **) arguments->pdata);
 }

@@ -253,7 +253,7 @@ step_compile (Build *build, GError **error)
 static gboolean
 step_verify (Build *build, GError **error)
 {
-  LpTargetContext context = { build->trace, build->source, build->request, build->workspace->scratch, build->cancellable };
+  LpBuildTargetContext context = { build->trace, build->source, build->request, build->workspace->scratch, build->cancellable };
   g_autoptr (GPtrArray) changed = g_ptr_array_new ();
   g_autoptr (GPtrArray) notes = g_ptr_array_new_with_free_func (g_free);
 
@@ -264,13 +264,13 @@ step_verify (Build *build, GError **error)
       if (pair->base != NULL)
         g_ptr_array_add (changed, pair->base);
     }
-  build->targets = lp_targets_find (&context, changed, notes, error);
+  build->targets = lp_build_targets_find (&context, changed, notes, error);
   report_all (build, "note", notes);
   if (build->targets == NULL)
     return FALSE;
   for (guint i = 0; i < build->targets->len; i++)
     {
-      const LpTarget *target = g_ptr_array_index (build->targets, i);
+      const LpBuildTarget *target = g_ptr_array_index (build->targets, i);
       if (target->note != NULL)
         report (build, "note", target->note, 0);
       if (!target->installed)

@@ -52,7 +52,7 @@ add_unit (GPtrArray *units, const LpPair *pair, GError **error)
 
 /* Whether the new unit of @pair is in what the second build linked in @target's place. */
 static gboolean
-is_new_in (const LpBundleInput *input, const LpTarget *target, const LpPair *pair)
+is_new_in (const LpBundleInput *input, const LpBuildTarget *target, const LpPair *pair)
 {
   for (guint i = input->second->links->len; i > 0; i--)
     {
@@ -67,7 +67,7 @@ is_new_in (const LpBundleInput *input, const LpTarget *target, const LpPair *pai
 
 /* The pairs that belong to @target. */
 static GPtrArray *
-collect_units (const LpBundleInput *input, const LpTarget *target, GError **error)
+collect_units (const LpBundleInput *input, const LpBuildTarget *target, GError **error)
 {
   g_autoptr (GPtrArray) units = g_ptr_array_new_with_free_func ((GDestroyNotify) lp_diff_unit_free);
 
@@ -102,7 +102,7 @@ text_digest (LpElf *elf)
 }
 
 static LpManifestObject *
-describe_target (const LpTarget *target)
+describe_target (const LpBuildTarget *target)
 {
   LpManifestObject *object = lp_manifest_object_new ();
 
@@ -141,7 +141,7 @@ find_packages (GPtrArray *targets)
 
   for (guint i = 0; i < targets->len; i++)
     {
-      const LpTarget *target = g_ptr_array_index (targets, i);
+      const LpBuildTarget *target = g_ptr_array_index (targets, i);
       if (target->package[0] != '\0' && !g_ptr_array_find_with_equal_func (packages, target->package, g_str_equal, NULL))
         g_ptr_array_add (packages, g_strdup (target->package));
     }
@@ -180,7 +180,7 @@ describe_bundle (const LpBundleInput *input)
 {
   const LpBuildRequest *request = input->request;
   const LpFix *first = g_ptr_array_index (input->fixes, 0);
-  const LpTarget *target = g_ptr_array_index (input->targets, 0);
+  const LpBuildTarget *target = g_ptr_array_index (input->targets, 0);
   const LpArch *arch = lp_arch_for_machine (lp_elf_header (target->shipped)->e_machine);
   static const char *const none[] = { NULL };
   LpManifest *manifest = lp_manifest_new ();
@@ -209,7 +209,7 @@ describe_bundle (const LpBundleInput *input)
 }
 
 static GStrv
-join_warnings (const LpTarget *target, GStrv from_diff)
+join_warnings (const LpBuildTarget *target, GStrv from_diff)
 {
   g_autoptr (GStrvBuilder) builder = g_strv_builder_new ();
 
@@ -222,7 +222,7 @@ join_warnings (const LpTarget *target, GStrv from_diff)
 
 /* Puts what the diff of one target gave into its object. */
 static void
-take_result (LpManifestObject *object, const LpTarget *target, LpDiffResult *result)
+take_result (LpManifestObject *object, const LpBuildTarget *target, LpDiffResult *result)
 {
   object->entity = g_strconcat (target->name, ".entity", NULL);
   object->digest = g_compute_checksum_for_bytes (G_CHECKSUM_SHA256, result->entity);
@@ -237,7 +237,7 @@ take_result (LpManifestObject *object, const LpTarget *target, LpDiffResult *res
 }
 
 static LpDiffResult *
-diff_target (const LpBundleInput *input, const LpTarget *target, const char *uuid, GError **error)
+diff_target (const LpBundleInput *input, const LpBuildTarget *target, const char *uuid, GError **error)
 {
   g_autoptr (GPtrArray) units = collect_units (input, target, error);
 
@@ -264,7 +264,7 @@ diff_targets (const LpBundleInput *input, GPtrArray *targets, GPtrArray *unchang
 
   for (guint i = 0; i < targets->len; i++)
     {
-      LpTarget *target = g_ptr_array_index (targets, i);
+      LpBuildTarget *target = g_ptr_array_index (targets, i);
       LpManifestObject *object = g_ptr_array_index (draft->manifest->objects, i);
       g_autoptr (GError) local = NULL;
       object->uuid = lp_manifest_object_uuid (draft->manifest->id, target->name);
@@ -299,7 +299,7 @@ lp_bundle_make (const LpBundleInput *input, GPtrArray *notes, GError **error)
 
   for (guint i = 0; i < unchanged->len; i++)
     {
-      LpTarget *target = g_ptr_array_index (unchanged, i);
+      LpBuildTarget *target = g_ptr_array_index (unchanged, i);
       g_ptr_array_add (notes, g_strdup_printf ("%s: nothing changes but line numbers", target->name));
       g_ptr_array_remove (targets, target);
     }

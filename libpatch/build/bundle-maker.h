@@ -16,7 +16,7 @@ typedef struct {
   GPtrArray *fixes;           /* LpFix */
   const LpAffected *affected;
   GPtrArray *pairs;           /* LpPair */
-  GPtrArray *targets;         /* LpTarget */
+  GPtrArray *targets;         /* LpBuildTarget */
 } LpBundleInput;
 
 typedef struct {

@@ -13,7 +13,7 @@
 #include <string.h>
 
 void
-lp_target_free (LpTarget *target)
+lp_build_target_free (LpBuildTarget *target)
 {
   g_free (target->name);
   g_free (target->package);
@@ -92,14 +92,14 @@ open_kept (const LpTraceLink *link, GError **error)
   return NULL;
 }
 
-static LpTarget *
+static LpBuildTarget *
 new_target (const Candidate *candidate, GError **error)
 {
   LpElf *twin = open_kept (candidate->link, error);
 
   if (twin == NULL)
     return NULL;
-  LpTarget *target = g_new0 (LpTarget, 1);
+  LpBuildTarget *target = g_new0 (LpBuildTarget, 1);
   target->twin = twin;
   target->link = candidate->link;
   target->units = g_ptr_array_ref (candidate->units);
@@ -109,7 +109,7 @@ new_target (const Candidate *candidate, GError **error)
 
 /* --debuginfo: the shipped file and its separate debug information, joined, are the twin. */
 static LpElf *
-join_debuginfo (const LpTargetContext *context, const char *shipped, GError **error)
+join_debuginfo (const LpBuildTargetContext *context, const char *shipped, GError **error)
 {
   g_autofree char *joined = g_build_filename (context->scratch, "joined-twin", NULL);
   g_auto (GStrv) environment = lp_command_environment (context->scratch);
@@ -122,7 +122,7 @@ join_debuginfo (const LpTargetContext *context, const char *shipped, GError **er
 
 /* Takes @path as the shipped file of @target and demands that the rebuilt file is its twin. */
 static gboolean
-verify (const LpTargetContext *context, LpTarget *target, const char *path, GError **error)
+verify (const LpBuildTargetContext *context, LpBuildTarget *target, const char *path, GError **error)
 {
   g_autofree char *why = NULL;
   gboolean same_id;
@@ -131,7 +131,7 @@ verify (const LpTargetContext *context, LpTarget *target, const char *path, GErr
   target->shipped = lp_elf_open (path, error);
   if (target->shipped == NULL)
     return FALSE;
-  if (lp_target_is_twin (target->shipped, target->twin, &same_id, &why))
+  if (lp_build_is_twin (target->shipped, target->twin, &same_id, &why))
     {
       g_autofree char *id = lp_elf_build_id_hex (target->shipped);
       g_free (target->note);
@@ -174,7 +174,7 @@ compare_strings (gconstpointer a, gconstpointer b)
 /* Regular files first, then the links that end at one of them. The name is that of the file most links end at (Debian's redis-server is a
  * link to redis-check-rdb, which redis-check-aof is a copy of). */
 static void
-name_files (const LpTrace *trace, LpTarget *target, GPtrArray *regular)
+name_files (const LpTrace *trace, LpBuildTarget *target, GPtrArray *regular)
 {
   g_autoptr (GPtrArray) links = g_ptr_array_new_with_free_func (g_free);
   guint best = 0;
@@ -233,7 +233,7 @@ installed_version (const LpSource *source, const char *name)
 /* Root of the folder that holds package @name's files as shipped: "" for the machine itself, a folder for a fetched package, NULL when
  * there is none. */
 static char *
-shipped_root (const LpTargetContext *context, const char *name, GPtrArray *notes)
+shipped_root (const LpBuildTargetContext *context, const char *name, GPtrArray *notes)
 {
   LpSource *source = context->source;
   g_autofree char *version = installed_version (source, name);
@@ -261,7 +261,7 @@ shipped_root (const LpTargetContext *context, const char *name, GPtrArray *notes
 }
 
 static gboolean
-is_asked_for (const LpTargetContext *context, const char *path)
+is_asked_for (const LpBuildTargetContext *context, const char *path)
 {
   return context->request->targets == NULL || context->request->targets[0] == NULL
          || g_strv_contains ((const char *const *) context->request->targets, path);
@@ -282,7 +282,7 @@ is_output_of (const LpTracePackaged *packaged, const LpTraceLink *link)
 
 /* Verifies one installed (or fetched) file of @target. */
 static gboolean
-verify_packaged (const LpTargetContext *context, LpTarget *target, const LpTracePackaged *packaged, GPtrArray *regular,
+verify_packaged (const LpBuildTargetContext *context, LpBuildTarget *target, const LpTracePackaged *packaged, GPtrArray *regular,
                  GPtrArray *notes, GError **error)
 {
   g_autofree char *root = NULL;
@@ -312,12 +312,12 @@ verify_packaged (const LpTargetContext *context, LpTarget *target, const LpTrace
 }
 
 static gboolean
-add_package_target (const LpTargetContext *context, const Candidate *candidate, GPtrArray *targets, GPtrArray *notes,
+add_package_target (const LpBuildTargetContext *context, const Candidate *candidate, GPtrArray *targets, GPtrArray *notes,
                     GError **error)
 {
   g_autoptr (GPtrArray) regular = g_ptr_array_new_with_free_func (g_free);
   g_autoptr (GPtrArray) unshipped = g_ptr_array_new ();
-  LpTarget *target = NULL;
+  LpBuildTarget *target = NULL;
 
   for (guint i = 0; i < context->trace->packaged->len; i++)
     {
@@ -329,7 +329,7 @@ add_package_target (const LpTargetContext *context, const Candidate *candidate, 
       guint before = regular->len;
       if (!verify_packaged (context, target, packaged, regular, notes, error))
         {
-          lp_target_free (target);
+          lp_build_target_free (target);
           return FALSE;
         }
       if (regular->len == before)
@@ -346,7 +346,7 @@ add_package_target (const LpTargetContext *context, const Candidate *candidate, 
     }
   if (regular->len == 0)
     {
-      lp_target_free (target);
+      lp_build_target_free (target);
       return TRUE;
     }
   name_files (context->trace, target, regular);
@@ -356,7 +356,7 @@ add_package_target (const LpTargetContext *context, const Candidate *candidate, 
 
 /* The path of a link output below the user's own tree. */
 static gboolean
-is_tree_target (const LpTargetContext *context, const Candidate *candidate, const char *wanted)
+is_tree_target (const LpBuildTargetContext *context, const Candidate *candidate, const char *wanted)
 {
   const char *relative = lp_trace_relative (context->trace, candidate->link->path);
 
@@ -381,7 +381,7 @@ matches_installed (const Candidate *candidate, const char *path, gboolean by_nam
 }
 
 static const char *
-asked_target (const LpTargetContext *context, const Candidate *candidate, gboolean *is_installed)
+asked_target (const LpBuildTargetContext *context, const Candidate *candidate, gboolean *is_installed)
 {
   GStrv wanted = context->request->targets;
 
@@ -410,7 +410,7 @@ is_latest_output (const LpTrace *trace, const LpTraceLink *link)
 }
 
 static gboolean
-add_tree_target (const LpTargetContext *context, const Candidate *candidate, GPtrArray *targets, GError **error)
+add_tree_target (const LpBuildTargetContext *context, const Candidate *candidate, GPtrArray *targets, GError **error)
 {
   gboolean everything = context->request->targets == NULL || context->request->targets[0] == NULL;
   gboolean is_installed = FALSE;
@@ -420,14 +420,14 @@ add_tree_target (const LpTargetContext *context, const Candidate *candidate, GPt
     return TRUE;
   if (!everything && (wanted = asked_target (context, candidate, &is_installed)) == NULL)
     return TRUE;
-  LpTarget *target = new_target (candidate, error);
+  LpBuildTarget *target = new_target (candidate, error);
   if (target == NULL)
     return FALSE;
 
   const char *shipped = context->request->installed != NULL ? context->request->installed : is_installed ? wanted : NULL;
   if (shipped != NULL && !verify (context, target, shipped, error))
     {
-      lp_target_free (target);
+      lp_build_target_free (target);
       return FALSE;
     }
   if (shipped == NULL)
@@ -450,8 +450,8 @@ add_tree_target (const LpTargetContext *context, const Candidate *candidate, GPt
 static gint
 compare_targets (gconstpointer a, gconstpointer b)
 {
-  const LpTarget *first = *(LpTarget *const *) a;
-  const LpTarget *second = *(LpTarget *const *) b;
+  const LpBuildTarget *first = *(LpBuildTarget *const *) a;
+  const LpBuildTarget *second = *(LpBuildTarget *const *) b;
   int order = strcmp (first->name, second->name);
 
   return order != 0 ? order : strcmp (first->files[0], second->files[0]);
@@ -463,16 +463,16 @@ make_names_unique (GPtrArray *targets)
 {
   for (guint i = 0; i < targets->len; i++)
     {
-      LpTarget *target = g_ptr_array_index (targets, i);
+      LpBuildTarget *target = g_ptr_array_index (targets, i);
       gboolean equal = FALSE;
       for (guint k = 0; k < targets->len; k++)
-        if (k != i && strcmp (((LpTarget *) g_ptr_array_index (targets, k))->name, target->name) == 0)
+        if (k != i && strcmp (((LpBuildTarget *) g_ptr_array_index (targets, k))->name, target->name) == 0)
           equal = TRUE;
       if (!equal)
         continue;
       for (guint k = 0; k < targets->len; k++)
         {
-          LpTarget *other = g_ptr_array_index (targets, k);
+          LpBuildTarget *other = g_ptr_array_index (targets, k);
           if (k == i || strcmp (other->name, target->name) != 0)
             continue;
           g_free (other->name);
@@ -486,7 +486,7 @@ make_names_unique (GPtrArray *targets)
 
 /* Nothing of the fix may get lost: each changed unit is in a target, or in link outputs that nobody has installed. */
 static gboolean
-check_all_covered (const LpTargetContext *context, GPtrArray *changed, GPtrArray *candidates, GPtrArray *targets, GPtrArray *notes,
+check_all_covered (const LpBuildTargetContext *context, GPtrArray *changed, GPtrArray *candidates, GPtrArray *targets, GPtrArray *notes,
                    GError **error)
 {
   for (guint i = 0; i < changed->len; i++)
@@ -496,7 +496,7 @@ check_all_covered (const LpTargetContext *context, GPtrArray *changed, GPtrArray
       gboolean covered = FALSE;
       const Candidate *elsewhere = NULL;
       for (guint k = 0; k < targets->len && !covered; k++)
-        covered = g_ptr_array_find (((LpTarget *) g_ptr_array_index (targets, k))->units, unit, NULL);
+        covered = g_ptr_array_find (((LpBuildTarget *) g_ptr_array_index (targets, k))->units, unit, NULL);
       for (guint k = 0; k < candidates->len && elsewhere == NULL; k++)
         {
           const Candidate *candidate = g_ptr_array_index (candidates, k);
@@ -518,10 +518,10 @@ check_all_covered (const LpTargetContext *context, GPtrArray *changed, GPtrArray
 }
 
 GPtrArray *
-lp_targets_find (const LpTargetContext *context, GPtrArray *changed, GPtrArray *notes, GError **error)
+lp_build_targets_find (const LpBuildTargetContext *context, GPtrArray *changed, GPtrArray *notes, GError **error)
 {
   g_autoptr (GPtrArray) candidates = find_candidates (context->trace, changed);
-  g_autoptr (GPtrArray) targets = g_ptr_array_new_with_free_func ((GDestroyNotify) lp_target_free);
+  g_autoptr (GPtrArray) targets = g_ptr_array_new_with_free_func ((GDestroyNotify) lp_build_target_free);
 
   for (guint i = 0; i < candidates->len; i++)
     {

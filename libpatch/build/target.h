@@ -19,9 +19,9 @@ typedef struct {
   GPtrArray *units;   /* LpTraceUnit*: the changed ones in it */
   const LpTraceLink *link;
   char *note;         /* (nullable) what verification has to say */
-} LpTarget;
+} LpBuildTarget;
 
-void lp_target_free (LpTarget *target);
+void lp_build_target_free (LpBuildTarget *target);
 
 typedef struct {
   const LpTrace *trace;
@@ -29,14 +29,14 @@ typedef struct {
   const LpBuildRequest *request;
   const char *scratch;
   GCancellable *cancellable;
-} LpTargetContext;
+} LpBuildTargetContext;
 
-/* All targets that contain one of @changed (LpTraceUnit*), verified; array of LpTarget, sorted by name. @notes gets lines for the user.
+/* All targets that contain one of @changed (LpTraceUnit*), verified; array of LpBuildTarget, sorted by name. @notes gets lines for the user.
  * Errors: LP_ERROR_TARGET_MISMATCH, LP_ERROR_TARGET_MISSING, LP_ERROR_REFUSED (a changed unit is in no target). */
-GPtrArray *lp_targets_find (const LpTargetContext *context, GPtrArray *changed, GPtrArray *notes, GError **error);
+GPtrArray *lp_build_targets_find (const LpBuildTargetContext *context, GPtrArray *changed, GPtrArray *notes, GError **error);
 
 /* Whether @twin has the allocated sections of @shipped. @why (caller frees) names the first difference, @same_id tells whether the Build-IDs
  * are equal too. .note.gnu.build-id itself isn't compared. */
-gboolean lp_target_is_twin (LpElf *shipped, LpElf *twin, gboolean *same_id, char **why);
+gboolean lp_build_is_twin (LpElf *shipped, LpElf *twin, gboolean *same_id, char **why);
 
 G_END_DECLS

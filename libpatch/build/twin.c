@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Compares a rebuilt ELF file with the shipped one, section by section; see lp_target_is_twin() in target.h. */
+/* Compares a rebuilt ELF file with the shipped one, section by section; see lp_build_is_twin() in target.h. */
 
 #include "config.h"
 
@@ -56,7 +56,7 @@ same_build_id (LpElf *a, LpElf *b)
 }
 
 gboolean
-lp_target_is_twin (LpElf *shipped, LpElf *twin, gboolean *same_id, char **why)
+lp_build_is_twin (LpElf *shipped, LpElf *twin, gboolean *same_id, char **why)
 {
   guint n_shipped, n_twin, i = 0, k = 0;
   const LpElfSection *a_sections = lp_elf_sections (shipped, &n_shipped);

@@ -1,0 +1,368 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Reads the options of `syscare build`, shows the steps and tells the result. Must not know how a patch is made. */
+#include "config.h"
+#include "build.h"
+
+#include <glib/gi18n.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "build/build.h"
+#include "build/command.h"
+#include "json.h"
+#include "report.h"
+
+typedef struct {
+  char **patches;
+  char **more_patches; /* `--patch A B`: what stands behind */
+  char *package;
+  char *source;
+  char *build;
+  char *prepare;
+  char *to;
+  char **targets;
+  char **issues;
+  char *name;
+  char *description;
+  char *severity;
+  char *output;
+  char *format;
+  char *debuginfo;
+  char *installed;
+  char *cache;
+  int jobs;
+  gboolean keep;
+  gboolean json;
+  gboolean verbose;
+} Options;
+
+static void
+options_clear (Options *options)
+{
+  g_strfreev (options->patches);
+  g_strfreev (options->more_patches);
+  g_strfreev (options->targets);
+  g_strfreev (options->issues);
+  g_free (options->package);
+  g_free (options->source);
+  g_free (options->build);
+  g_free (options->prepare);
+  g_free (options->to);
+  g_free (options->name);
+  g_free (options->description);
+  g_free (options->severity);
+  g_free (options->output);
+  g_free (options->format);
+  g_free (options->debuginfo);
+  g_free (options->installed);
+  g_free (options->cache);
+}
+
+static gboolean
+parse_options (Options *options, int argc, char **argv, GError **error)
+{
+  const GOptionEntry entries[] = {
+    { "patch", 'p', 0, G_OPTION_ARG_FILENAME_ARRAY, &options->patches, N_ ("source fix, applied with -p1; may be repeated"),
+      N_ ("FILE") },
+    { "package", 0, 0, G_OPTION_ARG_STRING, &options->package, N_ ("patch this distribution package"), N_ ("NAME[=VERSION]") },
+    { "source", 0, 0, G_OPTION_ARG_FILENAME, &options->source, N_ ("patch what this source package or folder builds"),
+      N_ ("FILE.dsc|DIR") },
+    { "build", 0, 0, G_OPTION_ARG_STRING, &options->build, N_ ("command that builds the folder"), N_ ("COMMAND") },
+    { "prepare", 0, 0, G_OPTION_ARG_STRING, &options->prepare, N_ ("command that is run before it"), N_ ("COMMAND") },
+    { "target", 0, 0, G_OPTION_ARG_FILENAME_ARRAY, &options->targets,
+      N_ ("patch only this file, installed or in the built folder; may be repeated"), N_ ("ELF") },
+    { "name", 0, 0, G_OPTION_ARG_STRING, &options->name, N_ ("name of the patch (HP001)"), N_ ("NAME") },
+    { "issue", 0, 0, G_OPTION_ARG_STRING_ARRAY, &options->issues, N_ ("what it repairs; may be repeated"), N_ ("CVE") },
+    { "description", 0, 0, G_OPTION_ARG_STRING, &options->description, N_ ("one sentence for people"), N_ ("TEXT") },
+    { "severity", 0, 0, G_OPTION_ARG_STRING, &options->severity, N_ ("low, medium, high or critical"), N_ ("WORD") },
+    { "output", 'o', 0, G_OPTION_ARG_FILENAME, &options->output, N_ ("folder that gets the bundle (.)"), N_ ("DIR") },
+    { "format", 0, 0, G_OPTION_ARG_STRING, &options->format, N_ ("what to write: dir, tar (dir)"), N_ ("LIST") },
+    { "debuginfo", 0, 0, G_OPTION_ARG_FILENAME, &options->debuginfo, N_ ("separate debug information of the target"), N_ ("FILE") },
+    { "installed", 0, 0, G_OPTION_ARG_FILENAME, &options->installed, N_ ("compare with this file as the shipped one"), N_ ("ELF") },
+    { "jobs", 'j', 0, G_OPTION_ARG_INT, &options->jobs, N_ ("compile so many at a time"), N_ ("N") },
+    { "cache", 0, 0, G_OPTION_ARG_FILENAME, &options->cache, N_ ("folder that keeps unchanged builds"), N_ ("DIR") },
+    { "keep", 0, 0, G_OPTION_ARG_NONE, &options->keep, N_ ("keep the objects of this run"), NULL },
+    { "json", 0, 0, G_OPTION_ARG_NONE, &options->json, N_ ("print the result as JSON"), NULL },
+    { "verbose", 'v', 0, G_OPTION_ARG_NONE, &options->verbose, N_ ("say more"), NULL },
+    { "to", 0, G_OPTION_FLAG_HIDDEN, G_OPTION_ARG_STRING, &options->to, NULL, NULL },
+    { G_OPTION_REMAINING, 0, 0, G_OPTION_ARG_FILENAME_ARRAY, &options->more_patches, NULL, NULL },
+    { NULL },
+  };
+  g_autoptr (GOptionContext) context = g_option_context_new (NULL);
+  g_autoptr (GError) local = NULL;
+
+  g_option_context_add_main_entries (context, entries, GETTEXT_PACKAGE);
+  g_option_context_set_summary (context, _ ("Makes a hot patch from a source fix, for a package, a source package or a folder."));
+  if (g_option_context_parse (context, &argc, &argv, &local))
+    return TRUE;
+  lp_error_set (error, LP_ERROR_INVALID_ARGS, _ ("`syscare build --help` shows the options"), "%s", local->message);
+  return FALSE;
+}
+
+static gboolean
+usage (GError **error, const char *what)
+{
+  lp_error_set (error, LP_ERROR_INVALID_ARGS, _ ("`syscare build --help` shows the options"), "%s", what);
+  return FALSE;
+}
+
+static gboolean
+check_format (const Options *options, gboolean *tar, GError **error)
+{
+  g_auto (GStrv) words = g_strsplit (options->format != NULL ? options->format : "dir", ",", -1);
+
+  *tar = FALSE;
+  for (guint i = 0; words[i] != NULL; i++)
+    {
+      if (strcmp (words[i], "tar") == 0)
+        *tar = TRUE;
+      else if (strcmp (words[i], "deb") == 0 || strcmp (words[i], "rpm") == 0)
+        {
+          lp_error_set (error, LP_ERROR_NOT_SUPPORTED, NULL, _ ("packages of the form '%s' can't be written yet"), words[i]);
+          return FALSE;
+        }
+      else if (strcmp (words[i], "dir") != 0)
+        return usage (error, _ ("--format takes dir and tar"));
+    }
+  return TRUE;
+}
+
+static gboolean
+check_options (const Options *options, GError **error)
+{
+  static const char *const severities[] = { "low", "medium", "high", "critical", NULL };
+
+  if (options->to != NULL)
+    {
+      lp_error_set (error, LP_ERROR_NOT_SUPPORTED, _ ("take the fix out of that version's debian/patches and give it with --patch"),
+                    "%s", _ ("--to can't be used yet"));
+      return FALSE;
+    }
+  if ((options->package != NULL) == (options->source != NULL))
+    return usage (error, _ ("give one of --package and --source"));
+  if (options->patches == NULL && options->more_patches == NULL)
+    return usage (error, _ ("give at least one --patch"));
+  if (options->package != NULL && (options->build != NULL || options->prepare != NULL))
+    return usage (error, _ ("--build and --prepare go with --source DIR"));
+  if (options->jobs < 0 || options->jobs > 1024)
+    return usage (error, _ ("--jobs takes a number from 1 to 1024"));
+  if (options->severity != NULL && !g_strv_contains (severities, options->severity))
+    return usage (error, _ ("--severity takes low, medium, high or critical"));
+  return TRUE;
+}
+
+static GStrv
+join (GStrv first, GStrv second)
+{
+  g_autoptr (GStrvBuilder) builder = g_strv_builder_new ();
+
+  if (first != NULL)
+    g_strv_builder_addv (builder, (const char **) first);
+  if (second != NULL)
+    g_strv_builder_addv (builder, (const char **) second);
+  return g_strv_builder_end (builder);
+}
+
+static LpBuildRequest *
+make_request (const Options *options)
+{
+  LpBuildRequest *request = lp_build_request_new ();
+
+  request->source = g_strdup (options->package != NULL ? options->package : options->source);
+  request->origin = LP_BUILD_FROM_PACKAGE;
+  if (options->source != NULL)
+    request->origin = g_file_test (options->source, G_FILE_TEST_IS_DIR) ? LP_BUILD_FROM_TREE : LP_BUILD_FROM_DSC;
+  request->build_command = g_strdup (options->build);
+  request->prepare_command = g_strdup (options->prepare);
+  request->targets = g_strdupv (options->targets);
+  request->patches = join (options->patches, options->more_patches);
+  request->name = g_strdup (options->name);
+  request->description = g_strdup (options->description);
+  request->severity = g_strdup (options->severity);
+  request->issues = g_strdupv (options->issues);
+  request->output = g_strdup (options->output != NULL ? options->output : ".");
+  request->cache = g_strdup (options->cache);
+  request->debuginfo = g_strdup (options->debuginfo);
+  request->installed = g_strdup (options->installed);
+  request->jobs = (guint) options->jobs;
+  request->keep = options->keep;
+  return request;
+}
+
+/* Steps go to standard error, one line each; standard output holds the result alone. */
+static void
+on_progress (const char *step, const char *event, const char *text, double seconds, gpointer user_data)
+{
+  const Options *options = user_data;
+
+  if (strcmp (event, "begin") == 0)
+    fprintf (stderr, "%-9s %s\n", step, text);
+  else if (strcmp (event, "end") == 0)
+    fprintf (stderr, "%-9s %s (%.1f s)\n", step, text, seconds);
+  else if (strcmp (event, "warning") == 0)
+    fprintf (stderr, "%-9s   %s %s\n", "", _ ("warning:"), text);
+  else if (strcmp (event, "note") == 0 || options->verbose)
+    fprintf (stderr, "%-9s   %s\n", "", text);
+}
+
+/* Ctrl-C and termination cancel: the tree of the build is ended, the work folder put right. */
+static gpointer
+wait_for_signal (gpointer user_data)
+{
+  GCancellable *cancellable = user_data;
+  sigset_t set;
+  int signal_number;
+
+  sigemptyset (&set);
+  sigaddset (&set, SIGINT);
+  sigaddset (&set, SIGTERM);
+  sigaddset (&set, SIGHUP);
+  sigaddset (&set, SIGUSR1); /* the build is over */
+  while (sigwait (&set, &signal_number) == 0 && signal_number != SIGUSR1)
+    g_cancellable_cancel (cancellable);
+  g_object_unref (cancellable);
+  return NULL;
+}
+
+static void
+block_signals (void)
+{
+  sigset_t set;
+
+  sigemptyset (&set);
+  sigaddset (&set, SIGINT);
+  sigaddset (&set, SIGTERM);
+  sigaddset (&set, SIGHUP);
+  sigaddset (&set, SIGUSR1);
+  pthread_sigmask (SIG_BLOCK, &set, NULL);
+}
+
+static void
+add_object (CliJson *json, const LpManifestObject *object)
+{
+  cli_json_open (json, NULL, '{');
+  cli_json_string (json, "name", object->name);
+  cli_json_string (json, "uuid", object->uuid);
+  cli_json_string (json, "build_id", object->build_id);
+  cli_json_strings (json, "files", (const char *const *)object->files);
+  cli_json_boolean (json, "installed", object->installed);
+  cli_json_open (json, "functions", '[');
+  for (guint i = 0; i < object->functions->len; i++)
+    {
+      const LpManifestFunction *function = g_ptr_array_index (object->functions, i);
+      cli_json_open (json, NULL, '{');
+      cli_json_string (json, "name", function->name);
+      cli_json_string (json, "kind", function->kind);
+      cli_json_close (json);
+    }
+  cli_json_close (json);
+  cli_json_strings (json, "warnings", (const char *const *)object->warnings);
+  cli_json_close (json);
+}
+
+static void
+print_json (const LpBuildResult *result)
+{
+  const LpManifest *manifest = result->manifest;
+  CliJson *json = cli_json_new ();
+
+  cli_json_string (json, "bundle", manifest->id);
+  cli_json_string (json, "path", result->path);
+  cli_json_string (json, "log", result->log);
+  cli_json_string (json, "name", manifest->name);
+  cli_json_string (json, "target_source", manifest->target_source);
+  cli_json_string (json, "target_version", manifest->target_version);
+  cli_json_strings (json, "issues", (const char *const *)manifest->issues);
+  cli_json_boolean (json, "baseline_cached", result->baseline_cached);
+  cli_json_number (json, "milliseconds", (guint64)(result->seconds * 1000));
+  cli_json_open (json, "objects", '[');
+  for (guint i = 0; i < manifest->objects->len; i++)
+    add_object (json, g_ptr_array_index (manifest->objects, i));
+  cli_json_close (json);
+  cli_json_open (json, "dropped", '[');
+  for (guint i = 0; i < manifest->sources->len; i++)
+    {
+      const LpManifestSource *source = g_ptr_array_index (manifest->sources, i);
+      for (guint k = 0; source->dropped != NULL && source->dropped[k] != NULL; k++)
+        cli_json_string (json, NULL, source->dropped[k]);
+    }
+  cli_json_close (json);
+  cli_json_finish (json, TRUE);
+}
+
+static void
+print_result (const LpBuildResult *result)
+{
+  for (guint i = 0; i < result->manifest->objects->len; i++)
+    {
+      const LpManifestObject *object = g_ptr_array_index (result->manifest->objects, i);
+      g_autofree char *name = lp_manifest_full_name (result->manifest, object);
+      g_autoptr (GString) functions = g_string_new (NULL);
+      for (guint k = 0; k < object->functions->len; k++)
+        g_string_append_printf (functions, " %s", ((LpManifestFunction *) g_ptr_array_index (object->functions, k))->name);
+      printf ("%s:%s\n", name, functions->str);
+    }
+  printf ("%s\n", result->path);
+}
+
+/* BUNDLE-ID.tar beside the folder. */
+static gboolean
+write_tar (const LpBuildResult *result, GError **error)
+{
+  g_autofree char *folder = g_path_get_dirname (result->path);
+  g_autofree char *name = g_path_get_basename (result->path);
+  g_autofree char *tar = g_strconcat (result->path, ".tar", NULL);
+  g_auto (GStrv) environment = lp_command_environment ("/nonexistent");
+  const char *const argv[] = { "tar", "--sort=name", "--owner=0", "--group=0", "--numeric-owner", "--mtime=@0", "-C", folder, "-cf",
+                               tar, name, NULL };
+  g_autofree char *output = lp_command_output (argv, (const char *const *) environment, "/", NULL, error);
+
+  return output != NULL;
+}
+
+static gboolean
+run (Options *options, GError **error)
+{
+  gboolean tar;
+
+  if (!check_options (options, error) || !check_format (options, &tar, error))
+    return FALSE;
+  g_autoptr (GCancellable) cancellable = g_cancellable_new ();
+  LpBuildRequest *request = make_request (options);
+  block_signals ();
+  GThread *watcher = g_thread_new ("signals", wait_for_signal, g_object_ref (cancellable));
+  LpBuildResult *result = lp_build_run (request, cancellable, on_progress, options, error);
+  kill (getpid (), SIGUSR1);
+  g_thread_join (watcher);
+  lp_build_request_free (request);
+  if (result == NULL)
+    return FALSE;
+
+  gboolean ok = !tar || write_tar (result, error);
+  if (ok && options->json)
+    print_json (result);
+  else if (ok)
+    print_result (result);
+  lp_build_result_free (result);
+  return ok;
+}
+
+int
+cli_build (int argc, char **argv)
+{
+  Options options = { 0 };
+  CliContext context = { 0 };
+  g_autoptr (GError) error = NULL;
+  int status = CLI_EXIT_DONE;
+
+  if (!parse_options (&options, argc, argv, &error) || !run (&options, &error))
+    {
+      context.flags[CLI_OPTION_JSON] = options.json;
+      status = cli_report (&context, "build", error);
+    }
+  options_clear (&options);
+  return status;
+}
