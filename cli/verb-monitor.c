@@ -161,6 +161,18 @@ on_owner (GDBusConnection *bus, const char *sender, const char *path, const char
   print_event (user_data, *owner != '\0' ? "service-started" : "service-stopped", CLI_BUS_NAME, dictionary);
 }
 
+/* From now on nothing is missed. */
+static void
+announce (Monitor *monitor)
+{
+  g_autoptr (GVariant) nothing = g_variant_ref_sink (g_variant_new ("a{sv}", NULL));
+
+  if (cli_json (monitor->context))
+    print_event (monitor, "watching", CLI_BUS_NAME, nothing);
+  else
+    fprintf (stderr, "%s\n", _ ("Watching; Ctrl-C ends it."));
+}
+
 static gboolean
 on_quit (gpointer loop)
 {
@@ -210,7 +222,7 @@ cli_monitor (CliContext *context)
   g_unix_signal_add (SIGINT, on_quit, loop);
   g_unix_signal_add (SIGTERM, on_quit, loop);
   g_signal_connect (context->bus, "closed", G_CALLBACK (on_bus_closed), loop);
-  fflush (stdout);
+  announce (&monitor);
   g_main_loop_run (loop);
   return CLI_EXIT_DONE;
 }

@@ -29,6 +29,7 @@ JOB_IFACE = 'org.openeuler.SysCare1.Job'
 OWN_ERROR = 'org.openeuler.SysCare1.Error.'
 STANDARD_ERROR = 'org.freedesktop.DBus.Error.'
 SYSTEM_BUS = True
+IS_OBJECT_MANAGER = True
 
 STATES = ['not-applied', 'deactivated', 'active', 'accepted', 'unknown']
 # (verb, state) -> new state, as in the description of the Manager interface
@@ -138,7 +139,6 @@ class Job(DBusMockObject):
 
     def begin(self, work):
         self.work = work
-        self.waiting = []
         self.UpdateProperties(JOB_IFACE, {'State': 'running', 'Phase': 'switch', 'Total': dbus.UInt32(1)})
         if not manager().hold:
             GLib.timeout_add(int(manager().job_seconds * 1000), self.finish)
@@ -180,6 +180,10 @@ class Job(DBusMockObject):
             fail(dbus.exceptions.DBusException(properties['ErrorMessage'], name=properties['ErrorName']))
         else:
             ok(properties['Results'])
+
+    @dbus.service.signal(JOB_IFACE, signature='sss')
+    def Finished(self, state, error_name, error_message):
+        pass
 
 
 def patch_properties(i):
@@ -267,7 +271,9 @@ def new_job(self, verb, patches, work):
         'Total': dbus.UInt32(0), 'Cancelable': dbus.Boolean(True), 'FinishedTime': dbus.UInt64(0), 'ErrorName': '', 'ErrorMessage': '',
         'Results': dictionaries([])})
     job.targets = patches
+    job.waiting = []
     adopt(self, job, path)
+    self.object_manager_emit_added(path)
     GLib.idle_add(job.begin, work)
     return dbus.ObjectPath(path)
 
@@ -306,6 +312,8 @@ def load(self, parameters):
     self.patches = {}
     for function in (start, new_job, record, take_failure, fail_if_told):
         setattr(self, function.__name__, function.__get__(self))
+    # dbusmock looks for methods only; with this the signal is in the introspection data too
+    self.methods.setdefault(MAIN_IFACE, {})['JobFinished'] = ('osss', '', '', JobFinished)
     self.AddProperties(MAIN_IFACE, {
         'Version': '0.1.0', 'Features': strings('user-patches'), 'KernelRelease': '6.1.0', 'Degraded': strings(),
         'Generation': dbus.UInt64(1)})
