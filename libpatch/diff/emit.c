@@ -251,7 +251,7 @@ add_reference (Emitter *emitter, LpPiece *piece, const LpElfRelocation *r, GErro
       fixup.to_piece = stub;
     }
 
-  fixup.addend -= ref.to_end;
+  fixup.addend -= ref.to_base;
   if (arch->reloc_near != 0 && (ref.info->kind == LP_RELOC_PLT || ref.info->kind == LP_RELOC_GOT_PC))
     fixup.type = arch->reloc_near;
   add_fixup (emitter, fixup);

@@ -346,37 +346,54 @@ sort_starts (LpObject *object)
     }
 }
 
-/* Finds tables of labels (computed goto) and notes which functions refer to which data. */
+static void
+note_referrer (LpPiece *function, LpPiece *data)
+{
+  if (data->kind == LP_PIECE_ANONYMOUS || data->kind == LP_PIECE_MERGED)
+    return;
+  if (data->referrers == NULL)
+    data->referrers = g_hash_table_new (g_str_hash, g_str_equal);
+  g_hash_table_add (data->referrers, lp_piece_function (function)->base);
+}
+
+/* Notes what @piece refers to: starts of tables, users of variables, tables of labels (computed goto). */
+static gboolean
+follow_piece (LpPiece *piece, GError **error)
+{
+  for (guint k = 0; k < piece->relocations->len; k++)
+    {
+      LpReference ref;
+      if (!lp_object_reference (piece, &g_array_index (piece->relocations, LpElfRelocation, k), &ref, error))
+        return FALSE;
+      if (ref.piece == NULL)
+        continue;
+      if (ref.piece->kind == LP_PIECE_ANONYMOUS)
+        note_start (ref.piece, ref.offset);
+      if (piece->kind == LP_PIECE_FUNCTION && ref.piece->kind != LP_PIECE_FUNCTION)
+        note_referrer (piece, ref.piece);
+      if ((piece->kind == LP_PIECE_CONST || piece->kind == LP_PIECE_DATA)
+          && ref.piece->kind == LP_PIECE_FUNCTION && ref.offset != 0)
+        {
+          piece->is_table = TRUE;
+          piece->parent = lp_piece_function (ref.piece);
+        }
+    }
+  return TRUE;
+}
+
+/* Code first: it says where the tables begin, from which the entries count. */
 static gboolean
 follow_references (LpObject *object, GError **error)
 {
-  for (guint i = 0; i < object->pieces->len; i++)
+  for (guint pass = 0; pass < 2; pass++)
     {
-      LpPiece *piece = object->pieces->pdata[i];
-      for (guint k = 0; k < piece->relocations->len; k++)
+      for (guint i = 0; i < object->pieces->len; i++)
         {
-          LpReference ref;
-          if (!lp_object_reference (piece, &g_array_index (piece->relocations, LpElfRelocation, k), &ref,
-                                    error))
+          LpPiece *piece = object->pieces->pdata[i];
+          if ((piece->kind == LP_PIECE_FUNCTION) == (pass == 0) && !follow_piece (piece, error))
             return FALSE;
-          if (ref.piece == NULL)
-            continue;
-          if (ref.piece->kind == LP_PIECE_ANONYMOUS)
-            note_start (ref.piece, ref.offset);
-          if (piece->kind == LP_PIECE_FUNCTION && ref.piece->kind != LP_PIECE_FUNCTION)
-            {
-              LpPiece *function = piece->parent != NULL ? piece->parent : piece;
-              if (ref.piece->referrers == NULL)
-                ref.piece->referrers = g_hash_table_new (g_str_hash, g_str_equal);
-              g_hash_table_add (ref.piece->referrers, function->base);
-            }
-          if ((piece->kind == LP_PIECE_CONST || piece->kind == LP_PIECE_DATA)
-              && ref.piece->kind == LP_PIECE_FUNCTION && ref.offset != 0)
-            {
-              piece->is_table = TRUE;
-              piece->parent = ref.piece->parent != NULL ? ref.piece->parent : ref.piece;
-            }
         }
+      sort_starts (object);
     }
   return TRUE;
 }
@@ -427,7 +444,6 @@ lp_object_new (LpElf *elf, const char *unit, GError **error)
       g_prefix_error (error, "%s: ", unit);
       return NULL;
     }
-  sort_starts (object);
   return g_steal_pointer (&object);
 }
 
@@ -468,15 +484,30 @@ lp_piece_insn_at (LpPiece *piece, guint64 offset)
   return offset >= insn->offset && offset < (guint64)insn->offset + insn->length ? insn : NULL;
 }
 
-/* A PC-relative operand counts from the end of its instruction, its relocation from the field: the bytes
- * between. */
-static gint64
-distance_to_end (LpPiece *from, const LpElfRelocation *relocation, const LpRelocInfo *info)
+/* Where the table that @offset of @piece belongs to begins. */
+static guint64
+table_start (const LpPiece *piece, guint64 offset)
 {
-  if (from->kind != LP_PIECE_FUNCTION || from->object->arch->machine != EM_X86_64)
-    return 0;
+  guint64 start = 0;
 
+  for (guint i = 0; piece->starts != NULL && i < piece->starts->len; i++)
+    if (g_array_index (piece->starts, guint64, i) <= offset)
+      start = g_array_index (piece->starts, guint64, i);
+  return start;
+}
+
+/* What compilers count in when they make a PC-relative relocation. An operand counts from the end of its
+ * instruction, the relocation from the field: the bytes between. An entry of a switch table (or of LLVM's
+ * tables of strings) counts from the table's start: minus the bytes between. */
+static gint64
+distance_to_base (LpPiece *from, const LpElfRelocation *relocation, const LpRelocInfo *info)
+{
   guint64 offset = relocation->offset - from->start;
+
+  if (from->kind != LP_PIECE_FUNCTION)
+    return info->kind == LP_RELOC_PC ? -(gint64)(offset - table_start (from, offset)) : 0;
+  if (from->object->arch->machine != EM_X86_64)
+    return 0;
   const LpInsn *insn = lp_piece_insn_at (from, offset);
   return insn != NULL ? (gint64)(insn->offset + insn->length - offset) : (gint64)info->width;
 }
@@ -498,11 +529,11 @@ lp_object_reference (LpPiece *from, const LpElfRelocation *relocation, LpReferen
 
   const LpElfSymbol *symbol = &object->symbols[relocation->symbol];
   LpPiece *piece = object->by_symbol[relocation->symbol];
-  gint64 offset = relocation->addend, to_end = 0;
+  gint64 offset = relocation->addend, to_base = 0;
   if (info->kind == LP_RELOC_PC || info->kind == LP_RELOC_PLT || info->kind == LP_RELOC_GOT_PC
       || info->kind == LP_RELOC_TLS_IE || info->kind == LP_RELOC_TLS_GD || info->kind == LP_RELOC_TLS_LD)
-    to_end = distance_to_end (from, relocation, info);
-  offset += to_end;
+    to_base = distance_to_base (from, relocation, info);
+  offset += to_base;
 
   if (piece != NULL)
     {
@@ -512,7 +543,7 @@ lp_object_reference (LpPiece *from, const LpElfRelocation *relocation, LpReferen
       offset = place - (gint64)piece->start;
     }
   *reference
-      = (LpReference){ .piece = piece, .offset = offset, .symbol = symbol, .info = info, .to_end = to_end };
+      = (LpReference){ .piece = piece, .offset = offset, .symbol = symbol, .info = info, .to_base = to_base };
   return TRUE;
 }
 

@@ -74,8 +74,7 @@ typedef struct {
   gint64 offset;  /* from the start of @piece, or from @symbol */
   const LpElfSymbol *symbol;
   const LpRelocInfo *info;
-  gint64 to_end; /* PC-relative operands of an instruction: bytes from the place to the instruction's end,
-                    already counted in @offset; else 0 */
+  gint64 to_base; /* PC-relative: bytes from the place to what the compiler counted from, already counted in @offset */
 } LpReference;
 
 /* Reads @elf (borrowed). Errors: LP_ERROR_REFUSED (not an object of a supported machine, linker plugin

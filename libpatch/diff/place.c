@@ -28,7 +28,7 @@ static gboolean
 is_placed (const LpElfSymbol *symbol)
 {
   return symbol->shndx != SHN_UNDEF && symbol->shndx != SHN_ABS && symbol->shndx != SHN_COMMON
-         && (symbol->type == STT_FUNC || symbol->type == STT_OBJECT);
+         && (symbol->type == STT_FUNC || symbol->type == STT_OBJECT || symbol->type == STT_TLS);
 }
 
 /* Whether @linked can be @symbol, given what is known of its section; notes the section's base when it can.

@@ -119,14 +119,11 @@ plain_bytes_equal (Prover *prover, const guint8 *bytes, gsize size, guint64 addr
   return linked != NULL && memcmp (bytes, linked, size) == 0;
 }
 
-/* One relocated place of private data at @p in the file. @table: address in the file at which the object's
- * @start of the piece lies. */
+/* One relocated place of private data, which is at @p in the file. */
 static gboolean
-place_reaches (Prover *prover, LpPiece *piece, const LpElfRelocation *r, const LpReference *ref, guint64 p,
-               guint64 table_start)
+place_reaches (Prover *prover, LpPiece *piece, const LpElfRelocation *r, const LpReference *ref, guint64 p)
 {
   const guint8 *bytes = lp_elf_at (prover->target->shipped, p, ref->info->width);
-  LpReference label = *ref;
   LpTargetWord word;
   guint64 value;
 
@@ -134,13 +131,10 @@ place_reaches (Prover *prover, LpPiece *piece, const LpElfRelocation *r, const L
     return FALSE;
   if (ref->info->kind == LP_RELOC_PC && ref->info->width == 4)
     {
-      /* A switch table: each entry is a label's distance from the table's start, S + A - P with A counting
-       * that distance in. */
+      /* An entry of a table: the distance of its destination from where the compiler counted. */
       gint32 distance;
       memcpy (&distance, bytes, sizeof distance);
-      guint64 in_piece = r->offset - piece->start;
-      label.offset -= (gint64)(in_piece - table_start);
-      value = p - (in_piece - table_start) + (guint64)(gint64)(gint32)GINT32_FROM_LE (distance);
+      value = p + (guint64)ref->to_base + (guint64)(gint64)(gint32)GINT32_FROM_LE (distance);
     }
   else if (ref->info->kind == LP_RELOC_ABSOLUTE && ref->info->width == 8)
     {
@@ -162,7 +156,7 @@ place_reaches (Prover *prover, LpPiece *piece, const LpElfRelocation *r, const L
   else
     return FALSE;
   prover->proof->relocations++;
-  return reaches (prover, piece, &label, value);
+  return reaches (prover, piece, ref, value);
 }
 
 /* Bytes [from, to) of private @piece against those at @address (of byte @from). */
@@ -183,7 +177,7 @@ private_range_equal (Prover *prover, LpPiece *piece, guint64 from, guint64 to, g
         continue;
       if (!lp_object_reference (piece, r, &ref, NULL)
           || !plain_bytes_equal (prover, piece->bytes + at, offset - at, address + (at - from))
-          || !place_reaches (prover, piece, r, &ref, address + (offset - from), from))
+          || !place_reaches (prover, piece, r, &ref, address + (offset - from)))
         return FALSE;
       at = offset + ref.info->width;
     }
@@ -346,46 +340,85 @@ check_field (Prover *prover, const LpReference *ref, const Code *code, const LpI
     }
 }
 
-/* An instruction with a relocation in it. @taken: how many of the linked instructions it became. */
+/* The relocations in one instruction of the object. */
+typedef struct {
+  const LpElfRelocation *first;
+  guint n;
+} Places;
+
+/* Same instruction, apart from the relocated fields, each of which reaches the same. */
 static gboolean
-relocated_insn_equal (Prover *prover, const LpElfRelocation *r, const LpInsn *object, const LpInsn *linked,
+fields_equal (Prover *prover, const Places *places, const LpInsn *object, const LpInsn *linked,
+              const Code *code)
+{
+  const guint8 *a = code->object + object->offset, *b = code->linked + linked->offset;
+  guint at = 0;
+
+  for (guint i = 0; i < places->n; i++)
+    {
+      const LpRelocInfo *info = prover->target->arch->reloc_info (places->first[i].type);
+      guint64 field = places->first[i].offset - prover->piece->start - object->offset;
+
+      if (info == NULL || field < at || field + info->width > object->length
+          || memcmp (a + at, b + at, field - at) != 0)
+        return FALSE;
+      at = (guint)field + info->width;
+    }
+  if (memcmp (a + at, b + at, object->length - at) != 0)
+    return FALSE;
+
+  for (guint i = 0; i < places->n; i++)
+    {
+      LpReference ref;
+      guint64 field = places->first[i].offset - prover->piece->start - object->offset;
+      if (!lp_object_reference (prover->piece, &places->first[i], &ref, NULL)
+          || !check_field (prover, &ref, code, linked, (guint)field))
+        return differs (prover, "relocation");
+    }
+  return TRUE;
+}
+
+/* What the linker made of a GOT access. @taken: how many of the linked instructions it became. */
+static gboolean
+relaxed_equal (Prover *prover, const LpReference *ref, const LpInsn *object, const LpInsn *linked,
+               guint n_linked, const Code *code, guint *taken)
+{
+  const guint8 *a = code->object + object->offset, *b = code->linked + linked->offset;
+  LpRelaxed how;
+
+  if (!ref->info->relaxable || linked->offset + object->length > code->linked_size
+      || !prover->target->arch->relaxed (a, b, object->length, &how))
+    return differs (prover, "other instruction");
+  *taken = linked->length < how.length ? 2 : 1; /* jmp foo; nop */
+  if (*taken > n_linked)
+    return differs (prover, "other instruction");
+
+  prover->proof->relocations++;
+  guint64 value = read_field (b + how.field_offset, ref->info);
+  guint64 end = code->address + linked->offset + how.field_offset + ref->info->width;
+  return reaches (prover, prover->piece, ref, how.is_absolute ? value : end + value);
+}
+
+static gboolean
+relocated_insn_equal (Prover *prover, const Places *places, const LpInsn *object, const LpInsn *linked,
                       guint n_linked, const Code *code, guint *taken)
 {
   LpReference ref;
-  guint64 field = r->offset - prover->piece->start - object->offset;
-  LpRelaxed how;
-  g_autoptr (GError) error = NULL;
 
   *taken = 1;
-  if (!lp_object_reference (prover->piece, r, &ref, &error))
-    return differs (prover, g_intern_string (error->message));
-
-  const guint8 *a = code->object + object->offset, *b = code->linked + linked->offset;
-  gboolean is_branch
-      = object->flow != LP_FLOW_NONE && (ref.info->kind == LP_RELOC_PC || ref.info->kind == LP_RELOC_PLT);
-  if (is_branch && linked->flow == object->flow && linked->id == object->id)
+  if (!lp_object_reference (prover->piece, places->first, &ref, NULL))
+    return differs (prover, "relocation that isn't understood");
+  if (object->flow != LP_FLOW_NONE && linked->flow == object->flow && linked->id == object->id
+      && (ref.info->kind == LP_RELOC_PC || ref.info->kind == LP_RELOC_PLT))
     {
       prover->proof->relocations++;
       return reaches (prover, prover->piece, &ref, linked->target);
     }
-  if (linked->length == object->length && field + ref.info->width <= object->length
-      && memcmp (a, b, field) == 0
-      && memcmp (a + field + ref.info->width, b + field + ref.info->width,
-                 object->length - field - ref.info->width)
-             == 0)
-    return check_field (prover, &ref, code, linked, (guint)field);
-
-  if (!ref.info->relaxable || linked->offset + object->length > code->linked_size
-      || !prover->target->arch->relaxed (a, b, object->length, &how))
-    return differs (prover, "other instruction");
-  if (linked->length < how.length)
-    *taken = 2; /* jmp foo; nop */
-  if (*taken > n_linked)
-    return differs (prover, "other instruction");
-  prover->proof->relocations++;
-  guint64 value = read_field (b + how.field_offset, ref.info);
-  guint64 end = code->address + linked->offset + how.field_offset + ref.info->width;
-  return reaches (prover, prover->piece, &ref, how.is_absolute ? value : end + value);
+  if (linked->length == object->length && fields_equal (prover, places, object, linked, code))
+    return TRUE;
+  return prover->why == NULL && places->n == 1
+             ? relaxed_equal (prover, &ref, object, linked, n_linked, code, taken)
+             : differs (prover, "other instruction");
 }
 
 /* A branch that the assembler resolved on both sides; its target is checked when all offsets are known. */
@@ -459,29 +492,25 @@ walk (Prover *prover, GArray *object, GArray *linked, const Code *code, GArray *
       if (b == NULL)
         return differs (prover, "shorter than the original");
 
-      const LpElfRelocation *reloc = NULL;
+      Places places = { 0 };
       while (r < relocations->len
              && g_array_index (relocations, LpElfRelocation, r).offset - prover->piece->start < a->offset)
         r++;
-      if (r < relocations->len
-          && g_array_index (relocations, LpElfRelocation, r).offset - prover->piece->start
-                 < (guint64)a->offset + a->length)
-        reloc = &g_array_index (relocations, LpElfRelocation, r);
-      if (reloc != NULL && r + 1 < relocations->len
-          && g_array_index (relocations, LpElfRelocation, r + 1).offset - prover->piece->start
-                 < (guint64)a->offset + a->length)
-        return differs (prover, "two relocations in one instruction");
+      places.first = &g_array_index (relocations, LpElfRelocation, r);
+      while (r + places.n < relocations->len
+             && places.first[places.n].offset - prover->piece->start < (guint64)a->offset + a->length)
+        places.n++;
 
       if (branches == NULL)
         {
           LpRelaxed how;
-          if (reloc != NULL && b->length < a->length && b->offset + a->length <= code->linked_size
+          if (places.n != 0 && b->length < a->length && b->offset + a->length <= code->linked_size
               && b->flow == LP_FLOW_JUMP && a->flow == LP_FLOW_NONE
               && prover->target->arch->relaxed (code->object + a->offset, code->linked + b->offset, a->length,
                                                 &how))
             taken = 2;
         }
-      else if (reloc != NULL ? !relocated_insn_equal (prover, reloc, a, b, linked->len - k, code, &taken)
+      else if (places.n != 0 ? !relocated_insn_equal (prover, &places, a, b, linked->len - k, code, &taken)
                              : !plain_insn_equal (prover, a, b, code, branches))
         return FALSE;
       i++;
