@@ -55,7 +55,8 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (LpStore, lp_store_free)
 /* Reads the patch directory anew. Directories that start with a dot or lack patch.json are half-written and skipped silently; corrupt or
  * untrusted ones are listed in lp_store_problems() and not loaded. TRUE in @changed when the set differs from before. */
 gboolean lp_store_rescan (LpStore *store, gboolean *changed, GError **error);
-GPtrArray *lp_store_bundles (LpStore *store);               /* LpBundle, borrowed, sorted by full name of the first object */
+/* LpBundle, borrowed, sorted by full name of the first object. A bundle that a rescan finds unchanged keeps its address; others are freed by it. */
+GPtrArray *lp_store_bundles (LpStore *store);
 GStrv lp_store_problems (LpStore *store);                   /* caller frees */
 
 const LpWish *lp_store_wish (LpStore *store, const char *uuid);   /* NULL when never wished for: not-applied */
@@ -66,6 +67,11 @@ gboolean lp_store_forget_wish (LpStore *store, const char *uuid, GError **error)
 gboolean lp_store_append_history (LpStore *store, const LpHistoryRecord *record, GError **error); /* durable on return */
 /* Records since @since, newest first, at most @limit (0 = all); element-type LpHistoryRecord, caller frees. */
 GPtrArray *lp_store_history (LpStore *store, guint64 since, guint limit, GError **error);
+LpHistoryRecord *lp_history_record_new (void); /* zeroed, user ids unknown */
 void lp_history_record_free (LpHistoryRecord *record);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (LpHistoryRecord, lp_history_record_free)
+
+/* The history is kept in two files of at most @bytes each (4 MiB unless set): when the newer one is full, it takes the older one's place. */
+void lp_store_set_history_limit (LpStore *store, gsize bytes);
 
 G_END_DECLS

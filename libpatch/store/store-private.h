@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* What the files of store/ share. Must not be included from outside store/. */
+#pragma once
+
+#include "format/json.h"
+#include "store/store.h"
+
+G_BEGIN_DECLS
+
+#define LP_STATE_FILE "state.json"
+#define LP_STATE_FORMAT 1
+#define LP_STATE_SEAL "digest"
+#define LP_STATE_SIZE_MAX (64 * 1024 * 1024) /* bytes */
+#define LP_HISTORY_FILE "history.jsonl"
+#define LP_HISTORY_OLDER_FILE "history.1.jsonl"
+
+struct LpStore {
+  char *patch_dir;
+  char *state_dir;
+  int state_fd;
+  LpBundleFlags flags;
+  GPtrArray *bundles;        /* LpBundle */
+  GPtrArray *patch_problems; /* char*, of the last rescan */
+  GPtrArray *state_problems; /* char*, since the store was opened */
+  GHashTable *wishes;        /* char* uuid -> LpWish */
+  gsize history_limit;       /* bytes of one history file */
+};
+
+/* Reads the state file; a damaged one is moved aside and what the history knows takes its place. */
+gboolean lp_store_load_wishes (LpStore *store, GError **error);
+void lp_wish_free (LpWish *wish);
+
+/* Parsers of what the files hold; for the fuzz targets too. Errors: LP_ERROR_STATE_CORRUPT,
+ * LP_ERROR_NOT_SUPPORTED (newer format). */
+GHashTable *lp_wishes_parse (const char *data, gsize length, GError **error); /* char* uuid -> LpWish */
+LpHistoryRecord *lp_history_parse (const char *line, gsize length, GError **error);
+
+/* "FILE: WHAT" onto the list of problems. */
+void lp_store_add_problem (GPtrArray *problems, const char *format, ...) G_GNUC_PRINTF (2, 3);
+
+G_END_DECLS

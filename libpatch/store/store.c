@@ -1,0 +1,235 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The store as a whole: its directories, and the bundles that are installed. Must not know what wishes or
+ * history look like on disk. */
+#include "store/store-private.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/io.h"
+#include "base/text.h"
+
+#define HISTORY_LIMIT (4 * 1024 * 1024) /* bytes: some ten thousand records */
+
+void
+lp_store_add_problem (GPtrArray *problems, const char *format, ...)
+{
+  va_list args;
+  va_start (args, format);
+  g_autofree char *raw = g_strdup_vprintf (format, args);
+  va_end (args);
+
+  g_ptr_array_add (problems, lp_text_printable (raw));
+}
+
+static gboolean
+make_directory (const char *path, mode_t mode, GError **error)
+{
+  if (g_mkdir_with_parents (path, mode) == 0)
+    return TRUE;
+  lp_error_set_errno (error, LP_ERROR_FAILED, errno, "%s: cannot create the directory", path);
+  return FALSE;
+}
+
+LpStore *
+lp_store_open (const char *patch_dir, const char *state_dir, LpBundleFlags flags, GError **error)
+{
+  g_autoptr (LpStore) store = g_new0 (LpStore, 1);
+
+  store->patch_dir = g_strdup (patch_dir);
+  store->state_dir = g_strdup (state_dir);
+  store->state_fd = -1;
+  store->flags = flags;
+  store->history_limit = HISTORY_LIMIT;
+  store->bundles = g_ptr_array_new_with_free_func ((GDestroyNotify)lp_bundle_free);
+  store->patch_problems = g_ptr_array_new_with_free_func (g_free);
+  store->state_problems = g_ptr_array_new_with_free_func (g_free);
+  store->wishes = g_hash_table_new_full (g_str_hash, g_str_equal, NULL, (GDestroyNotify)lp_wish_free);
+
+  if (!make_directory (patch_dir, 0755, error) || !make_directory (state_dir, 0700, error))
+    return NULL;
+  store->state_fd = open (state_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (store->state_fd < 0)
+    {
+      lp_error_set_errno (error, LP_ERROR_FAILED, errno, "%s: cannot open", state_dir);
+      return NULL;
+    }
+  if (!lp_store_load_wishes (store, error) || !lp_store_rescan (store, NULL, error))
+    return NULL;
+  return g_steal_pointer (&store);
+}
+
+void
+lp_store_free (LpStore *store)
+{
+  if (store == NULL)
+    return;
+  g_free (store->patch_dir);
+  g_free (store->state_dir);
+  lp_fd_clear (&store->state_fd);
+  g_ptr_array_unref (store->bundles);
+  g_ptr_array_unref (store->patch_problems);
+  g_ptr_array_unref (store->state_problems);
+  g_hash_table_unref (store->wishes);
+  g_free (store);
+}
+
+GPtrArray *
+lp_store_bundles (LpStore *store)
+{
+  return store->bundles;
+}
+
+GStrv
+lp_store_problems (LpStore *store)
+{
+  g_autoptr (GStrvBuilder) builder = g_strv_builder_new ();
+
+  for (guint i = 0; i < store->state_problems->len; i++)
+    g_strv_builder_add (builder, store->state_problems->pdata[i]);
+  for (guint i = 0; i < store->patch_problems->len; i++)
+    g_strv_builder_add (builder, store->patch_problems->pdata[i]);
+  return g_strv_builder_end (builder);
+}
+
+/* Names under which package managers write a file before they rename it: dpkg's suffixes, rpm's ";" and a hex
+ * number. */
+static gboolean
+is_half_written_name (const char *name)
+{
+  return g_str_has_suffix (name, ".dpkg-new") || g_str_has_suffix (name, ".dpkg-tmp")
+         || strchr (name, ';') != NULL;
+}
+
+static gboolean
+is_being_written (const char *path)
+{
+  g_autoptr (GDir) entries = g_dir_open (path, 0, NULL);
+  const char *name;
+
+  while (entries != NULL && (name = g_dir_read_name (entries)) != NULL)
+    if (is_half_written_name (name))
+      return TRUE;
+  return FALSE;
+}
+
+/* A directory with a manifest; anything else isn't ours, or isn't finished. */
+static gboolean
+is_candidate (const char *path, const char *name)
+{
+  g_autofree char *manifest = g_build_filename (path, LP_MANIFEST_FILE, NULL);
+  struct stat st;
+
+  return name[0] != '.' && lstat (path, &st) == 0 && S_ISDIR (st.st_mode) && lstat (manifest, &st) == 0;
+}
+
+/* The bundle in @path; NULL when there is none to be used, which is a problem unless it is still being
+ * written. */
+static LpBundle *
+read_bundle (LpStore *store, const char *path, const char *name, GPtrArray *problems)
+{
+  g_autoptr (GError) error = NULL;
+  g_autoptr (LpBundle) bundle = lp_bundle_open (path, store->flags, &error);
+
+  if (bundle != NULL && strcmp (bundle->manifest->id, name) == 0)
+    return g_steal_pointer (&bundle);
+  if (bundle != NULL)
+    lp_store_add_problem (problems, "%s: holds bundle %s: a bundle's directory is named by its id", path,
+                          bundle->manifest->id);
+  else if (!is_being_written (path))
+    {
+      g_autofree char *what = lp_error_split (error->message, NULL);
+      lp_store_add_problem (problems, "%s", what);
+    }
+  return NULL;
+}
+
+static gboolean
+is_same (const LpBundle *left, const LpBundle *right)
+{
+  if (strcmp (left->path, right->path) != 0)
+    return FALSE;
+
+  /* The manifest holds the entities' digests, so equal manifests mean equal bundles. */
+  g_autofree char *left_text = lp_manifest_serialize (left->manifest);
+  g_autofree char *right_text = lp_manifest_serialize (right->manifest);
+  return strcmp (left_text, right_text) == 0;
+}
+
+/* The present bundle that equals @bundle, taken out of the present ones; else @bundle itself. */
+static LpBundle *
+keep_known (LpStore *store, LpBundle *bundle)
+{
+  for (guint i = 0; i < store->bundles->len; i++)
+    if (is_same (store->bundles->pdata[i], bundle))
+      {
+        lp_bundle_free (bundle);
+        return g_ptr_array_steal_index_fast (store->bundles, i);
+      }
+  return bundle;
+}
+
+static int
+compare_bundles (gconstpointer a, gconstpointer b)
+{
+  const LpBundle *left = *(const LpBundle *const *)a;
+  const LpBundle *right = *(const LpBundle *const *)b;
+  g_autofree char *left_name = lp_manifest_full_name (left->manifest, left->manifest->objects->pdata[0]);
+  g_autofree char *right_name = lp_manifest_full_name (right->manifest, right->manifest->objects->pdata[0]);
+  int order = strcmp (left_name, right_name);
+
+  return order != 0 ? order : strcmp (left->manifest->id, right->manifest->id);
+}
+
+/* Who can rename directories in it can exchange patches. */
+static gboolean
+is_trusted_directory (LpStore *store, GPtrArray *problems)
+{
+  struct stat st;
+
+  if ((store->flags & LP_BUNDLE_CHECK_OWNER) == 0 || stat (store->patch_dir, &st) < 0)
+    return TRUE;
+  if (st.st_uid == 0 && (st.st_mode & (S_IWGRP | S_IWOTH)) == 0)
+    return TRUE;
+  lp_store_add_problem (problems, "%s: must be root's and writable by nobody else; no patch in it is used",
+                        store->patch_dir);
+  return FALSE;
+}
+
+gboolean
+lp_store_rescan (LpStore *store, gboolean *changed, GError **error)
+{
+  g_autoptr (GError) reason = NULL;
+  g_autoptr (GDir) entries = g_dir_open (store->patch_dir, 0, &reason);
+  g_autoptr (GPtrArray) bundles = g_ptr_array_new_with_free_func ((GDestroyNotify)lp_bundle_free);
+  g_autoptr (GPtrArray) problems = g_ptr_array_new_with_free_func (g_free);
+  guint n_before = store->bundles->len;
+  const char *name;
+
+  if (entries == NULL)
+    {
+      lp_error_set (error, LP_ERROR_FAILED, NULL, "%s", reason->message);
+      return FALSE;
+    }
+  gboolean trusted = is_trusted_directory (store, problems);
+  while (trusted && (name = g_dir_read_name (entries)) != NULL)
+    {
+      g_autofree char *path = g_build_filename (store->patch_dir, name, NULL);
+      LpBundle *bundle = is_candidate (path, name) ? read_bundle (store, path, name, problems) : NULL;
+      if (bundle != NULL)
+        g_ptr_array_add (bundles, keep_known (store, bundle));
+    }
+
+  /* What is left of the old set is gone or was replaced. */
+  if (changed != NULL)
+    *changed = store->bundles->len > 0 || bundles->len != n_before;
+  g_ptr_array_sort (bundles, compare_bundles);
+  g_ptr_array_unref (store->bundles);
+  store->bundles = g_steal_pointer (&bundles);
+  g_ptr_array_unref (store->patch_problems);
+  store->patch_problems = g_steal_pointer (&problems);
+  return TRUE;
+}
