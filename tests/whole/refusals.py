@@ -127,16 +127,19 @@ def _():
     nothing_made()
 
 
-@case('a fix file, a tree and a package that are not there')
+@case('a fix file and a tree that are not there')
 def _():
-    run('syscare', 'build', '--source', STAGE['tree'], '--build', 'make', '--patch', '/no/such.patch', '--output', STAGE['output'], user=MAKER, expect=None)
-    command = list(toy_build('good'))
-    for at, bad, word in ((command.index('--patch') + 1, '/no/such.patch', '/no/such.patch'), (command.index('--source') + 1, '/no/tree', '/no/tree')):
-        wrong = list(command)
-        wrong[at] = bad
-        _, err = run(*wrong, user=MAKER, expect=None)
-        if word not in err or not err.startswith('syscare'):
-            raise Failed(f'{err!r} does not name {word}')
+    for option, bad in (('--patch', '/no/such.patch'), ('--source', '/no/such/tree')):
+        command = list(toy_build('good'))
+        command[command.index(option) + 1] = bad
+        refused(1, [bad], *command, user=MAKER)
+    nothing_made()
+
+
+@case('a package that is not installed')
+def _():
+    refused(7, ['no-such-package'], 'syscare', 'build', '--package', 'no-such-package', '--patch', write('good', FIXES['good']), '--output',
+            STAGE['output'], user=MAKER)
     nothing_made()
 
 
