@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Reads the options of `syscare build`, shows the steps and tells the result. Must not know how a patch is made. */
+/* Reads the options of `syscare build`, shows the steps and tells the result. Must not know how a patch is
+ * made. */
 #include "config.h"
 #include "build.h"
 
@@ -65,25 +66,36 @@ static gboolean
 parse_options (Options *options, int argc, char **argv, GError **error)
 {
   const GOptionEntry entries[] = {
-    { "patch", 'p', 0, G_OPTION_ARG_FILENAME_ARRAY, &options->patches, N_ ("source fix, applied with -p1; may be repeated"),
-      N_ ("FILE") },
-    { "package", 0, 0, G_OPTION_ARG_STRING, &options->package, N_ ("patch this distribution package"), N_ ("NAME[=VERSION]") },
-    { "source", 0, 0, G_OPTION_ARG_FILENAME, &options->source, N_ ("patch what this source package or folder builds"),
-      N_ ("FILE.dsc|DIR") },
-    { "build", 0, 0, G_OPTION_ARG_STRING, &options->build, N_ ("command that builds the folder"), N_ ("COMMAND") },
-    { "prepare", 0, 0, G_OPTION_ARG_STRING, &options->prepare, N_ ("command that is run before it"), N_ ("COMMAND") },
+    { "patch", 'p', 0, G_OPTION_ARG_FILENAME_ARRAY, &options->patches,
+      N_ ("source fix, applied with -p1; may be repeated"), N_ ("FILE") },
+    { "package", 0, 0, G_OPTION_ARG_STRING, &options->package, N_ ("patch this distribution package"),
+      N_ ("NAME[=VERSION]") },
+    { "source", 0, 0, G_OPTION_ARG_FILENAME, &options->source,
+      N_ ("patch what this source package or folder builds"), N_ ("FILE.dsc|DIR") },
+    { "build", 0, 0, G_OPTION_ARG_STRING, &options->build, N_ ("command that builds the folder"),
+      N_ ("COMMAND") },
+    { "prepare", 0, 0, G_OPTION_ARG_STRING, &options->prepare, N_ ("command that is run before it"),
+      N_ ("COMMAND") },
     { "target", 0, 0, G_OPTION_ARG_FILENAME_ARRAY, &options->targets,
       N_ ("patch only this file, installed or in the built folder; may be repeated"), N_ ("ELF") },
     { "name", 0, 0, G_OPTION_ARG_STRING, &options->name, N_ ("name of the patch (HP001)"), N_ ("NAME") },
-    { "issue", 0, 0, G_OPTION_ARG_STRING_ARRAY, &options->issues, N_ ("what it repairs; may be repeated"), N_ ("CVE") },
-    { "description", 0, 0, G_OPTION_ARG_STRING, &options->description, N_ ("one sentence for people"), N_ ("TEXT") },
-    { "severity", 0, 0, G_OPTION_ARG_STRING, &options->severity, N_ ("low, medium, high or critical"), N_ ("WORD") },
-    { "output", 'o', 0, G_OPTION_ARG_FILENAME, &options->output, N_ ("folder that gets the bundle (.)"), N_ ("DIR") },
-    { "format", 0, 0, G_OPTION_ARG_STRING, &options->format, N_ ("what to write: dir, tar (dir)"), N_ ("LIST") },
-    { "debuginfo", 0, 0, G_OPTION_ARG_FILENAME, &options->debuginfo, N_ ("separate debug information of the target"), N_ ("FILE") },
-    { "installed", 0, 0, G_OPTION_ARG_FILENAME, &options->installed, N_ ("compare with this file as the shipped one"), N_ ("ELF") },
+    { "issue", 0, 0, G_OPTION_ARG_STRING_ARRAY, &options->issues, N_ ("what it repairs; may be repeated"),
+      N_ ("CVE") },
+    { "description", 0, 0, G_OPTION_ARG_STRING, &options->description, N_ ("one sentence for people"),
+      N_ ("TEXT") },
+    { "severity", 0, 0, G_OPTION_ARG_STRING, &options->severity, N_ ("low, medium, high or critical"),
+      N_ ("WORD") },
+    { "output", 'o', 0, G_OPTION_ARG_FILENAME, &options->output, N_ ("folder that gets the bundle (.)"),
+      N_ ("DIR") },
+    { "format", 0, 0, G_OPTION_ARG_STRING, &options->format, N_ ("what to write: dir, tar (dir)"),
+      N_ ("LIST") },
+    { "debuginfo", 0, 0, G_OPTION_ARG_FILENAME, &options->debuginfo,
+      N_ ("separate debug information of the target"), N_ ("FILE") },
+    { "installed", 0, 0, G_OPTION_ARG_FILENAME, &options->installed,
+      N_ ("compare with this file as the shipped one"), N_ ("ELF") },
     { "jobs", 'j', 0, G_OPTION_ARG_INT, &options->jobs, N_ ("compile so many at a time"), N_ ("N") },
-    { "cache", 0, 0, G_OPTION_ARG_FILENAME, &options->cache, N_ ("folder that keeps unchanged builds"), N_ ("DIR") },
+    { "cache", 0, 0, G_OPTION_ARG_FILENAME, &options->cache, N_ ("folder that keeps unchanged builds"),
+      N_ ("DIR") },
     { "keep", 0, 0, G_OPTION_ARG_NONE, &options->keep, N_ ("keep the objects of this run"), NULL },
     { "json", 0, 0, G_OPTION_ARG_NONE, &options->json, N_ ("print the result as JSON"), NULL },
     { "verbose", 'v', 0, G_OPTION_ARG_NONE, &options->verbose, N_ ("say more"), NULL },
@@ -95,10 +107,12 @@ parse_options (Options *options, int argc, char **argv, GError **error)
   g_autoptr (GError) local = NULL;
 
   g_option_context_add_main_entries (context, entries, GETTEXT_PACKAGE);
-  g_option_context_set_summary (context, _ ("Makes a hot patch from a source fix, for a package, a source package or a folder."));
+  g_option_context_set_summary (
+      context, _ ("Makes a hot patch from a source fix, for a package, a source package or a folder."));
   if (g_option_context_parse (context, &argc, &argv, &local))
     return TRUE;
-  lp_error_set (error, LP_ERROR_INVALID_ARGS, _ ("`syscare build --help` shows the options"), "%s", local->message);
+  lp_error_set (error, LP_ERROR_INVALID_ARGS, _ ("`syscare build --help` shows the options"), "%s",
+                local->message);
   return FALSE;
 }
 
@@ -121,7 +135,8 @@ check_format (const Options *options, gboolean *tar, GError **error)
         *tar = TRUE;
       else if (strcmp (words[i], "deb") == 0 || strcmp (words[i], "rpm") == 0)
         {
-          lp_error_set (error, LP_ERROR_NOT_SUPPORTED, NULL, _ ("packages of the form '%s' can't be written yet"), words[i]);
+          lp_error_set (error, LP_ERROR_NOT_SUPPORTED, NULL,
+                        _ ("packages of the form '%s' can't be written yet"), words[i]);
           return FALSE;
         }
       else if (strcmp (words[i], "dir") != 0)
@@ -137,8 +152,9 @@ check_options (const Options *options, GError **error)
 
   if (options->to != NULL)
     {
-      lp_error_set (error, LP_ERROR_NOT_SUPPORTED, _ ("take the fix out of that version's debian/patches and give it with --patch"),
-                    "%s", _ ("--to can't be used yet"));
+      lp_error_set (error, LP_ERROR_NOT_SUPPORTED,
+                    _ ("take the fix out of that version's debian/patches and give it with --patch"), "%s",
+                    _ ("--to can't be used yet"));
       return FALSE;
     }
   if ((options->package != NULL) == (options->source != NULL))
@@ -160,9 +176,9 @@ join (GStrv first, GStrv second)
   g_autoptr (GStrvBuilder) builder = g_strv_builder_new ();
 
   if (first != NULL)
-    g_strv_builder_addv (builder, (const char **) first);
+    g_strv_builder_addv (builder, (const char **)first);
   if (second != NULL)
-    g_strv_builder_addv (builder, (const char **) second);
+    g_strv_builder_addv (builder, (const char **)second);
   return g_strv_builder_end (builder);
 }
 
@@ -174,7 +190,8 @@ make_request (const Options *options)
   request->source = g_strdup (options->package != NULL ? options->package : options->source);
   request->origin = LP_BUILD_FROM_PACKAGE;
   if (options->source != NULL)
-    request->origin = g_file_test (options->source, G_FILE_TEST_IS_DIR) ? LP_BUILD_FROM_TREE : LP_BUILD_FROM_DSC;
+    request->origin
+        = g_file_test (options->source, G_FILE_TEST_IS_DIR) ? LP_BUILD_FROM_TREE : LP_BUILD_FROM_DSC;
   request->build_command = g_strdup (options->build);
   request->prepare_command = g_strdup (options->prepare);
   request->targets = g_strdupv (options->targets);
@@ -187,7 +204,7 @@ make_request (const Options *options)
   request->cache = g_strdup (options->cache);
   request->debuginfo = g_strdup (options->debuginfo);
   request->installed = g_strdup (options->installed);
-  request->jobs = (guint) options->jobs;
+  request->jobs = (guint)options->jobs;
   request->keep = options->keep;
   return request;
 }
@@ -302,7 +319,8 @@ print_result (const LpBuildResult *result)
       g_autofree char *name = lp_manifest_full_name (result->manifest, object);
       g_autoptr (GString) functions = g_string_new (NULL);
       for (guint k = 0; k < object->functions->len; k++)
-        g_string_append_printf (functions, " %s", ((LpManifestFunction *) g_ptr_array_index (object->functions, k))->name);
+        g_string_append_printf (functions, " %s",
+                                ((LpManifestFunction *)g_ptr_array_index (object->functions, k))->name);
       printf ("%s:%s\n", name, functions->str);
     }
   printf ("%s\n", result->path);
@@ -316,9 +334,10 @@ write_tar (const LpBuildResult *result, GError **error)
   g_autofree char *name = g_path_get_basename (result->path);
   g_autofree char *tar = g_strconcat (result->path, ".tar", NULL);
   g_auto (GStrv) environment = lp_command_environment ("/nonexistent");
-  const char *const argv[] = { "tar", "--sort=name", "--owner=0", "--group=0", "--numeric-owner", "--mtime=@0", "-C", folder, "-cf",
-                               tar, name, NULL };
-  g_autofree char *output = lp_command_output (argv, (const char *const *) environment, "/", NULL, error);
+  const char *const argv[]
+      = { "tar", "--sort=name", "--owner=0", "--group=0", "--numeric-owner", "--mtime=@0", "-C", folder,
+          "-cf", tar,           name,        NULL };
+  g_autofree char *output = lp_command_output (argv, (const char *const *)environment, "/", NULL, error);
 
   return output != NULL;
 }

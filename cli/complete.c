@@ -38,14 +38,25 @@ offer_verbs (const char *prefix, gboolean state_verbs_only)
 }
 
 static void
+offer_option (const char *prefix, const CliOption *option)
+{
+  g_autofree char *word = g_strdup_printf ("--%s", option->name);
+  offer (prefix, word, _ (option->help));
+}
+
+static void
 offer_options (const char *prefix, guint32 options)
 {
   for (guint i = 0; i < CLI_N_OPTIONS; i++)
-    {
-      g_autofree char *word = g_strdup_printf ("--%s", cli_options[i].name);
-      if ((options & CLI_BIT (i)) != 0)
-        offer (prefix, word, _ (cli_options[i].help));
-    }
+    if ((options & CLI_BIT (i)) != 0)
+      offer_option (prefix, &cli_options[i]);
+}
+
+static void
+offer_build_options (const char *prefix)
+{
+  for (const CliOption *option = cli_build_options; option->name != NULL; option++)
+    offer_option (prefix, option);
 }
 
 /* Each distinct text once. */
@@ -115,20 +126,32 @@ offer_value (CliContext *context, const char *prefix, CliValue value)
     puts (":files");
 }
 
-/* The option that @word is, if it is one that takes a value in the next word. */
-static const CliOption *
-option_awaiting_value (const char *word)
+static gboolean
+is_option (const CliOption *option, const char *word)
 {
-  for (guint i = 0; i < CLI_N_OPTIONS; i++)
+  gboolean is_long = g_str_has_prefix (word, "--") && g_str_equal (word + 2, option->name);
+  gboolean is_short = option->letter != 0 && word[0] == '-' && word[1] == option->letter && word[2] == '\0';
+
+  return (is_long || is_short) && option->argument != NULL;
+}
+
+/* The option that @word is, if it is one of @verb's (NULL: before the verb) that takes a value in the next
+ * word. */
+static const CliOption *
+option_awaiting_value (const CliVerb *verb, const char *word)
+{
+  const CliOption *option = cli_build_options;
+
+  if (verb == NULL || verb->options != 0)
     {
-      const CliOption *option = &cli_options[i];
-      gboolean is_long = g_str_has_prefix (word, "--") && g_str_equal (word + 2, option->name);
-      gboolean is_short
-          = option->letter != 0 && word[0] == '-' && word[1] == option->letter && word[2] == '\0';
-      if ((is_long || is_short) && option->argument != NULL)
-        return option;
+      for (guint i = 0; i < CLI_N_OPTIONS; i++)
+        if (is_option (&cli_options[i], word))
+          return &cli_options[i];
+      return NULL;
     }
-  return NULL;
+  while (option->name != NULL && !is_option (option, word))
+    option++;
+  return option->name != NULL ? option : NULL;
 }
 
 int
@@ -152,7 +175,7 @@ cli_complete (CliContext *context, const char *const *words)
           awaiting = NULL;
         }
       else if (words[i][0] == '-')
-        awaiting = option_awaiting_value (words[i]);
+        awaiting = option_awaiting_value (verb, words[i]);
       else if (verb == NULL)
         verb = cli_verb_find (words[i]);
       else
@@ -161,6 +184,8 @@ cli_complete (CliContext *context, const char *const *words)
 
   if (awaiting != NULL)
     offer_value (context, last, awaiting->value);
+  else if (*last == '-' && verb != NULL && verb->options == 0)
+    offer_build_options (last);
   else if (*last == '-')
     offer_options (last, verb != NULL ? verb->options
                                       : CLI_BIT (CLI_OPTION_HELP) | CLI_BIT (CLI_OPTION_VERSION)

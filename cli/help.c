@@ -6,6 +6,7 @@
 #include <stdio.h>
 
 #include "base/error.h"
+#include "build.h"
 #include "commands.h"
 #include "context.h"
 #include "json.h"
@@ -154,6 +155,16 @@ cli_print_help_json (void)
   cli_json_finish (json, TRUE);
 }
 
+/* `build` reads its own arguments, so it shows its own help. */
+static int
+print_build_help (void)
+{
+  char *arguments[] = { (char *)"build", (char *)"--help", NULL };
+
+  g_set_prgname ("syscare build");
+  return cli_build (2, arguments);
+}
+
 int
 cli_help (CliContext *context)
 {
@@ -169,6 +180,8 @@ cli_help (CliContext *context)
     }
   if (cli_json (context))
     cli_print_help_json ();
+  else if (verb != NULL && verb->options == 0)
+    return print_build_help ();
   else
     cli_print_help (verb);
   return CLI_EXIT_DONE;

@@ -31,7 +31,7 @@ static const char *const hints[LP_N_ERRORS] = {
   [LP_ERROR_ACCESS_DENIED]
   = N_ ("polkit decides who may do this: ask an administrator, or for a rule as in syscared(8)"),
   [LP_ERROR_AUTH_REQUIRED]
-  = N_ ("run it on a terminal without --no-ask-password to be asked for one, or as root"),
+  = N_ ("run it on a terminal without --no-ask-password to be asked for the password, or as root"),
   [LP_ERROR_LIMITS_EXCEEDED] = N_ ("wait for running jobs to end, then try again"),
   [LP_ERROR_UNKNOWN_OBJECT] = N_ ("`syscare list` shows the patches"),
 };

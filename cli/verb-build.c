@@ -14,7 +14,8 @@ cli_build_verb (CliContext *context)
   g_ptr_array_add (arguments, (gpointer) "build");
   for (guint i = 0; context->arguments != NULL && context->arguments[i] != NULL; i++)
     g_ptr_array_add (arguments, context->arguments[i]);
-  int argc = (int) arguments->len;
+  int argc = (int)arguments->len;
   g_ptr_array_add (arguments, NULL);
-  return cli_build (argc, (char **) arguments->pdata);
+  g_set_prgname ("syscare build"); /* its help names it */
+  return cli_build (argc, (char **)arguments->pdata);
 }

@@ -80,7 +80,7 @@ const CliVerb cli_verbs[] = {
     .summary = N_ ("find out what a verb would meet, and change nothing"),
     .description = N_ ("Goes through the checks of VERB (apply when it is left out) and shows what it would "
                        "meet. No process is "
-                       "stopped or traced. Exit status 7 when the verb would be refused.") },
+                       "stopped or traced. The exit status is the one that the verb would have.") },
   { "apply", .word = "apply", FOR_IDS, .run = cli_change, .options = MOVES | CLI_BIT (CLI_OPTION_NO_ACTIVATE),
     .summary = N_ ("check, load and activate patches"),
     .description
@@ -114,7 +114,8 @@ const CliVerb cli_verbs[] = {
     .max_arguments = CLI_ANY_NUMBER, .run = cli_install,
     .options = ASKS | CLI_BIT (CLI_OPTION_REASON) | CLI_BIT (CLI_OPTION_NO_WAIT),
     .summary = N_ ("install patches from files"),
-    .description = N_ ("Installs each bundle file that `syscare build` made. Nothing is applied by it.") },
+    .description = N_ ("Installs each bundle, a directory or an archive, that `syscare build` made. Nothing "
+                       "is applied by it.") },
   { "uninstall", FOR_IDS, .run = cli_uninstall,
     .options = ASKS | CLI_BIT (CLI_OPTION_REASON) | CLI_BIT (CLI_OPTION_NO_WAIT),
     .summary = N_ ("take patches off this machine"),
@@ -140,8 +141,8 @@ const CliVerb cli_verbs[] = {
   { "inspect", .arguments = N_ ("FILE|DIRECTORY|ID"), .value = CLI_VALUE_PATCH_OR_FILE, .min_arguments = 1,
     .max_arguments = 1, .run = cli_inspect, .options = ON_BUS,
     .summary = N_ ("read a patch: functions, target, proofs"),
-    .description = N_ ("Reads and verifies a bundle directory, its patch.json, one of its entities or a "
-                       "bundle file, and shows what is in "
+    .description = N_ ("Reads and verifies a bundle directory, its patch.json, one of its entities or an "
+                       "archive of it, and shows what is in "
                        "it: the replaced functions with their addresses, where the redirect stands, what was "
                        "proven, what was left "
                        "out. Needs no service unless an ID is given.") },
@@ -153,6 +154,32 @@ const CliVerb cli_verbs[] = {
     .description = N_ ("Shows the verbs, or one verb's arguments and options.") },
   { "version", .run = cli_version, .options = COMMON, .summary = N_ ("show the version"),
     .description = N_ ("Shows the version of this program.") },
+  { NULL },
+};
+
+const CliOption cli_build_options[] = {
+  { "patch", 'p', N_ ("FILE"), CLI_VALUE_FILE, N_ ("source fix, applied with -p1; may be repeated") },
+  { "package", 0, N_ ("NAME[=VERSION]"), CLI_VALUE_TEXT, N_ ("patch this distribution package") },
+  { "source", 0, N_ ("FILE.dsc|DIR"), CLI_VALUE_FILE,
+    N_ ("patch what this source package or folder builds") },
+  { "build", 0, N_ ("COMMAND"), CLI_VALUE_TEXT, N_ ("command that builds the folder") },
+  { "prepare", 0, N_ ("COMMAND"), CLI_VALUE_TEXT, N_ ("command that is run before it") },
+  { "target", 0, N_ ("ELF"), CLI_VALUE_FILE,
+    N_ ("patch only this file, installed or in the built folder; may be repeated") },
+  { "name", 0, N_ ("NAME"), CLI_VALUE_TEXT, N_ ("name of the patch (HP001)") },
+  { "issue", 0, N_ ("CVE"), CLI_VALUE_TEXT, N_ ("what it repairs; may be repeated") },
+  { "description", 0, N_ ("TEXT"), CLI_VALUE_TEXT, N_ ("one sentence for people") },
+  { "severity", 0, N_ ("WORD"), CLI_VALUE_SEVERITY, N_ ("low, medium, high or critical") },
+  { "output", 'o', N_ ("DIR"), CLI_VALUE_FILE, N_ ("folder that gets the bundle (.)") },
+  { "format", 0, N_ ("LIST"), CLI_VALUE_TEXT, N_ ("what to write: dir, tar (dir)") },
+  { "debuginfo", 0, N_ ("FILE"), CLI_VALUE_FILE, N_ ("separate debug information of the target") },
+  { "installed", 0, N_ ("ELF"), CLI_VALUE_FILE, N_ ("compare with this file as the shipped one") },
+  { "jobs", 'j', N_ ("N"), CLI_VALUE_TEXT, N_ ("compile so many at a time") },
+  { "cache", 0, N_ ("DIR"), CLI_VALUE_FILE, N_ ("folder that keeps unchanged builds") },
+  { "keep", 0, NULL, CLI_VALUE_NONE, N_ ("keep the objects of this run") },
+  { "json", 0, NULL, CLI_VALUE_NONE, N_ ("print the result as JSON") },
+  { "verbose", 'v', NULL, CLI_VALUE_NONE, N_ ("say more") },
+  { "help", 'h', NULL, CLI_VALUE_NONE, N_ ("show this help") },
   { NULL },
 };
 
@@ -215,8 +242,12 @@ cli_value_words (CliValue value)
   static const char *const on_failure[] = { "rollback", "keep", NULL };
   static const char *const consistency[] = { "strict", "entry", NULL };
 
+  static const char *const severities[] = { "low", "medium", "high", "critical", NULL };
+
   switch (value)
     {
+    case CLI_VALUE_SEVERITY:
+      return severities;
     case CLI_VALUE_STATE:
       return states;
     case CLI_VALUE_ON_FAILURE:

@@ -46,6 +46,7 @@ typedef enum {
   CLI_VALUE_TARGET,
   CLI_VALUE_ISSUE,
   CLI_VALUE_STATE,
+  CLI_VALUE_SEVERITY,
   CLI_VALUE_ON_FAILURE,
   CLI_VALUE_CONSISTENCY,
 } CliValue;
@@ -79,6 +80,10 @@ typedef struct {
 /* The table; ends with a row whose name is NULL. */
 extern const CliVerb cli_verbs[];
 extern const CliOption cli_options[CLI_N_OPTIONS];
+
+/* The options of `build`, which it parses itself (build.c); here for the completion, and a test compares.
+ * Ends with a NULL name. */
+extern const CliOption cli_build_options[];
 
 /* The row whose name, alias or bus word is @name, or NULL. */
 const CliVerb *cli_verb_find (const char *name);
