@@ -6,13 +6,16 @@
 #include <sched.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/ptrace.h>
 #include <sys/wait.h>
 #include <time.h>
+#include <unistd.h>
 
 #define SPIN_NS                                                                                              \
   300000 /* a thread that sleeps is stopped after some 10 us: wait that long without sleeping ourselves */
 #define POLL_NS 50000
+#define TRACER_STACK (1u << 20)
 
 struct LpStop {
   LpProcess *process;
@@ -37,24 +40,42 @@ typedef struct {
   gboolean done;
 } Run;
 
-static gpointer
-run_thread (gpointer data)
+static int
+run_tracer (void *data)
 {
   Run *run = data;
 
   run->done = run->func (run->data, run->error);
-  return NULL;
+  _exit (0); /* of this process only, and nothing of what exit() does: memory and files are the caller's */
 }
 
 gboolean
 lp_stop_run (LpStopFunc func, gpointer data, GError **error)
 {
   Run run = { func, data, error, FALSE };
-  GThread *thread = g_thread_try_new ("tracer", run_thread, &run, error);
+  sigset_t all, before;
+  void *stack = mmap (NULL, TRACER_STACK, PROT_READ | PROT_WRITE,
+                      MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK | MAP_NORESERVE, -1, 0);
 
-  if (thread == NULL)
-    return FALSE;
-  g_thread_join (thread);
+  if (stack == MAP_FAILED)
+    {
+      lp_error_set_errno (error, LP_ERROR_FAILED, errno, "can't start a tracer");
+      return FALSE;
+    }
+  /* The new process shares memory and descriptors with us, and (as after vfork()) this thread stands still
+   * until it ends, so that it may use this thread's everything. But it is a process: a SIGKILL for us doesn't
+   * hit it. */
+  sigfillset (&all);
+  pthread_sigmask (SIG_SETMASK, &all, &before);
+  int pid = clone (run_tracer, (char *)stack + TRACER_STACK, CLONE_VM | CLONE_VFORK | CLONE_FILES | CLONE_FS,
+                   &run);
+  int errnum = errno;
+  pthread_sigmask (SIG_SETMASK, &before, NULL);
+  if (pid < 0)
+    lp_error_set_errno (error, LP_ERROR_FAILED, errnum, "can't start a tracer");
+  else
+    waitpid (pid, NULL, __WALL);
+  munmap (stack, TRACER_STACK);
   return run.done;
 }
 

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Stops the threads of a process quietly and lets them go as they were. Must not know why.
  *
- * PTRACE_SEIZE and PTRACE_INTERRUPT: no signal is sent, a parent sees nothing. The tracer is the calling
- * *thread*: use lp_stop_run(), whose thread ends with the work, so that the kernel lets go of everything that
- * is still held, whatever happened. Source: ptrace(2). */
+ * PTRACE_SEIZE and PTRACE_INTERRUPT: no signal is sent, a parent sees nothing. All of it must run inside
+ * lp_stop_run(): in a process of its own that shares our memory. So a step that has begun comes to its end
+ * when we are killed, with no thread of the program left in our system calls and no code half written; and
+ * when that process ends, for whatever reason, the kernel lets go of everything that is still held. Source:
+ * ptrace(2), clone(2). */
 #pragma once
 
 #include "process/process.h"
@@ -23,9 +25,9 @@ typedef struct {
   LpRegisters registers; /* as they were at the stop */
 } LpThread;
 
-/* What happens in a tracer thread. */
+/* What happens in the tracer. */
 typedef gboolean (*LpStopFunc) (gpointer data, GError **error);
-/* Runs @func in a thread of its own and waits for it. */
+/* Runs @func in a tracer process and waits for it. Errors: those of @func; LP_ERROR_FAILED. */
 gboolean lp_stop_run (LpStopFunc func, gpointer data, GError **error);
 
 LpStop *lp_stop_new (LpProcess *process);

@@ -21,6 +21,7 @@ typedef struct {
   guint64 previous_slot; /* where the image notes what stood there before; 0 = nothing to note */
   guint64 previous;
   guint function; /* index in the entity */
+  guint part;     /* for the caller */
 } LpSiteChange;
 
 /* Appends to @changes (element-type LpSiteChange) what must be written so that all redirects of @entity's

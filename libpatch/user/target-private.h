@@ -4,6 +4,7 @@
 
 #include "process/stack.h"
 #include "user/image.h"
+#include "user/sites.h"
 #include "user/target.h"
 
 G_BEGIN_DECLS
@@ -39,5 +40,11 @@ void lp_part_add_image_ranges (const LpPart *part, GArray *ranges);
  * consistency isn't safe for it). */
 gboolean lp_part_add_old_ranges (const LpPart *part, guint index, LpConsistency consistency, GArray *ranges,
                                  GError **error);
+
+/* What must be written to switch all parts that have an image @on or off, as @images (of now) show it;
+ * appended to @changes (element-type LpSiteChange, part set). On in the change's order, off from the top of
+ * each stack of patches. */
+gboolean lp_target_plan (LpTarget *target, const GPtrArray *images, gboolean on, GArray *changes,
+                         GError **error);
 
 G_END_DECLS

@@ -4,14 +4,13 @@
 #include "user/target-private.h"
 #include "user/fill.h"
 #include "user/place.h"
-#include "user/sites.h"
 
 #include <string.h>
 
 #define STOP_TIMEOUT_MS 500
 #define CHOOSE_ATTEMPTS 8
 
-/* Arguments and results of one step on their way into the tracer thread. */
+/* Arguments and results of one step on their way into the tracer. */
 typedef struct {
   LpTarget *target;
   gboolean on;
@@ -182,44 +181,41 @@ add_previous_ranges (const LpSiteChange *change, Scene *scene, GArray *ranges)
     }
 }
 
+/* What must be free of threads before @changes are written. */
 static gboolean
-plan_part (Work *work, const LpPart *part, Scene *scene, GArray *changes, GArray *ranges, GError **error)
+add_ranges (Work *work, Scene *scene, const GArray *changes, GArray *ranges, GError **error)
 {
-  LpTarget *target = work->target;
-  const LpImage *image = verify_part (target, part, scene, error);
-  guint first = changes->len;
-
-  if (image == NULL)
-    return FALSE;
-  if (work->on ? !lp_sites_plan_on (target->process, part->entity, scene->images, image, changes, error)
-               : !lp_sites_plan_off (target->process, part->entity, scene->images, image, changes, error))
-    return FALSE;
-  for (guint i = first; i < changes->len && work->on; i++)
+  for (guint i = 0; i < changes->len; i++)
     {
       const LpSiteChange *change = &g_array_index (changes, LpSiteChange, i);
-      if (!lp_part_add_old_ranges (part, change->function, work->consistency, ranges, error))
+      const LpPart *part = &g_array_index (work->target->parts, LpPart, change->part);
+
+      if (work->on && !lp_part_add_old_ranges (part, change->function, work->consistency, ranges, error))
         return FALSE;
-      if (work->consistency == LP_CONSISTENCY_STRICT)
+      if (work->consistency == LP_CONSISTENCY_ENTRY)
+        continue;
+      if (work->on)
         add_previous_ranges (change, scene, ranges);
+      else if (i == 0 || g_array_index (changes, LpSiteChange, i - 1).part != change->part)
+        lp_part_add_image_ranges (part, ranges);
     }
-  if (!work->on && changes->len > first && work->consistency == LP_CONSISTENCY_STRICT)
-    lp_part_add_image_ranges (part, ranges);
   return TRUE;
 }
 
-/* All changes of the step. Patches on the same function: the later one goes on last and comes off first. */
+/* All changes of the step, on what is there now that everybody stands still. */
 static gboolean
 plan_all (Work *work, Scene *scene, GArray *changes, GArray *ranges, GError **error)
 {
-  guint n = work->target->parts->len;
+  LpTarget *target = work->target;
 
-  for (guint i = 0; i < n; i++)
+  for (guint i = 0; i < target->parts->len; i++)
     {
-      const LpPart *part = &g_array_index (work->target->parts, LpPart, work->on ? i : n - 1 - i);
-      if (part->base != 0 && part->module != NULL && !plan_part (work, part, scene, changes, ranges, error))
+      const LpPart *part = &g_array_index (target->parts, LpPart, i);
+      if (part->base != 0 && part->module != NULL && verify_part (target, part, scene, error) == NULL)
         return FALSE;
     }
-  return TRUE;
+  return lp_target_plan (target, scene->images, work->on, changes, error)
+         && add_ranges (work, scene, changes, ranges, error);
 }
 
 /* The reverse of changes made earlier; @ranges: what the threads must have left. */
@@ -332,7 +328,7 @@ prepare_unwinder (LpTarget *target, GError **error)
   return TRUE;
 }
 
-/* Runs @func in a tracer thread and says in @detail who was in the way. */
+/* Runs @func in a tracer and says in @detail who was in the way. */
 static gboolean
 run_step (Work *work, LpStopFunc func, char **detail, GError **error)
 {

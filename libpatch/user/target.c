@@ -2,7 +2,6 @@
 /* Looks at one process on behalf of a change: which entities concern it, which images it has. Stops and
  * writes nothing. Must not know about other processes. */
 #include "user/target-private.h"
-#include "user/sites.h"
 
 #include <string.h>
 #include <unistd.h>
@@ -277,41 +276,104 @@ check_file (LpTarget *target, const LpPart *part, GError **error)
   return elf != NULL && lp_sites_verify_file (part->entity, elf, error);
 }
 
-/* For an image that isn't mapped yet: the sites as the future image would meet them. */
+/* Plans one part; nothing is left in @changes when that fails. */
 static gboolean
-check_sites (LpTarget *target, const LpPart *part, gboolean on, GError **error)
+plan_part (LpTarget *target, guint index, const GPtrArray *images, gboolean on, GArray *changes,
+           GError **error)
 {
-  g_autoptr (GArray) changes = g_array_new (FALSE, TRUE, sizeof (LpSiteChange));
-  const LpImage *image = part->base != 0 ? lp_images_find (target->images, part->base) : NULL;
+  const LpPart *part = &g_array_index (target->parts, LpPart, index);
+  const LpImage *image = lp_images_find (images, part->base);
+  guint first = changes->len;
 
-  if (image != NULL)
-    return on ? lp_sites_plan_on (target->process, part->entity, target->images, image, changes, error)
-              : lp_sites_plan_off (target->process, part->entity, target->images, image, changes, error);
-  return !on
-         || lp_sites_check_free (target->process, part->entity, target->images, part->module->bias, error);
+  if (image == NULL)
+    return TRUE;
+  if (on ? !lp_sites_plan_on (target->process, part->entity, images, image, changes, error)
+         : !lp_sites_plan_off (target->process, part->entity, images, image, changes, error))
+    {
+      g_array_set_size (changes, first);
+      return FALSE;
+    }
+  for (guint i = first; i < changes->len; i++)
+    g_array_index (changes, LpSiteChange, i).part = index;
+  return TRUE;
+}
+
+/* One look at all parts that aren't planned yet. A part on which another one is stacked (LP_ERROR_OVERRIDDEN)
+ * may have to wait for that one; without *@progress there is nobody left to wait for. */
+static gboolean
+plan_round (LpTarget *target, const GPtrArray *images, gboolean on, gboolean *planned, GArray *changes,
+            gboolean *progress, GError **error)
+{
+  *progress = FALSE;
+  for (guint i = 0; i < target->parts->len; i++)
+    {
+      const LpPart *part = &g_array_index (target->parts, LpPart, i);
+      g_autoptr (GError) local_error = NULL;
+
+      if (planned[i] || part->base == 0 || part->module == NULL)
+        continue;
+      planned[i] = plan_part (target, i, images, on, changes, &local_error);
+      *progress |= planned[i];
+      if (planned[i])
+        continue;
+      gboolean waits = g_error_matches (local_error, LP_ERROR, LP_ERROR_OVERRIDDEN);
+      g_clear_error (error);
+      g_propagate_error (error, g_steal_pointer (&local_error));
+      if (!waits)
+        return FALSE;
+    }
+  return TRUE;
+}
+
+gboolean
+lp_target_plan (LpTarget *target, const GPtrArray *images, gboolean on, GArray *changes, GError **error)
+{
+  g_autofree gboolean *planned = g_new0 (gboolean, target->parts->len);
+  g_autoptr (GError) last = NULL;
+  gboolean progress = TRUE;
+
+  while (progress)
+    {
+      g_clear_error (&last);
+      if (!plan_round (target, images, on, planned, changes, &progress, &last))
+        break;
+    }
+  if (last == NULL)
+    return TRUE;
+  g_propagate_error (error, g_steal_pointer (&last));
+  return FALSE;
+}
+
+/* What a step that switches on needs of @part, whose image may not be there yet. */
+static gboolean
+check_part (LpTarget *target, const LpPart *part, LpConsistency consistency, GError **error)
+{
+  g_autoptr (GArray) ranges = g_array_new (FALSE, TRUE, sizeof (LpCodeRange));
+  guint n;
+
+  if (!check_file (target, part, error))
+    return FALSE;
+  if (part->base == 0
+      && !lp_sites_check_free (target->process, part->entity, target->images, part->module->bias, error))
+    return FALSE;
+  lp_entity_functions (part->entity, &n);
+  for (guint i = 0; i < n; i++)
+    if (!lp_part_add_old_ranges (part, i, consistency, ranges, error))
+      return FALSE;
+  return TRUE;
 }
 
 gboolean
 lp_target_check (LpTarget *target, LpStep step, LpConsistency consistency, GError **error)
 {
   gboolean on = step == LP_STEP_ACTIVATE || step == LP_STEP_LOAD;
-  g_autoptr (GArray) ranges = g_array_new (FALSE, TRUE, sizeof (LpCodeRange));
+  g_autoptr (GArray) changes = g_array_new (FALSE, TRUE, sizeof (LpSiteChange));
 
-  for (guint i = 0; i < target->parts->len; i++)
+  for (guint i = 0; i < target->parts->len && on; i++)
     {
       const LpPart *part = &g_array_index (target->parts, LpPart, i);
-      guint n;
-
-      if (part->module == NULL)
-        continue;
-      lp_entity_functions (part->entity, &n);
-      if (on && !check_file (target, part, error))
+      if (part->module != NULL && !check_part (target, part, consistency, error))
         return FALSE;
-      if (!check_sites (target, part, on, error))
-        return FALSE;
-      for (guint j = 0; on && j < n; j++)
-        if (!lp_part_add_old_ranges (part, j, consistency, ranges, error))
-          return FALSE;
     }
-  return TRUE;
+  return step == LP_STEP_LOAD || lp_target_plan (target, target->images, on, changes, error);
 }

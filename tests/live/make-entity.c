@@ -22,6 +22,7 @@ static LpElf *target, *object;
 static const LpArch *arch;
 static LpEntityWriter *writer;
 static guint pieces[4096]; /* by section index of the object, plus one */
+static GHashTable *slots;  /* symbol index of the object -> piece of its GOT slot */
 
 static void
 die (const char *what, GError *error)
@@ -50,11 +51,11 @@ add_function (GArray *functions, const LpElfSymbol *old, const LpElfSection *sec
   Function f = { .old = old, .section = section };
   GError *error = NULL;
   gsize size;
-  const guint8 *code = lp_elf_at (target, old->value, MAX (old->size, 16));
+  const guint8 *code = lp_elf_at (target, old->value, old->size);
   const guint8 *bytes = lp_elf_section_data (object, section, &size);
   g_autoptr (GByteArray) undo = g_byte_array_new ();
 
-  if (code == NULL || !arch->entry_info (code, 16, &f.info, &error))
+  if (code == NULL || !arch->entry_info (code, old->size, &f.info, &error))
     die (old->name, error);
   if (f.info.class != LP_ENTRY_CANNOT_UNDO && f.info.length + arch->redirect_size <= old->size
       && getenv ("AT_ENTRY") == NULL)
@@ -78,6 +79,54 @@ add_function (GArray *functions, const LpElfSymbol *old, const LpElfSection *sec
   g_array_append_val (functions, f);
 }
 
+/* Every symbol that @section reaches through a GOT slot gets one. */
+static void
+add_slots (const LpElfSection *section)
+{
+  GArray *relocations = lp_elf_relocations (object, section->index, NULL);
+
+  for (guint i = 0; relocations != NULL && i < relocations->len; i++)
+    {
+      const LpElfRelocation *r = &g_array_index (relocations, LpElfRelocation, i);
+      const LpRelocInfo *info = arch->reloc_info (r->type);
+      gpointer key = GUINT_TO_POINTER (r->symbol);
+      if (info != NULL && info->kind == LP_RELOC_GOT_PC && !g_hash_table_contains (slots, key))
+        g_hash_table_insert (slots, key,
+                             GUINT_TO_POINTER (
+                                 lp_entity_writer_add_piece (writer, LP_ENTITY_GOT, NULL, 8, 8)));
+    }
+}
+
+/* The entity's symbol for symbol @s of the object. */
+static guint
+symbol_for (const LpElfSymbol *s)
+{
+  const LpElfSymbol *old = find_in_target (s->name);
+
+  if (s->section != SHN_UNDEF && s->section < G_N_ELEMENTS (pieces) && pieces[s->section] != 0)
+    return lp_entity_writer_add_symbol (writer, LP_ENTITY_SYMBOL_IMAGE, s->name, NULL, 0,
+                                        lp_entity_writer_address (writer, pieces[s->section] - 1) + s->value,
+                                        0);
+  if (old != NULL)
+    return lp_entity_writer_add_symbol (writer, LP_ENTITY_SYMBOL_TARGET, s->name, NULL, 0, old->value,
+                                        old->size);
+  return lp_entity_writer_add_symbol (writer, LP_ENTITY_SYMBOL_IMPORT, s->name, NULL, 0, 0, 0);
+}
+
+static void
+fill_slots (void)
+{
+  guint n;
+  const LpElfSymbol *symbols = lp_elf_symbols (object, LP_ELF_SYMTAB, &n, NULL);
+  GHashTableIter iter;
+  gpointer key, piece;
+
+  g_hash_table_iter_init (&iter, slots);
+  while (g_hash_table_iter_next (&iter, &key, &piece))
+    lp_entity_writer_add_relocation (writer, lp_entity_writer_address (writer, GPOINTER_TO_UINT (piece)),
+                                     arch->reloc_absolute, symbol_for (&symbols[GPOINTER_TO_UINT (key)]), 0);
+}
+
 static void
 relocate_section (guint piece, const LpElfSection *section)
 {
@@ -90,19 +139,20 @@ relocate_section (guint piece, const LpElfSection *section)
     {
       const LpElfRelocation *r = &g_array_index (relocations, LpElfRelocation, i);
       const LpElfSymbol *s = &symbols[r->symbol];
-      const LpElfSymbol *old = find_in_target (s->name);
+      guint32 type = r->type;
+      gpointer slot;
       guint index;
 
-      if (s->section != SHN_UNDEF && s->section < G_N_ELEMENTS (pieces) && pieces[s->section] != 0)
-        index = lp_entity_writer_add_symbol (writer, LP_ENTITY_SYMBOL_IMAGE, s->name, NULL, 0,
-                                             lp_entity_writer_address (writer, pieces[s->section] - 1)
-                                                 + s->value,
-                                             0);
-      else if (old != NULL)
-        index = lp_entity_writer_add_symbol (writer, LP_ENTITY_SYMBOL_TARGET, s->name, NULL, 0, old->value,
-                                             old->size);
+      if (g_hash_table_lookup_extended (slots, GUINT_TO_POINTER (r->symbol), NULL, &slot)
+          && arch->reloc_info (type)->kind == LP_RELOC_GOT_PC)
+        {
+          g_autofree char *name = g_strdup_printf ("%s@got", s->name);
+          index = lp_entity_writer_add_symbol (writer, LP_ENTITY_SYMBOL_IMAGE, name, NULL, 0,
+                                               lp_entity_writer_address (writer, GPOINTER_TO_UINT (slot)), 0);
+          type = arch->reloc_near;
+        }
       else
-        index = lp_entity_writer_add_symbol (writer, LP_ENTITY_SYMBOL_IMPORT, s->name, NULL, 0, 0, 0);
+        index = symbol_for (s);
       lp_entity_writer_add_relocation (writer, lp_entity_writer_address (writer, piece) + r->offset, r->type,
                                        index, r->addend);
     }
@@ -163,7 +213,13 @@ main (int argc, char **argv)
   if (writer == NULL)
     die ("writer", error);
 
+  slots = g_hash_table_new (g_direct_hash, g_direct_equal);
   add_pieces (functions);
+  guint n;
+  const LpElfSection *sections = lp_elf_sections (object, &n);
+  for (guint i = 1; i < n && i < G_N_ELEMENTS (pieces); i++)
+    if (pieces[i] != 0)
+      add_slots (&sections[i]);
   if (functions->len == 0)
     die ("the target has none of the object's functions", NULL);
   lp_entity_writer_set_function_count (writer, functions->len);
@@ -181,8 +237,7 @@ main (int argc, char **argv)
         die ("stub", error);
       lp_entity_writer_add_function (writer, f->old->name, &f->record);
     }
-  guint n;
-  const LpElfSection *sections = lp_elf_sections (object, &n);
+  fill_slots ();
   for (guint i = 1; i < n && i < G_N_ELEMENTS (pieces); i++)
     if (pieces[i] != 0)
       relocate_section (pieces[i] - 1, &sections[i]);
