@@ -1,0 +1,228 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Puts single questions to polkit. A polkit that isn't there means no, for everybody. Must not know patches.
+ */
+#include "authority.h"
+
+#include "base/error.h"
+#include "log.h"
+
+#include <polkit/polkit.h>
+
+struct ScAuthority {
+  PolkitAuthority *polkit; /* NULL until first needed */
+};
+
+ScQuestion *
+sc_question_new (const char *action)
+{
+  ScQuestion *question = g_new0 (ScQuestion, 1);
+
+  question->action = action;
+  question->details = g_hash_table_new_full (g_str_hash, g_str_equal, NULL, g_free);
+  return question;
+}
+
+void
+sc_question_set (ScQuestion *question, const char *key, const char *value)
+{
+  g_hash_table_replace (question->details, (gpointer)g_intern_string (key),
+                        g_strdup (value != NULL ? value : ""));
+}
+
+gboolean
+sc_question_equal (const ScQuestion *a, const ScQuestion *b)
+{
+  GHashTableIter iter;
+  gpointer key, value;
+
+  if (!g_str_equal (a->action, b->action) || g_hash_table_size (a->details) != g_hash_table_size (b->details))
+    return FALSE;
+  g_hash_table_iter_init (&iter, a->details);
+  while (g_hash_table_iter_next (&iter, &key, &value))
+    if (g_strcmp0 (g_hash_table_lookup (b->details, key), value) != 0)
+      return FALSE;
+  return TRUE;
+}
+
+void
+sc_question_free (ScQuestion *question)
+{
+  if (question == NULL)
+    return;
+  g_hash_table_unref (question->details);
+  g_free (question);
+}
+
+ScAuthority *
+sc_authority_new (void)
+{
+  return g_new0 (ScAuthority, 1);
+}
+
+void
+sc_authority_free (ScAuthority *authority)
+{
+  if (authority == NULL)
+    return;
+  g_clear_object (&authority->polkit);
+  g_free (authority);
+}
+
+/* One question on its way. */
+typedef struct {
+  ScAuthority *authority;
+  ScCaller *caller;
+  const char *action;
+  char *verb;
+  char *patch;
+  PolkitDetails *details;
+  gboolean interactive;
+  ScAnswer answer;
+} ScAsk;
+
+static void
+ask_free (gpointer data)
+{
+  ScAsk *ask = data;
+
+  sc_caller_unref (ask->caller);
+  g_free (ask->verb);
+  g_free (ask->patch);
+  g_object_unref (ask->details);
+  g_free (ask);
+}
+
+static void
+record (const ScAsk *ask, const char *decision)
+{
+  const ScLogFields fields = { .patch = ask->patch,
+                               .verb = ask->verb,
+                               .action = ask->action,
+                               .result = decision,
+                               .uid = ask->caller->uid,
+                               .uid_known = TRUE };
+
+  sc_log (G_LOG_LEVEL_INFO, SC_MESSAGE_DECISION, &fields, "polkit: %s for uid %u (login uid %d): %s%s",
+          ask->action, ask->caller->uid, (int)ask->caller->login_uid, decision,
+          ask->interactive ? " (asked)" : "");
+}
+
+static void
+return_failure (GTask *task, const GError *error)
+{
+  ScAsk *ask = g_task_get_task_data (task);
+
+  if (g_cancellable_is_cancelled (ask->caller->gone))
+    {
+      record (ask, "caller left");
+      g_task_return_new_error (task, LP_ERROR, LP_ERROR_CANCELLED, "the caller left the bus");
+      return;
+    }
+  record (ask, "polkit failed");
+  g_task_return_new_error (task, LP_ERROR, LP_ERROR_ACCESS_DENIED,
+                           "nobody can be authorised, because polkit does not answer: %s\n"
+                           "install polkit, or see why it doesn't start (journalctl -u polkit)",
+                           error->message);
+}
+
+static ScAnswer
+read_answer (PolkitAuthorizationResult *result)
+{
+  if (polkit_authorization_result_get_is_authorized (result))
+    return SC_ANSWER_YES;
+  return polkit_authorization_result_get_is_challenge (result) ? SC_ANSWER_CHALLENGE : SC_ANSWER_NO;
+}
+
+static void
+on_answer (GObject *source, GAsyncResult *result, gpointer user_data)
+{
+  static const char *const words[] = { "no", "challenge", "yes" };
+  g_autoptr (GTask) task = user_data;
+  ScAsk *ask = g_task_get_task_data (task);
+  g_autoptr (GError) error = NULL;
+  g_autoptr (PolkitAuthorizationResult) answer
+      = polkit_authority_check_authorization_finish (POLKIT_AUTHORITY (source), result, &error);
+
+  if (answer == NULL)
+    {
+      return_failure (task, error);
+      return;
+    }
+  ask->answer = read_answer (answer);
+  record (ask, words[ask->answer]);
+  g_task_return_boolean (task, TRUE);
+}
+
+static void
+send_question (GTask *task)
+{
+  ScAsk *ask = g_task_get_task_data (task);
+  g_autoptr (PolkitSubject) subject = polkit_system_bus_name_new (ask->caller->sender);
+
+  polkit_authority_check_authorization (ask->authority->polkit, subject, ask->action, ask->details,
+                                        ask->interactive
+                                            ? POLKIT_CHECK_AUTHORIZATION_FLAGS_ALLOW_USER_INTERACTION
+                                            : POLKIT_CHECK_AUTHORIZATION_FLAGS_NONE,
+                                        ask->caller->gone, on_answer, task);
+}
+
+static void
+on_polkit (GObject *source, GAsyncResult *result, gpointer user_data)
+{
+  g_autoptr (GTask) task = user_data;
+  ScAsk *ask = g_task_get_task_data (task);
+  g_autoptr (GError) error = NULL;
+  PolkitAuthority *polkit = polkit_authority_get_finish (result, &error);
+
+  if (polkit == NULL)
+    {
+      return_failure (task, error);
+      return;
+    }
+  g_set_object (&ask->authority->polkit, polkit);
+  g_object_unref (polkit);
+  send_question (g_steal_pointer (&task));
+}
+
+static PolkitDetails *
+make_details (const ScQuestion *question)
+{
+  PolkitDetails *details = polkit_details_new ();
+  GHashTableIter iter;
+  gpointer key, value;
+
+  g_hash_table_iter_init (&iter, question->details);
+  while (g_hash_table_iter_next (&iter, &key, &value))
+    polkit_details_insert (details, key, value);
+  return details;
+}
+
+void
+sc_authority_ask_async (ScAuthority *authority, ScCaller *caller, const ScQuestion *question,
+                        gboolean interactive, GAsyncReadyCallback callback, gpointer user_data)
+{
+  GTask *task = g_task_new (NULL, NULL, callback, user_data);
+  ScAsk *ask = g_new0 (ScAsk, 1);
+
+  ask->authority = authority;
+  ask->caller = sc_caller_ref (caller);
+  ask->action = question->action;
+  ask->verb = g_strdup (g_hash_table_lookup (question->details, "verb"));
+  ask->patch = g_strdup (g_hash_table_lookup (question->details, "patch.uuid"));
+  ask->details = make_details (question);
+  ask->interactive = interactive;
+  g_task_set_task_data (task, ask, ask_free);
+  if (authority->polkit != NULL)
+    send_question (task);
+  else
+    polkit_authority_get_async (NULL, on_polkit, task);
+}
+
+gboolean
+sc_authority_ask_finish (GAsyncResult *result, ScAnswer *answer, GError **error)
+{
+  ScAsk *ask = g_task_get_task_data (G_TASK (result));
+
+  *answer = ask->answer;
+  return g_task_propagate_boolean (G_TASK (result), error);
+}

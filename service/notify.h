@@ -1,0 +1,7 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Tells the service manager how we are (sd_notify(3) protocol: a datagram to NOTIFY_SOCKET). Must not know
+ * why. */
+#pragma once
+
+/* @state: "READY=1", "STOPPING=1", "STATUS=..."; nothing happens when no one listens. */
+void sc_notify (const char *state);

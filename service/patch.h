@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* One patch as the service knows it: its constant part, what is wished, and what the last look at the
+ * processes showed. Must not know the bus or how the processes are read. */
+#pragma once
+
+#include "patch-info.h"
+#include "store/store.h"
+
+typedef struct {
+  ScPatchInfo *info;
+  char *path; /* object path: the identity of a patch towards clients */
+  /* the wish, LP_STATE_NOT_APPLIED when there is none */
+  LpState wished;
+  gboolean restore;
+  guint64 sequence;
+  guint64 last_change; /* microseconds since the epoch, UTC; 0: never */
+  /* the truth as of the last look */
+  LpState state;
+  guint total, patched, loaded;
+  gboolean missing; /* its files are gone, processes still carry it */
+  GStrv problems;   /* sorted words */
+  /* the work */
+  guint64 job;          /* 0: none */
+  GHashTable *outcomes; /* pid -> ScOutcomeRecord: why the last job could not patch a process */
+} ScPatch;
+
+/* What the last job had to say about a process. */
+typedef struct {
+  guint64 start_time; /* tells a reused pid apart */
+  char *status;
+  char *reason;
+  char *detail;
+} ScOutcomeRecord;
+
+/* What the processes say about one patch. */
+typedef struct {
+  guint total;           /* processes that run the target */
+  guint active;          /* with every redirect in place */
+  guint partial;         /* with some redirects in place */
+  guint loaded;          /* that carry the image without redirects */
+  gboolean other_digest; /* an image of this uuid is from another file than the installed one */
+} ScCarriers;
+
+ScPatch *sc_patch_new (ScPatchInfo *info);
+ScPatch *sc_patch_ref (ScPatch *patch);
+void sc_patch_unref (ScPatch *patch);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (ScPatch, sc_patch_unref)
+
+/* The state that truth and wish make together; the processes have the last word, and the wish counts only
+ * where no process contradicts it. */
+LpState sc_patch_compute_state (LpState wished, const ScCarriers *carriers);
+
+/* Takes over what the processes say; @target_problem: (nullable): "target-changed" or "target-missing";
+ * @untrusted: the settings want a signature that the patch lacks. Returns whether anything that clients see
+ * is different now. */
+gboolean sc_patch_observe (ScPatch *patch, const ScCarriers *carriers, const char *target_problem,
+                           gboolean untrusted);
+gboolean sc_patch_has_problem (const ScPatch *patch, const char *problem);
+void sc_patch_set_outcome (ScPatch *patch, int pid, guint64 start_time, const char *status,
+                           const char *reason, const char *detail);
+
+/* "/org/openeuler/SysCare1/patches/<uuid without dashes>", caller frees. */
+char *sc_patch_path_for_uuid (const char *uuid);

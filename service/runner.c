@@ -1,0 +1,337 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The steps of one running job. Must not know polkit or the bus. */
+#include "runner.h"
+
+#include "job-results.h"
+#include "log.h"
+#include "plan.h"
+#include "wire.h"
+#include "worker-client.h"
+
+#define DEADLINE_MARGIN 120 /* seconds beyond the busy time-out after which a worker is given up */
+
+typedef struct {
+  ScService *service;
+  ScJob *job;
+  gboolean restore;
+  GPtrArray *batches; /* GPtrArray of ScPatch: what is changed as one transaction */
+  guint next;
+  GPtrArray *plan;   /* of the present batch */
+  JsonObject *reply; /* the worker's, of the present batch */
+  GError *batch_error;
+  GPtrArray *wishes; /* LpWish, of the present batch */
+  GVariantBuilder results;
+  GError *error; /* the first one */
+} ScRun;
+
+static void begin_batch (ScRun *run);
+
+static void
+run_free (ScRun *run)
+{
+  g_ptr_array_unref (run->batches);
+  g_clear_pointer (&run->plan, g_ptr_array_unref);
+  g_clear_pointer (&run->reply, json_object_unref);
+  g_clear_pointer (&run->wishes, g_ptr_array_unref);
+  g_clear_error (&run->batch_error);
+  g_clear_error (&run->error);
+  g_variant_builder_clear (&run->results);
+  sc_job_unref (run->job);
+  g_free (run);
+}
+
+static void
+end_run (ScRun *run)
+{
+  const ScLogFields fields
+      = { .verb = run->job->word,
+          .job = run->job->id,
+          .uid = run->job->caller->uid,
+          .uid_known = TRUE,
+          .result = run->error == NULL ? "succeeded" : lp_error_info_for (run->error)->name };
+
+  sc_log (run->error == NULL ? G_LOG_LEVEL_MESSAGE : G_LOG_LEVEL_WARNING, SC_MESSAGE_JOB_END, &fields,
+          "job %" G_GUINT64_FORMAT ": %s: %s", run->job->id, run->job->word,
+          run->error == NULL ? "succeeded" : run->error->message);
+  sc_job_finish (run->job, g_variant_builder_end (&run->results), g_steal_pointer (&run->error));
+  g_variant_builder_init (&run->results, G_VARIANT_TYPE ("aa{sv}"));
+  run_free (run);
+}
+
+static gboolean
+takes_effect (const ScRun *run)
+{
+  return run->batch_error == NULL || g_error_matches (run->batch_error, LP_ERROR, LP_ERROR_PARTLY_APPLIED);
+}
+
+static const char *
+result_word (const ScRun *run, const ScPlanEntry *entry)
+{
+  if (entry->unchanged)
+    return "unchanged";
+  return takes_effect (run) && run->batch_error == NULL ? "succeeded" : "failed";
+}
+
+static void
+add_results (ScRun *run)
+{
+  for (guint i = 0; run->plan != NULL && i < run->plan->len; i++)
+    {
+      const ScPlanEntry *entry = g_ptr_array_index (run->plan, i);
+
+      g_variant_builder_add_value (&run->results,
+                                   sc_job_result_new (run->service->truth, entry->patch, run->reply,
+                                                      result_word (run, entry), run->batch_error));
+      sc_job_remember_outcomes (entry->patch, run->reply);
+    }
+}
+
+static void
+next_batch (ScRun *run)
+{
+  if (run->batch_error != NULL && run->error == NULL)
+    run->error = g_error_copy (run->batch_error);
+  g_clear_error (&run->batch_error);
+  g_clear_pointer (&run->plan, g_ptr_array_unref);
+  g_clear_pointer (&run->reply, json_object_unref);
+  g_clear_pointer (&run->wishes, g_ptr_array_unref);
+  run->next++;
+  if (run->next < run->batches->len)
+    begin_batch (run);
+  else
+    end_run (run);
+}
+
+/* Wishes and history are on the disk: now it may be told. */
+static void
+on_written (GObject *source, GAsyncResult *result, gpointer user_data)
+{
+  ScRun *run = user_data;
+  GError *error = NULL;
+
+  if (sc_records_write_finish (run->service->records, result, &error))
+    {
+      for (guint i = 0; i < run->wishes->len; i++)
+        sc_catalog_set_wish (run->service->catalog, g_ptr_array_index (run->wishes, i));
+    }
+  else if (run->batch_error == NULL)
+    {
+      run->batch_error = g_error_new (LP_ERROR, LP_ERROR_FAILED,
+                                      "the change was made, but could not be recorded: %s", error->message);
+      g_error_free (error);
+    }
+  else
+    g_error_free (error);
+
+  sc_catalog_observe (run->service->catalog, run->service->truth, run->service->settings->require_signature);
+  add_results (run);
+  next_batch (run);
+}
+
+static LpWish *
+wish_for (ScRun *run, const ScPlanEntry *entry)
+{
+  const ScPatch *patch = entry->patch;
+  gboolean in_effect = entry->result == LP_STATE_ACTIVE || entry->result == LP_STATE_ACCEPTED;
+  gboolean was_in_effect = patch->wished == LP_STATE_ACTIVE || patch->wished == LP_STATE_ACCEPTED;
+
+  if (entry->unchanged && patch->wished == entry->result)
+    return NULL;
+  return sc_wish_new (patch->info->uuid, entry->result, in_effect && patch->restore,
+                      in_effect && was_in_effect ? patch->sequence
+                                                 : sc_catalog_next_sequence (run->service->catalog),
+                      run->job->caller->uid);
+}
+
+static void
+record (ScRun *run)
+{
+  GPtrArray *history = g_ptr_array_new_with_free_func ((GDestroyNotify)lp_history_record_free);
+
+  run->wishes = g_ptr_array_new_with_free_func ((GDestroyNotify)sc_wish_free);
+  for (guint i = 0; run->plan != NULL && i < run->plan->len; i++)
+    {
+      const ScPlanEntry *entry = g_ptr_array_index (run->plan, i);
+      LpWish *wish = takes_effect (run) ? wish_for (run, entry) : NULL;
+      LpHistoryRecord *line
+          = sc_history_record_new (run->job->caller, run->job->word, entry->patch->info,
+                                   run->job->options->reason, result_word (run, entry), run->batch_error);
+
+      line->processes = sc_job_processes_node (run->service->truth, entry->patch, run->reply);
+      g_ptr_array_add (history, line);
+      if (wish != NULL)
+        g_ptr_array_add (run->wishes, wish);
+    }
+  sc_job_set_progress (run->job, "record", 0, 0, /* cancelable= */ FALSE);
+  sc_records_write_async (run->service->records, sc_wishes_copy (run->wishes), history, on_written, run);
+}
+
+/* What the worker says it did counts less than what the processes say now. */
+static void
+on_truth_after (GObject *source, GAsyncResult *result, gpointer user_data)
+{
+  ScRun *run = user_data;
+
+  sc_truth_refresh_finish (run->service->truth, result);
+  record (run);
+}
+
+static void
+on_worked (GObject *source, GAsyncResult *result, gpointer user_data)
+{
+  ScRun *run = user_data;
+
+  sc_worker_run_finish (result, &run->reply, &run->batch_error);
+  sc_truth_refresh_async (run->service->truth, 0, on_truth_after, run);
+}
+
+static void
+on_progress (JsonObject *message, gpointer user_data)
+{
+  ScRun *run = user_data;
+
+  sc_job_set_progress (run->job, sc_wire_string (message, "phase"), (guint)sc_wire_int (message, "done"),
+                       (guint)sc_wire_int (message, "total"), sc_wire_bool (message, "can-cancel"));
+}
+
+static void
+start_worker (ScRun *run)
+{
+  ScService *service = run->service;
+  const ScCallOptions *options = run->job->options;
+  g_autoptr (JsonObject) request = sc_service_worker_request (service, "change");
+  guint64 patience
+      = options->timeout != 0 ? options->timeout / G_USEC_PER_SEC : service->settings->busy_timeout;
+
+  sc_plan_fill_request (run->plan, run->job->verb, options, service->settings->busy_timeout, request);
+  sc_worker_run_async (service->paths.worker, request, (guint)patience + DEADLINE_MARGIN, on_progress, run,
+                       run->job->cancellable, on_worked, run);
+}
+
+/* A patch of a restore that is fully in effect, or that nobody runs, has nothing to be done. */
+static void
+plan_restore (ScRun *run, GPtrArray *patches)
+{
+  ScPatch *patch = g_ptr_array_index (patches, 0);
+  LpState state = patch->state;
+
+  run->plan = sc_plan_new (SC_VERB_APPLY, patches, run->job->options, &run->batch_error);
+  if (run->plan == NULL)
+    return;
+  ScPlanEntry *entry = g_ptr_array_index (run->plan, 0);
+  entry->has_step &= patch->total > patch->patched;
+  entry->unchanged = !entry->has_step;
+  entry->result = state == LP_STATE_ACCEPTED || patch->wished == LP_STATE_ACCEPTED ? LP_STATE_ACCEPTED
+                                                                                   : LP_STATE_ACTIVE;
+}
+
+static void
+on_truth_before (GObject *source, GAsyncResult *result, gpointer user_data)
+{
+  ScRun *run = user_data;
+  GPtrArray *patches = g_ptr_array_index (run->batches, run->next);
+
+  sc_truth_refresh_finish (run->service->truth, result);
+  if (run->restore)
+    plan_restore (run, patches);
+  else
+    run->plan = sc_plan_new (run->job->verb, patches, run->job->options, &run->batch_error);
+
+  if (run->plan == NULL)
+    next_batch (run);
+  else if (sc_plan_has_step (run->plan))
+    start_worker (run);
+  else
+    record (run);
+}
+
+static void
+begin_batch (ScRun *run)
+{
+  if (g_cancellable_is_cancelled (run->job->cancellable))
+    {
+      run->error = run->error != NULL
+                       ? run->error
+                       : g_error_new (LP_ERROR, LP_ERROR_CANCELLED, "cancelled before it began");
+      end_run (run);
+      return;
+    }
+  sc_truth_refresh_async (run->service->truth, 0, on_truth_before, run);
+}
+
+/* The patches as they are now: an object may have been replaced while the job was queued. */
+static GPtrArray *
+present_patches (ScService *service, const ScJob *job)
+{
+  GPtrArray *patches = g_ptr_array_new_with_free_func ((GDestroyNotify)sc_patch_unref);
+
+  for (guint i = 0; i < job->patches->len; i++)
+    {
+      ScPatch *frozen = g_ptr_array_index (job->patches, i);
+      ScPatch *patch = sc_catalog_lookup (service->catalog, frozen->path);
+
+      /* Another file than the one that was authorised is refused by the worker, which gets the frozen digest.
+       */
+      g_ptr_array_add (patches,
+                       sc_patch_ref (patch != NULL && g_str_equal (patch->info->digest, frozen->info->digest)
+                                         ? patch
+                                         : frozen));
+    }
+  return patches;
+}
+
+static void
+start (ScJob *job, ScService *service, gboolean restore)
+{
+  ScRun *run = g_new0 (ScRun, 1);
+  GPtrArray *patches = present_patches (service, job);
+  const ScLogFields fields
+      = { .verb = job->word, .job = job->id, .uid = job->caller->uid, .uid_known = TRUE };
+
+  sc_log (G_LOG_LEVEL_INFO, SC_MESSAGE_JOB_BEGIN, &fields,
+          "job %" G_GUINT64_FORMAT ": %s %u patch(es) for uid %u%s%s", job->id, job->word, job->patches->len,
+          job->caller->uid, job->options->reason[0] != '\0' ? ": " : "", job->options->reason);
+  run->service = service;
+  run->job = sc_job_ref (job);
+  run->restore = restore;
+  run->batches = g_ptr_array_new_with_free_func ((GDestroyNotify)g_ptr_array_unref);
+  g_variant_builder_init (&run->results, G_VARIANT_TYPE ("aa{sv}"));
+  for (guint i = 0; restore && i < patches->len; i++)
+    {
+      GPtrArray *one = g_ptr_array_new_with_free_func ((GDestroyNotify)sc_patch_unref);
+
+      g_ptr_array_add (one, sc_patch_ref (g_ptr_array_index (patches, i)));
+      g_ptr_array_add (run->batches, one);
+    }
+  if (!restore)
+    g_ptr_array_add (run->batches, g_ptr_array_ref (patches));
+  g_ptr_array_unref (patches);
+  begin_batch (run);
+}
+
+static void
+start_change (ScJob *job, gpointer user_data)
+{
+  start (job, user_data, /* restore= */ FALSE);
+}
+
+static void
+start_restore (ScJob *job, gpointer user_data)
+{
+  start (job, user_data, /* restore= */ TRUE);
+}
+
+void
+sc_runner_attach (ScService *service, ScJob *job)
+{
+  job->start = start_change;
+  job->start_data = service;
+}
+
+void
+sc_runner_attach_restore (ScService *service, ScJob *job)
+{
+  job->verb = SC_VERB_APPLY;
+  job->start = start_restore;
+  job->start_data = service;
+}

@@ -1,0 +1,289 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Follows one worker process from start to end. Must not know what it works on. */
+#include "worker-client.h"
+
+#include "base/error.h"
+#include "fd.h"
+#include "wire.h"
+
+#include <errno.h>
+#include <glib-unix.h>
+#include <gio/gunixinputstream.h>
+#include <gio/gunixoutputstream.h>
+#include <signal.h>
+#include <sys/socket.h>
+
+#define CANCEL_PATIENCE 20 /* seconds for undoing */
+
+typedef struct {
+  GTask *task; /* borrowed; the operation lives as long as it */
+  GSubprocess *process;
+  GInputStream *input;
+  GOutputStream *output;
+  ScWorkerProgress progress;
+  gpointer progress_data;
+  GCancellable *cancellable;
+  gulong cancel_handler;
+  guint timer;
+  guint8 header[SC_WIRE_HEADER];
+  char *body;
+  gsize body_size;
+  JsonObject *last;
+  GError *error; /* ours, when the talk broke */
+  gboolean killed;
+} ScWorkerRun;
+
+static void read_header (ScWorkerRun *run);
+
+static void
+run_free (gpointer data)
+{
+  ScWorkerRun *run = data;
+
+  if (run->timer != 0)
+    g_source_remove (run->timer);
+  g_clear_object (&run->process);
+  g_clear_object (&run->input);
+  g_clear_object (&run->output);
+  g_clear_object (&run->cancellable);
+  g_free (run->body);
+  g_clear_pointer (&run->last, json_object_unref);
+  g_clear_error (&run->error);
+  g_free (run);
+}
+
+static void
+describe_death (ScWorkerRun *run, GError **error)
+{
+  const char *hint = "the processes say what was done; see the journal";
+
+  if (run->killed)
+    lp_error_set (error, LP_ERROR_FAILED, hint, "the worker did not end in time and was killed");
+  else if (g_subprocess_get_if_signaled (run->process))
+    lp_error_set (error, LP_ERROR_FAILED, hint, "the worker was killed by signal %d",
+                  g_subprocess_get_term_sig (run->process));
+  else
+    lp_error_set (error, LP_ERROR_FAILED, hint, "the worker ended with status %d before it was done",
+                  g_subprocess_get_exit_status (run->process));
+}
+
+static void
+on_process_ended (GObject *source, GAsyncResult *result, gpointer user_data)
+{
+  ScWorkerRun *run = user_data;
+  g_autoptr (GTask) task = run->task;
+  GError *error = NULL;
+
+  g_subprocess_wait_finish (G_SUBPROCESS (source), result, NULL);
+  if (run->cancel_handler != 0)
+    g_cancellable_disconnect (run->cancellable, run->cancel_handler);
+
+  if (run->last != NULL)
+    error = sc_wire_get_error (run->last);
+  else if (run->error != NULL)
+    error = g_steal_pointer (&run->error);
+  else
+    describe_death (run, &error);
+
+  if (error != NULL)
+    g_task_return_error (task, error);
+  else
+    g_task_return_boolean (task, TRUE);
+}
+
+/* Nothing more will be read: the end of the process is the end of the run. */
+static void
+wait_for_end (ScWorkerRun *run)
+{
+  g_subprocess_wait_async (run->process, NULL, on_process_ended, run);
+}
+
+static void
+break_off (ScWorkerRun *run, GError *error)
+{
+  if (run->error == NULL)
+    run->error = error;
+  else
+    g_error_free (error);
+  g_subprocess_send_signal (run->process, SIGKILL);
+  wait_for_end (run);
+}
+
+static void
+on_body (GObject *source, GAsyncResult *result, gpointer user_data)
+{
+  ScWorkerRun *run = user_data;
+  gsize n = 0;
+  GError *error = NULL;
+
+  if (!g_input_stream_read_all_finish (G_INPUT_STREAM (source), result, &n, &error) || n < run->body_size)
+    {
+      g_clear_error (&error);
+      wait_for_end (run);
+      return;
+    }
+
+  g_autoptr (JsonObject) message = sc_wire_decode (run->body, run->body_size, &error);
+  g_clear_pointer (&run->body, g_free);
+  if (message == NULL)
+    {
+      break_off (run, error);
+      return;
+    }
+  if (g_str_equal (sc_wire_string (message, "type"), "result"))
+    {
+      run->last = g_steal_pointer (&message);
+      wait_for_end (run);
+      return;
+    }
+  if (run->progress != NULL)
+    run->progress (message, run->progress_data);
+  read_header (run);
+}
+
+static void
+on_header (GObject *source, GAsyncResult *result, gpointer user_data)
+{
+  ScWorkerRun *run = user_data;
+  gsize n = 0;
+
+  if (!g_input_stream_read_all_finish (G_INPUT_STREAM (source), result, &n, NULL) || n < SC_WIRE_HEADER)
+    {
+      wait_for_end (run);
+      return;
+    }
+  run->body_size = sc_wire_length (run->header);
+  if (run->body_size == 0)
+    {
+      break_off (run, g_error_new (LP_ERROR, LP_ERROR_FAILED,
+                                   "the worker sent a message with an impossible length"));
+      return;
+    }
+  run->body = g_malloc (run->body_size);
+  g_input_stream_read_all_async (run->input, run->body, run->body_size, G_PRIORITY_DEFAULT, NULL, on_body,
+                                 run);
+}
+
+static void
+read_header (ScWorkerRun *run)
+{
+  g_input_stream_read_all_async (run->input, run->header, SC_WIRE_HEADER, G_PRIORITY_DEFAULT, NULL, on_header,
+                                 run);
+}
+
+static gboolean
+on_late (gpointer data)
+{
+  ScWorkerRun *run = data;
+
+  run->timer = 0;
+  run->killed = TRUE;
+  g_subprocess_send_signal (run->process, SIGKILL);
+  return G_SOURCE_REMOVE;
+}
+
+static void
+set_deadline (ScWorkerRun *run, guint seconds)
+{
+  if (run->timer != 0)
+    g_source_remove (run->timer);
+  run->timer = g_timeout_add_seconds (seconds, on_late, run);
+}
+
+static void
+on_cancelled (GCancellable *cancellable, gpointer user_data)
+{
+  ScWorkerRun *run = user_data;
+  g_autoptr (JsonObject) message = json_object_new ();
+
+  json_object_set_string_member (message, "type", "cancel");
+  g_autoptr (GBytes) bytes = sc_wire_encode (message);
+  /* A few bytes into an empty socket buffer: doesn't block; a worker that is gone is noticed by the reader.
+   */
+  g_output_stream_write_bytes (run->output, bytes, NULL, NULL);
+  set_deadline (run, CANCEL_PATIENCE);
+}
+
+static void
+on_request_written (GObject *source, GAsyncResult *result, gpointer user_data)
+{
+  g_autoptr (GBytes) request = user_data;
+
+  /* A failure shows as the worker's death. */
+  g_output_stream_write_all_finish (G_OUTPUT_STREAM (source), result, NULL, NULL);
+}
+
+static gboolean
+start (ScWorkerRun *run, const char *program, GError **error)
+{
+  g_autoptr (GSubprocessLauncher) launcher = g_subprocess_launcher_new (G_SUBPROCESS_FLAGS_NONE);
+  int pair[2];
+
+  if (socketpair (AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) != 0)
+    {
+      lp_error_set_errno (error, LP_ERROR_FAILED, errno, "can't make a socket pair for the worker");
+      return FALSE;
+    }
+  SC_AUTO_FD ours = pair[0];
+  const char *const environment[] = { "PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL=C.UTF-8", NULL };
+  const char *const argv[] = { program, NULL };
+
+  g_subprocess_launcher_take_fd (launcher, pair[1], SC_WIRE_FD);
+  g_subprocess_launcher_set_environ (launcher, (char **)environment);
+  g_subprocess_launcher_set_cwd (launcher, "/");
+  run->process = g_subprocess_launcher_spawnv (launcher, argv, error);
+  if (run->process == NULL)
+    {
+      g_prefix_error (error, "can't start the worker %s: ", program);
+      return FALSE;
+    }
+  int read_end = sc_fd_steal (&ours);
+  g_unix_set_fd_nonblocking (read_end, TRUE, NULL);
+  run->input = g_unix_input_stream_new (read_end, /* close_fd= */ TRUE);
+  run->output = g_unix_output_stream_new (read_end, /* close_fd= */ FALSE);
+  return TRUE;
+}
+
+void
+sc_worker_run_async (const char *program, JsonObject *request, guint deadline, ScWorkerProgress progress,
+                     gpointer progress_data, GCancellable *cancellable, GAsyncReadyCallback callback,
+                     gpointer user_data)
+{
+  GTask *task = g_task_new (NULL, NULL, callback, user_data);
+  ScWorkerRun *run = g_new0 (ScWorkerRun, 1);
+  GBytes *bytes = sc_wire_encode (request);
+  GError *error = NULL;
+
+  g_task_set_task_data (task, run, run_free);
+  run->task = task;
+  run->progress = progress;
+  run->progress_data = progress_data;
+  if (!start (run, program, &error))
+    {
+      g_bytes_unref (bytes);
+      g_task_return_new_error (task, LP_ERROR, LP_ERROR_FAILED, "%s", error->message);
+      g_error_free (error);
+      g_object_unref (task);
+      return;
+    }
+
+  set_deadline (run, deadline);
+  g_output_stream_write_all_async (run->output, g_bytes_get_data (bytes, NULL), g_bytes_get_size (bytes),
+                                   G_PRIORITY_DEFAULT, NULL, on_request_written, bytes);
+  read_header (run);
+  if (cancellable != NULL)
+    {
+      run->cancellable = g_object_ref (cancellable);
+      run->cancel_handler = g_cancellable_connect (cancellable, G_CALLBACK (on_cancelled), run, NULL);
+    }
+}
+
+gboolean
+sc_worker_run_finish (GAsyncResult *result, JsonObject **last, GError **error)
+{
+  ScWorkerRun *run = g_task_get_task_data (G_TASK (result));
+
+  if (last != NULL)
+    *last = run->last != NULL ? json_object_ref (run->last) : NULL;
+  return g_task_propagate_boolean (G_TASK (result), error);
+}

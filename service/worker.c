@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* syscare-worker: does the dangerous work of one job in a process of its own. Reads one request from the
+ * socket it was given, does it, answers, ends. Must not know the bus, polkit, states or wishes. */
+#include "worker.h"
+
+#include "base/error.h"
+#include "wire.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/file.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static const struct {
+  const char *kind;
+  ScWorkFunction work;
+} work_table[] = {
+  { "change", sc_work_change },
+  { "check", sc_work_check },
+  { "intake", sc_work_intake },
+};
+
+void
+sc_work_tell (JsonObject *message)
+{
+  sc_wire_write (SC_WIRE_FD, message, NULL);
+}
+
+/* Whatever comes after the request, a word or the end of the stream, means: undo and end. */
+static gpointer
+watch_service (gpointer data)
+{
+  GCancellable *cancellable = data;
+  g_autoptr (JsonObject) message = sc_wire_read (SC_WIRE_FD, NULL);
+
+  g_cancellable_cancel (cancellable);
+  return NULL;
+}
+
+/* Not readable by others while it holds pieces of foreign processes, no core file of them, no new privileges.
+ */
+static void
+harden (void)
+{
+  const struct rlimit none = { 0, 0 };
+  struct rlimit files;
+
+  prctl (PR_SET_DUMPABLE, 0, 0, 0, 0);
+  prctl (PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+  setrlimit (RLIMIT_CORE, &none);
+  if (getrlimit (RLIMIT_NOFILE, &files) == 0)
+    {
+      files.rlim_cur = files.rlim_max;
+      setrlimit (RLIMIT_NOFILE, &files);
+    }
+  signal (SIGPIPE, SIG_IGN);
+  umask (022);
+}
+
+/* Held, shared, as long as the worker lives: a service that was killed and started again waits until the
+ * workers of its former life have ended before it starts new ones. */
+static void
+hold_lock (const char *path)
+{
+  int fd = path[0] != '\0' ? open (path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600) : -1;
+
+  if (fd >= 0)
+    (void)!flock (fd, LOCK_SH);
+}
+
+static gboolean
+work (JsonObject *request, JsonObject *reply, GError **error)
+{
+  const char *kind = sc_wire_string (request, "kind");
+  g_autoptr (GCancellable) cancellable = g_cancellable_new ();
+
+  for (guint i = 0; i < G_N_ELEMENTS (work_table); i++)
+    {
+      if (!g_str_equal (work_table[i].kind, kind))
+        continue;
+      /* The thread ends with the process. */
+      g_thread_unref (g_thread_new ("watch-service", watch_service, g_object_ref (cancellable)));
+      return work_table[i].work (request, reply, cancellable, error);
+    }
+  lp_error_set (error, LP_ERROR_NOT_SUPPORTED, "syscared and syscare-worker are from different versions",
+                "the worker knows no request \"%.32s\"", kind);
+  return FALSE;
+}
+
+int
+main (int argc, char **argv)
+{
+  g_autoptr (GError) error = NULL;
+
+  if (fcntl (SC_WIRE_FD, F_GETFD) < 0)
+    {
+      g_printerr ("syscare-worker: started by syscared only, see syscared(8)\n");
+      return 2;
+    }
+  fcntl (SC_WIRE_FD, F_SETFD, FD_CLOEXEC);
+  harden ();
+
+  g_autoptr (JsonObject) request = sc_wire_read (SC_WIRE_FD, &error);
+  if (request == NULL)
+    {
+      g_printerr ("syscare-worker: %s\n", error != NULL ? error->message : "no request came");
+      return 2;
+    }
+  hold_lock (sc_wire_string (request, "lock"));
+
+  g_autoptr (JsonObject) reply = json_object_new ();
+  json_object_set_string_member (reply, "type", "result");
+  if (!work (request, reply, &error))
+    sc_wire_set_error (reply, error);
+  return sc_wire_write (SC_WIRE_FD, reply, NULL) ? 0 : 1;
+}

@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What the parts of syscare-worker share. The worker knows its one request and nothing of the service. */
+#pragma once
+
+#include <gio/gio.h>
+#include <json-glib/json-glib.h>
+
+/* Carries out @request; adds what it found to @reply. Errors become the reply's error. */
+typedef gboolean (*ScWorkFunction) (JsonObject *request, JsonObject *reply, GCancellable *cancellable,
+                                    GError **error);
+
+gboolean sc_work_change (JsonObject *request, JsonObject *reply, GCancellable *cancellable, GError **error);
+gboolean sc_work_check (JsonObject *request, JsonObject *reply, GCancellable *cancellable, GError **error);
+gboolean sc_work_intake (JsonObject *request, JsonObject *reply, GCancellable *cancellable, GError **error);
+
+/* Sends a message that isn't the last one; a service that is gone is noticed elsewhere. */
+void sc_work_tell (JsonObject *message);
