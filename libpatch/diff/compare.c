@@ -241,15 +241,34 @@ compare_special (Comparison *comparison, LpObject *original, LpObject *patched, 
   return TRUE;
 }
 
+/* Whether @a equals its peer once the peer's line numbers are those of @a. */
+static gboolean
+lines_only (Comparison *comparison, LpPiece *a, gboolean *equal, GError **error)
+{
+  LpPiece *b = a->peer;
+  const guint8 *bytes = b->bytes;
+  g_autofree guint8 *levelled = lp_lines_levelled (a, b);
+
+  *equal = FALSE;
+  if (levelled == NULL)
+    return TRUE;
+  b->bytes = levelled;
+  gboolean ok = content_equal (comparison, a, b, equal, error);
+  b->bytes = bytes;
+  return ok;
+}
+
 static gboolean
 compare_function (Comparison *comparison, LpPiece *a, LpCompareCounts *counts, GError **error)
 {
   LpPiece *b = a->peer;
-  gboolean equal;
+  gboolean equal, line_only = FALSE;
 
   if (!content_equal (comparison, a, b, &equal, error))
     return FALSE;
-  if (!equal && lp_lines_only (a, b))
+  if (!equal && !lines_only (comparison, a, &line_only, error))
+    return FALSE;
+  if (line_only)
     {
       counts->functions_line_only++;
       return TRUE;

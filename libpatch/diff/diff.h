@@ -22,7 +22,8 @@ typedef struct {
   const char *object_name; /* "redis-check-rdb" */
   const char *uuid;        /* Patch.Uuid to put into the entity */
   LpElf *shipped;          /* the ELF file that will be patched (possibly stripped) */
-  LpElf *twin;      /* its unstripped twin: same allocated sections. The Build-ID is normally the same too; it
+  LpElf *
+      twin;         /* its unstripped twin: same allocated sections. The Build-ID is normally the same too; it
                        hashes the debug      information as well, so another version of a -dev package can change it
                        (seen: libssl-dev under redis)      while all code and data are equal. So equality of every
                        allocated section except .note.gnu.build-id is      what is demanded, and an unequal Build-ID

@@ -7,9 +7,10 @@
 
 G_BEGIN_DECLS
 
-/* Whether all bytes in which @a and @b differ belong to line numbers: an immediate that is put into an
- * argument of a call, and whose value is, on both sides, the very line that the object's line table has for
- * that place. Without line tables: FALSE. */
-gboolean lp_lines_only (LpPiece *a, LpPiece *b);
+/* @b's code with the line numbers of @a put in; NULL when there is none to put in. A number counts as a line
+ * number only if it is handed to a call and moved by exactly as many lines as its own instruction did between
+ * the objects' line tables, which it is close to. So objects without line tables have no line numbers: their
+ * functions count as changed, which is safe. Caller frees. */
+guint8 *lp_lines_levelled (LpPiece *a, LpPiece *b);
 
 G_END_DECLS

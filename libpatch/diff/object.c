@@ -35,6 +35,7 @@ lp_object_free (LpObject *object)
     g_clear_pointer (&object->by_section[i], g_ptr_array_unref);
   g_free (object->by_section);
   g_free (object->by_symbol);
+  lp_line_table_free (object->lines);
   g_clear_pointer (&object->pieces, g_ptr_array_unref);
   g_free (object);
 }

@@ -4,6 +4,7 @@
 #pragma once
 
 #include "arch/arch.h"
+#include "diff/line-table.h"
 #include "elf/elf-file.h"
 
 G_BEGIN_DECLS
@@ -65,6 +66,7 @@ struct LpObject {
   GPtrArray *pieces;      /* owns */
   GPtrArray **by_section; /* pieces of each section by start; NULL where there are none */
   guint n_sections;
+  LpLineTable *lines;  /* read when first needed */
   LpPiece **by_symbol; /* NULL for undefined symbols */
 };
 
@@ -74,7 +76,8 @@ typedef struct {
   gint64 offset;  /* from the start of @piece, or from @symbol */
   const LpElfSymbol *symbol;
   const LpRelocInfo *info;
-  gint64 to_base; /* PC-relative: bytes from the place to what the compiler counted from, already counted in @offset */
+  gint64 to_base; /* PC-relative: bytes from the place to what the compiler counted from, already counted in
+                     @offset */
 } LpReference;
 
 /* Reads @elf (borrowed). Errors: LP_ERROR_REFUSED (not an object of a supported machine, linker plugin

@@ -12,9 +12,7 @@ report_failure (const char *what, const char *file, int line)
 
 #define check(e) ((e) ? (void) 0 : report_failure (#e, __FILE__, __LINE__))
 #ifdef FIX
-/* one
- * more
- * comment */
+#line 60
 #endif
 
 __attribute__ ((noinline)) int
