@@ -18,7 +18,7 @@ HOUSES = {'service': {'libpatch'}, 'cli': {'libpatch'}, 'gui': set()}
 
 # Hosts that the tree may name: specifications, licences, identifiers, and the reserved ones. Package sources are derived from the
 # machine's own settings, so no host of theirs is here.
-HOSTS = {'www.gnu.org', 'www.freedesktop.org', 'specifications.freedesktop.org', 'www.w3.org', 'docs.oasis-open.org', 'localhost', '127.0.0.1',
+HOSTS = {'www.gnu.org', 'www.freedesktop.org', 'specifications.freedesktop.org', 'www.w3.org', 'www.cve.org', 'docs.oasis-open.org', 'localhost', '127.0.0.1',
          'example.org', 'example.com', 'www.example.org', 'github.com', 'gitee.com', 'json-schema.org', 'spdx.org', 'security-tracker.debian.org',
          'www.debian.org', 'refspecs.linuxfoundation.org', 'docs.kernel.org', 'www.kernel.org', 'gitlab.com', 'www.openeuler.org', 'openeuler.org',
          'cockpit-project.org', 'reproducible-builds.org', 'dwarfstd.org', 'developer.arm.com', 'www.intel.com', 'fsf.org', 'www.fsf.org'}

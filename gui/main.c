@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Entry point of syscare-gui. */
+#include "application.h"
+
+#include "config.h"
+
+#include <glib/gi18n.h>
+
+int
+main (int argc, char **argv)
+{
+  bindtextdomain ("syscare", SYSCARE_LOCALE_DIR);
+  bind_textdomain_codeset ("syscare", "UTF-8");
+  textdomain ("syscare");
+  g_set_application_name (_ ("SysCare"));
+
+  g_autoptr (ScApplication) application = sc_application_new ();
+  return g_application_run (G_APPLICATION (application), argc, argv);
+}

@@ -1,0 +1,409 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* All patches of the machine as a list model; see patch-store.h. */
+#include "patch-store.h"
+
+#define PAGE_SIZE 500       /* patches per call: an answer of some 300 kB */
+#define SYNC_DELAY_MSEC 400 /* several changes at once make one question */
+#define SYNC_REST_FACTOR 10 /* after a sync that took T, the next one waits at least 10 T */
+
+struct _ScPatchStore {
+  GObject parent_instance;
+
+  ScClient *client;
+  GCancellable *cancellable; /* of the load under way */
+  GPtrArray *patches;        /* ScPatch */
+  GHashTable *by_path;       /* path -> ScPatch (borrowed) */
+  GHashTable *seen;          /* paths met by the load under way, NULL while there is none */
+  guint offset;              /* of the next page */
+  gint64 load_began;         /* monotonic time */
+  gint64 rest_until;
+  gboolean load_again; /* something changed while a load was under way */
+  gboolean loaded;
+  guint sync_timer;
+  guint counts_idle;
+  guint counts[SC_N_STATES];
+  guint troubled;
+};
+
+static void list_model_init (GListModelInterface *iface);
+static void load_page (ScPatchStore *self);
+
+G_DEFINE_FINAL_TYPE_WITH_CODE (ScPatchStore, sc_patch_store, G_TYPE_OBJECT,
+                               G_IMPLEMENT_INTERFACE (G_TYPE_LIST_MODEL, list_model_init))
+
+enum { COUNTS_CHANGED, LOADED, LOAD_FAILED, JOB_SEEN, N_SIGNALS };
+
+static guint signals[N_SIGNALS];
+
+static gboolean
+on_counts_idle (gpointer user_data)
+{
+  ScPatchStore *self = user_data;
+
+  self->counts_idle = 0;
+  self->troubled = 0;
+  for (guint i = 0; i < SC_N_STATES; i++)
+    self->counts[i] = 0;
+  for (guint i = 0; i < self->patches->len; i++)
+    {
+      ScPatch *patch = g_ptr_array_index (self->patches, i);
+      self->counts[sc_patch_get_state (patch)]++;
+      self->troubled += sc_patch_get_problems (patch)[0] != NULL;
+    }
+  g_signal_emit (self, signals[COUNTS_CHANGED], 0);
+  return G_SOURCE_REMOVE;
+}
+
+static void
+count_soon (ScPatchStore *self)
+{
+  if (self->counts_idle == 0)
+    self->counts_idle = g_idle_add (on_counts_idle, self);
+}
+
+static void
+update_patch (ScPatchStore *self, ScPatch *patch, GVariant *values)
+{
+  ScUpdate effect = sc_patch_update (patch, values);
+  guint position;
+
+  if (effect & SC_UPDATE_PLACE)
+    {
+      count_soon (self);
+      if (g_ptr_array_find (self->patches, patch, &position))
+        g_list_model_items_changed (G_LIST_MODEL (self), position, 1, 1);
+    }
+  if (effect != SC_UPDATE_NOTHING && sc_patch_get_job (patch))
+    g_signal_emit (self, signals[JOB_SEEN], 0, sc_patch_get_job (patch));
+}
+
+static void
+remove_at (ScPatchStore *self, guint position)
+{
+  ScPatch *patch = g_ptr_array_index (self->patches, position);
+
+  g_hash_table_remove (self->by_path, sc_patch_get_path (patch));
+  g_ptr_array_remove_index (self->patches, position);
+  g_list_model_items_changed (G_LIST_MODEL (self), position, 1, 0);
+  count_soon (self);
+}
+
+/* Takes over one page; new patches are appended and announced at once. Returns how many entries it had. */
+static guint
+take_page (ScPatchStore *self, GVariant *page)
+{
+  guint old_length = self->patches->len;
+  GVariantIter iter;
+  GVariant *values;
+
+  g_variant_iter_init (&iter, page);
+  while ((values = g_variant_iter_next_value (&iter)))
+    {
+      g_autoptr (GVariant) owned = values;
+      const char *path;
+      if (!g_variant_lookup (values, "Path", "&o", &path))
+        continue;
+      g_hash_table_add (self->seen, g_strdup (path));
+      ScPatch *patch = g_hash_table_lookup (self->by_path, path);
+      if (patch)
+        {
+          update_patch (self, patch, values);
+          continue;
+        }
+      patch = sc_patch_new (path);
+      sc_patch_update (patch, values);
+      g_ptr_array_add (self->patches, patch);
+      g_hash_table_insert (self->by_path, (char *)sc_patch_get_path (patch), patch);
+      if (sc_patch_get_job (patch))
+        g_signal_emit (self, signals[JOB_SEEN], 0, sc_patch_get_job (patch));
+    }
+  if (self->patches->len > old_length)
+    {
+      g_list_model_items_changed (G_LIST_MODEL (self), old_length, 0, self->patches->len - old_length);
+      count_soon (self);
+    }
+  return g_variant_n_children (page);
+}
+
+static void
+sync_soon (ScPatchStore *self)
+{
+  gint64 wait_msec = MAX (SYNC_DELAY_MSEC, (self->rest_until - g_get_monotonic_time ()) / 1000);
+
+  if (self->seen)
+    self->load_again = TRUE;
+  else if (self->sync_timer == 0)
+    self->sync_timer = g_timeout_add_once ((guint)wait_msec, (GSourceOnceFunc)sc_patch_store_reload, self);
+}
+
+static void
+end_load (ScPatchStore *self)
+{
+  gint64 now = g_get_monotonic_time ();
+
+  g_clear_pointer (&self->seen, g_hash_table_unref);
+  self->rest_until = now + SYNC_REST_FACTOR * (now - self->load_began);
+  if (self->load_again)
+    sync_soon (self);
+  self->load_again = FALSE;
+}
+
+static void
+finish_load (ScPatchStore *self)
+{
+  for (guint i = self->patches->len; i > 0; i--)
+    if (!g_hash_table_contains (self->seen, sc_patch_get_path (g_ptr_array_index (self->patches, i - 1))))
+      remove_at (self, i - 1);
+  end_load (self);
+  g_signal_emit (self, signals[LOADED], 0);
+}
+
+static void
+on_page (GObject *source, GAsyncResult *result, gpointer user_data)
+{
+  g_autoptr (GError) error = NULL;
+  g_autoptr (GVariant) reply = sc_client_call_finish (SC_CLIENT (source), result, &error);
+  if (g_error_matches (error, G_IO_ERROR, G_IO_ERROR_CANCELLED))
+    return;
+  ScPatchStore *self = user_data;
+
+  if (!reply)
+    {
+      end_load (self);
+      g_signal_emit (self, signals[LOAD_FAILED], 0, error);
+      return;
+    }
+  g_autoptr (GVariant) page = g_variant_get_child_value (reply, 0);
+  guint n = take_page (self, page);
+  gboolean first = !self->loaded;
+  self->loaded = TRUE;
+  self->offset += n;
+  if (n >= PAGE_SIZE)
+    {
+      load_page (self);
+      if (first)
+        g_signal_emit (self, signals[LOADED], 0);
+    }
+  else
+    finish_load (self);
+}
+
+static void
+load_page (ScPatchStore *self)
+{
+  GVariantBuilder match, options;
+
+  g_variant_builder_init (&match, G_VARIANT_TYPE_VARDICT);
+  g_variant_builder_init (&options, G_VARIANT_TYPE_VARDICT);
+  g_variant_builder_add (&options, "{sv}", "offset", g_variant_new_uint32 (self->offset));
+  g_variant_builder_add (&options, "{sv}", "limit", g_variant_new_uint32 (PAGE_SIZE));
+  sc_client_call (self->client, SC_MANAGER_PATH, SC_MANAGER_INTERFACE, "ListPatches",
+                  g_variant_new ("(a{sv}^asa{sv})", &match, sc_patch_list_properties, &options),
+                  G_VARIANT_TYPE ("(aa{sv})"), SC_CALL_PLAIN, self->cancellable, on_page, self);
+}
+
+void
+sc_patch_store_reload (ScPatchStore *self)
+{
+  self->sync_timer = 0;
+  if (sc_client_get_state (self->client) != SC_SERVICE_READY)
+    return;
+  g_cancellable_cancel (self->cancellable);
+  g_object_unref (self->cancellable);
+  self->cancellable = g_cancellable_new ();
+  g_clear_pointer (&self->seen, g_hash_table_unref);
+  self->seen = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
+  self->load_began = g_get_monotonic_time ();
+  self->load_again = FALSE;
+  self->offset = 0;
+  load_page (self);
+}
+
+static void
+on_look_answer (GObject *source, GAsyncResult *result, gpointer user_data)
+{
+  g_autoptr (GVariant) reply = sc_client_call_finish (SC_CLIENT (source), result, NULL);
+}
+
+void
+sc_patch_store_look (ScPatchStore *self)
+{
+  static const char *const state[] = { "State", NULL };
+  GVariantBuilder match, options;
+
+  if (sc_client_get_state (self->client) != SC_SERVICE_READY)
+    return;
+  g_variant_builder_init (&match, G_VARIANT_TYPE_VARDICT);
+  g_variant_builder_init (&options, G_VARIANT_TYPE_VARDICT);
+  g_variant_builder_add (&options, "{sv}", "limit", g_variant_new_uint32 (1));
+  sc_client_call (self->client, SC_MANAGER_PATH, SC_MANAGER_INTERFACE, "ListPatches",
+                  g_variant_new ("(a{sv}^asa{sv})", &match, state, &options), G_VARIANT_TYPE ("(aa{sv})"),
+                  SC_CALL_PLAIN, self->cancellable, on_look_answer, NULL);
+}
+
+static void
+on_client_state (ScPatchStore *self)
+{
+  if (sc_client_get_state (self->client) == SC_SERVICE_READY)
+    {
+      self->rest_until = 0;
+      sc_patch_store_reload (self);
+      return;
+    }
+  /* What another service said before is no longer known to be true. */
+  self->loaded = FALSE;
+  g_clear_handle_id (&self->sync_timer, g_source_remove);
+  g_cancellable_cancel (self->cancellable);
+  g_clear_pointer (&self->seen, g_hash_table_unref);
+}
+
+static void
+on_generation (ScPatchStore *self)
+{
+  if (self->loaded || self->seen)
+    sync_soon (self);
+}
+
+static void
+on_object_changed (ScPatchStore *self, const char *path, const char *interface, GVariant *values)
+{
+  if (!g_str_equal (interface, SC_PATCH_INTERFACE))
+    return;
+  ScPatch *patch = g_hash_table_lookup (self->by_path, path);
+  if (patch)
+    update_patch (self, patch, values);
+  else
+    sync_soon (self);
+}
+
+static void
+on_object_added (ScPatchStore *self, const char *path)
+{
+  if (g_str_has_prefix (path, SC_PATCH_PREFIX) && !g_hash_table_contains (self->by_path, path))
+    sync_soon (self);
+}
+
+static void
+on_object_removed (ScPatchStore *self, const char *path)
+{
+  ScPatch *patch = g_hash_table_lookup (self->by_path, path);
+  guint position;
+
+  if (patch && g_ptr_array_find (self->patches, patch, &position))
+    remove_at (self, position);
+}
+
+ScPatchStore *
+sc_patch_store_new (ScClient *client)
+{
+  ScPatchStore *self = g_object_new (SC_TYPE_PATCH_STORE, NULL);
+
+  self->client = g_object_ref (client);
+  g_signal_connect_object (client, "notify::state", G_CALLBACK (on_client_state), self, G_CONNECT_SWAPPED);
+  g_signal_connect_object (client, "notify::generation", G_CALLBACK (on_generation), self, G_CONNECT_SWAPPED);
+  g_signal_connect_object (client, "object-changed", G_CALLBACK (on_object_changed), self, G_CONNECT_SWAPPED);
+  g_signal_connect_object (client, "object-added", G_CALLBACK (on_object_added), self, G_CONNECT_SWAPPED);
+  g_signal_connect_object (client, "object-removed", G_CALLBACK (on_object_removed), self, G_CONNECT_SWAPPED);
+  return self;
+}
+
+ScPatch *
+sc_patch_store_find (ScPatchStore *self, const char *path)
+{
+  return g_hash_table_lookup (self->by_path, path);
+}
+
+gboolean
+sc_patch_store_is_loaded (ScPatchStore *self)
+{
+  return self->loaded;
+}
+
+guint
+sc_patch_store_count_state (ScPatchStore *self, ScState state)
+{
+  return self->counts[state];
+}
+
+guint
+sc_patch_store_count_troubled (ScPatchStore *self)
+{
+  return self->troubled;
+}
+
+static GType
+get_item_type (GListModel *model)
+{
+  return SC_TYPE_PATCH;
+}
+
+static guint
+get_n_items (GListModel *model)
+{
+  return SC_PATCH_STORE (model)->patches->len;
+}
+
+static gpointer
+get_item (GListModel *model, guint position)
+{
+  ScPatchStore *self = SC_PATCH_STORE (model);
+
+  return position < self->patches->len ? g_object_ref (g_ptr_array_index (self->patches, position)) : NULL;
+}
+
+static void
+list_model_init (GListModelInterface *iface)
+{
+  iface->get_item_type = get_item_type;
+  iface->get_n_items = get_n_items;
+  iface->get_item = get_item;
+}
+
+static void
+sc_patch_store_dispose (GObject *object)
+{
+  ScPatchStore *self = SC_PATCH_STORE (object);
+
+  g_cancellable_cancel (self->cancellable);
+  g_clear_handle_id (&self->sync_timer, g_source_remove);
+  g_clear_handle_id (&self->counts_idle, g_source_remove);
+  G_OBJECT_CLASS (sc_patch_store_parent_class)->dispose (object);
+}
+
+static void
+sc_patch_store_finalize (GObject *object)
+{
+  ScPatchStore *self = SC_PATCH_STORE (object);
+
+  g_clear_object (&self->client);
+  g_clear_object (&self->cancellable);
+  g_clear_pointer (&self->seen, g_hash_table_unref);
+  g_clear_pointer (&self->by_path, g_hash_table_unref);
+  g_clear_pointer (&self->patches, g_ptr_array_unref);
+  G_OBJECT_CLASS (sc_patch_store_parent_class)->finalize (object);
+}
+
+static void
+sc_patch_store_class_init (ScPatchStoreClass *klass)
+{
+  GObjectClass *object_class = G_OBJECT_CLASS (klass);
+  GType type = G_TYPE_FROM_CLASS (klass);
+
+  object_class->dispose = sc_patch_store_dispose;
+  object_class->finalize = sc_patch_store_finalize;
+  signals[COUNTS_CHANGED]
+      = g_signal_new ("counts-changed", type, G_SIGNAL_RUN_LAST, 0, NULL, NULL, NULL, G_TYPE_NONE, 0);
+  signals[LOADED] = g_signal_new ("loaded", type, G_SIGNAL_RUN_LAST, 0, NULL, NULL, NULL, G_TYPE_NONE, 0);
+  signals[LOAD_FAILED] = g_signal_new ("load-failed", type, G_SIGNAL_RUN_LAST, 0, NULL, NULL, NULL,
+                                       G_TYPE_NONE, 1, G_TYPE_ERROR);
+  signals[JOB_SEEN] = g_signal_new ("job-seen", type, G_SIGNAL_RUN_LAST, 0, NULL, NULL, NULL, G_TYPE_NONE, 1,
+                                    G_TYPE_STRING);
+}
+
+static void
+sc_patch_store_init (ScPatchStore *self)
+{
+  self->cancellable = g_cancellable_new ();
+  self->patches = g_ptr_array_new_with_free_func (g_object_unref);
+  self->by_path = g_hash_table_new (g_str_hash, g_str_equal);
+}
