@@ -7,7 +7,9 @@
 
 #include "base/error.h"
 
+#include <signal.h>
 #include <string.h>
+#include <sys/prctl.h>
 
 GStrv
 lp_command_environment (const char *home)
@@ -29,6 +31,17 @@ lp_command_result_clear (LpCommandResult *result)
 {
   g_clear_pointer (&result->output, g_free);
   g_clear_pointer (&result->errors, g_free);
+}
+
+/* A tool that outlived us would write where the next run works. Runs between fork and exec. */
+static void
+die_with_us (gpointer user_data)
+{
+  sigset_t none;
+
+  sigemptyset (&none);
+  sigprocmask (SIG_SETMASK, &none, NULL);
+  prctl (PR_SET_PDEATHSIG, SIGKILL);
 }
 
 static char *
@@ -55,6 +68,7 @@ lp_command_run (const char *const *argv, const char *const *envp, const char *cw
 
   memset (result, 0, sizeof *result);
   g_subprocess_launcher_set_environ (launcher, (char **) envp);
+  g_subprocess_launcher_set_child_setup (launcher, die_with_us, NULL, NULL);
   if (cwd != NULL)
     g_subprocess_launcher_set_cwd (launcher, cwd);
   g_autoptr (GSubprocess) process = g_subprocess_launcher_spawnv (launcher, argv, &local);

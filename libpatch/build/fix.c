@@ -137,14 +137,15 @@ read_text_diff (Reader *reader, guint i)
   g_autofree char *new_path = header_path (lines[i + 1] + 4);
   LpFixFile *file = g_new0 (LpFixFile, 1);
   guint start = i;
+  /* diff -N writes the name on both sides; then the empty range tells. */
+  file->creates = old_path == NULL || g_str_has_prefix (lines[i + 2], "@@ -0,0 ");
+  file->removes = new_path == NULL || strstr (lines[i + 2], " +0,0 @@") != NULL;
   i += 2;
   while (i < reader->n && parse_hunk (lines[i], &n_old, &n_new))
     {
       i = skip_hunk (lines, reader->n, i, n_old, n_new);
       file->n_hunks++;
     }
-  file->creates = old_path == NULL;
-  file->removes = new_path == NULL;
   file->path = new_path != NULL ? g_steal_pointer (&new_path) : g_strdup (old_path != NULL ? old_path : "");
   file->text = join_lines (lines, start, i);
   g_ptr_array_add (reader->files, file);
