@@ -15,11 +15,12 @@ import time
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 SUITES = ['unit', 'live', 'bus', 'build', 'trigger', 'kernel', 'gtk', 'cockpit', 'corpus']
 # What each suite runs in: None is the plain machine, as whoever calls; else the options of tools/world. A test that is also in the
-# suite "outside" always runs on the plain machine, one that is also in "quick" belongs to --quick.
+# suite "outside" always runs on the plain machine, one that is also in "quick" belongs to --quick, one in "slow" doesn't.
 WORLDS = {'unit': None, 'live': ['--bare'], 'trigger': ['--host-pid'], 'kernel': None}
 JOBS = str(os.cpu_count() or 2)
 FUZZ_SECONDS = '60'
 SHOWN_LINES = 40
+SLOW_SECONDS = 10
 
 BUILDS = {
     'gcc': {'env': {'CC': 'gcc'}, 'options': ['-Dwerror=true']},
@@ -120,10 +121,10 @@ class Check:
             test['suites'] = {suite.split(':')[-1] for suite in test['suite']}
         return tests
 
-    def suite(self, flavour, suite, label=None, only=None):
-        """Runs the tests of @suite (of which only those also in @only, when given) of one build."""
+    def suite(self, flavour, suite, label=None, quick=False):
+        """Runs the tests of @suite of one build; with @quick the unit tests that aren't slow and the quick ones of the others."""
         tests = [test for test in self.known_tests(flavour)
-                 if suite in test['suites'] and (only is None or only in test['suites'])
+                 if suite in test['suites'] and (not quick or ('slow' not in test['suites'] if suite == 'unit' else 'quick' in test['suites']))
                  and (flavour == 'gcc' or 'outside' not in test['suites'])]  # those aren't about our binaries
         label = label or (f'suite {suite}' if flavour == 'gcc' else f'suite {suite} ({flavour})')
         if not tests:
@@ -180,6 +181,8 @@ class Check:
                 bad = [f'the program as a whole: {result["result"]}']
             passed += good
             failed += len(bad)
+            if result['duration'] > SLOW_SECONDS:
+                print(f'  {name}: {result["duration"]:.0f} s')
             if bad:
                 print(f'  {name} ({result["duration"]:.1f} s): ' + '; '.join(bad[:12]))
                 print(tail((result.get('stdout') or '') + (result.get('stderr') or '')), flush=True)
@@ -300,7 +303,7 @@ def everything(check, quick):
     check.scripts()
     if check.build('gcc'):
         for suite in SUITES:
-            check.suite('gcc', suite, only='quick' if quick and suite != 'unit' else None)
+            check.suite('gcc', suite, quick=quick)
     if quick:
         return
     if check.build('clang'):
