@@ -35,6 +35,19 @@ load_polkit (PolkitCalls *calls)
   return calls->listener_new != NULL && calls->listener_register != NULL && calls->process_new != NULL;
 }
 
+/* In a login session a desktop's own agent comes first. Not elsewhere: seen in polkit 122, a fallback agent
+ * is never asked for a process without a session. */
+static GVariant *
+registration_options (void)
+{
+  GVariantDict options;
+
+  g_variant_dict_init (&options, NULL);
+  if (g_getenv ("XDG_SESSION_ID") != NULL)
+    g_variant_dict_insert (&options, "fallback", "b", TRUE);
+  return g_variant_dict_end (&options);
+}
+
 static gboolean
 register_agent (const PolkitCalls *calls)
 {
@@ -44,12 +57,9 @@ register_agent (const PolkitCalls *calls)
 
   /* The start time 0 makes polkit read it itself. */
   g_autoptr (GObject) subject = (GObject *)calls->process_new (getpid (), 0, getuid ());
-  GVariantDict options;
-  g_variant_dict_init (&options, NULL);
-  g_variant_dict_insert (&options, "fallback", "b", TRUE); /* a desktop's own agent comes first */
   gpointer handle
       = calls->listener_register ((PolkitAgentListener *)listener, POLKIT_AGENT_REGISTER_FLAGS_RUN_IN_THREAD,
-                                  (PolkitSubject *)subject, NULL, g_variant_dict_end (&options), NULL, NULL);
+                                  (PolkitSubject *)subject, NULL, registration_options (), NULL, NULL);
   return handle != NULL; /* kept until the process ends */
 }
 

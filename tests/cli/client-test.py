@@ -6,14 +6,15 @@ What the real service does is tested elsewhere: this is about arguments that go 
 import json
 import os
 import re
-import select
 import signal
 import subprocess
+from xml.etree import ElementTree
 
 from gi.repository import GLib
 
 from mockbus import MANAGER, PATH, MockService, PrivateBus
 from tap import SOURCE, SYSCARE, case, contains, environment, equal, error_form, main, syscare
+from terminal import Terminal
 
 with open(os.path.join(SOURCE, 'libpatch', 'base', 'error.c'), encoding='utf-8') as error_table:
     ERRORS = re.findall(r'(OWN|STANDARD) \(LP_ERROR_\w+, "(\w+)", (\d), N_ \("(.*)"\)\)', error_table.read())
@@ -287,55 +288,21 @@ def service_missing():
     contains(hint, 'dbus-daemon')
 
 
-class Terminal:
-    """syscare on a terminal of its own; what it says is read as it comes."""
-
-    def __init__(self, *arguments, bus=MOCK, columns=100):
-        self.master, slave = os.openpty()
-        import fcntl  # pylint: disable=import-outside-toplevel
-        import struct  # pylint: disable=import-outside-toplevel
-        import termios  # pylint: disable=import-outside-toplevel
-        fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack('HHHH', 30, columns, 0, 0))
-        self.said = ''
-        self.process = subprocess.Popen([SYSCARE, *arguments, '--bus', bus.address], stdin=slave, stdout=slave, stderr=slave,
-                                        env=environment(TERM='xterm', NO_COLOR=None), start_new_session=True)
-        os.close(slave)
-
-    def read(self):
-        """More of what it says; FALSE at the end."""
-        if not select.select([self.master], [], [], 60)[0]:
-            raise AssertionError(f'silent for a minute after {self.said!r}')
-        try:
-            data = os.read(self.master, 4096)
-        except OSError:
-            data = b''
-        self.said += data.decode()
-        return bool(data)
-
-    def until(self, part):
-        while part not in self.said:
-            if not self.read():
-                raise AssertionError(f'{part!r} never came: {self.said!r}')
-
-    def end(self):
-        """Exit status."""
-        while self.read():
-            pass
-        os.close(self.master)
-        return self.process.wait()
+def on_terminal(*arguments, bus=MOCK, columns=100):
+    return Terminal([SYSCARE, *arguments, '--bus', bus.address], environment(TERM='xterm', NO_COLOR=None), columns)
 
 
 @case
 def progress_on_a_terminal():
     """progress is shown on a terminal only, and is gone at the end"""
     MOCK.mock('HoldJobs', '(b)', True)
-    terminal = Terminal('remove', 'HP003')
+    terminal = on_terminal('remove', 'HP003')
     terminal.until('switching over 0/1')
-    terminal.process.send_signal(signal.SIGINT)
+    terminal.interrupt()
     terminal.end()
     MOCK.mock('HoldJobs', '(b)', False)
     equal(cli('remove', 'HP001').stderr, '')
-    terminal = Terminal('list')
+    terminal = on_terminal('list')
     equal(terminal.end(), 0)
     contains(terminal.said, '\x1b[32m')
     equal('\x1b' in cli('list').stdout, False)
@@ -345,9 +312,9 @@ def progress_on_a_terminal():
 def interrupt_cancels():
     """Ctrl-C cancels the job: status 1, and the state is as before"""
     MOCK.mock('HoldJobs', '(b)', True)
-    terminal = Terminal('deactive', 'HP002')
+    terminal = on_terminal('deactive', 'HP002')
     terminal.until('switching over')
-    terminal.process.send_signal(signal.SIGINT)
+    terminal.interrupt()
     equal(terminal.end(), 1)
     contains(terminal.said, 'cancelling; press Ctrl-C again')
     contains(terminal.said, 'cancelled')
@@ -360,12 +327,12 @@ def second_interrupt_leaves():
     """a second Ctrl-C leaves a job that does not end alone, and says so"""
     with MockService(patches=3) as bus:
         bus.mock('HoldJobs', '(b)', True)
-        terminal = Terminal('deactive', 'HP002', bus=bus)
+        terminal = on_terminal('deactive', 'HP002', bus=bus)
         terminal.until('switching over')
         os.kill(bus.process.pid, signal.SIGSTOP)  # so that the cancellation isn't answered
-        terminal.process.send_signal(signal.SIGINT)
+        terminal.interrupt()
         terminal.until('press Ctrl-C again')
-        terminal.process.send_signal(signal.SIGINT)
+        terminal.interrupt()
         equal(terminal.end(), 1)
         contains(terminal.said, 'job 1 keeps running')
         os.kill(bus.process.pid, signal.SIGCONT)
@@ -376,7 +343,7 @@ def service_dies():
     """a service that goes away while a job is awaited is named, not waited for"""
     with MockService(patches=3) as bus:
         bus.mock('HoldJobs', '(b)', True)
-        terminal = Terminal('deactive', 'HP002', bus=bus)
+        terminal = on_terminal('deactive', 'HP002', bus=bus)
         terminal.until('switching over')
         bus.stop()
         equal(terminal.end(), 1)
@@ -387,7 +354,7 @@ def service_dies():
 def narrow_terminal():
     """a table fits a narrow terminal"""
     for columns in (100, 60, 40):
-        terminal = Terminal('list', columns=columns)
+        terminal = on_terminal('list', columns=columns)
         equal(terminal.end(), 0)
         plain = re.sub(r'\x1b\[[0-9;]*m', '', terminal.said)
         longest = max(len(line) for line in plain.splitlines())
@@ -435,8 +402,6 @@ def completion_of_patches():
 @case
 def template_has_the_interfaces():
     """the dbusmock template has exactly the members of the interface files"""
-    import xml.etree.ElementTree as ElementTree  # pylint: disable=import-outside-toplevel
-
     def members(interface):
         found = set()
         for kind in ('method', 'signal'):
