@@ -86,10 +86,11 @@ classify (const LpElfSection *section, gboolean named, LpPieceKind *kind)
     *kind = LP_PIECE_MERGED;
   else if ((section->flags & SHF_WRITE) == 0)
     *kind = named ? LP_PIECE_CONST : LP_PIECE_ANONYMOUS;
-  else if (has_prefix_word (section->name, ".data.rel.ro"))
-    *kind = named ? LP_PIECE_CONST : LP_PIECE_ANONYMOUS;
+  else if (named)
+    *kind = has_prefix_word (section->name, ".data.rel.ro") ? LP_PIECE_CONST : LP_PIECE_DATA;
   else
-    *kind = named ? LP_PIECE_DATA : LP_PIECE_SPECIAL;
+    /* Variables have symbols; what has none is an initialiser that the compiler copies from. */
+    *kind = has_prefix_word (section->name, ".data") ? LP_PIECE_ANONYMOUS : LP_PIECE_SPECIAL;
   return TRUE;
 }
 
@@ -334,6 +335,33 @@ note_start (LpPiece *piece, gint64 offset)
   g_array_append_val (piece->starts, start);
 }
 
+/* Sections that no function or variable gave its name to. */
+static gboolean
+is_pool_section (const char *name)
+{
+  static const char *const names[]
+      = { ".rodata", ".data", ".data.rel.ro", ".data.rel.ro.local", ".data.rel", ".data.rel.local" };
+
+  for (gsize i = 0; i < G_N_ELEMENTS (names); i++)
+    if (strcmp (names[i], name) == 0)
+      return TRUE;
+  return FALSE;
+}
+
+/* Linkers merge no elements that hold addresses: they are constants like others, known by what they refer to. */
+static void
+unmerge_relocated (LpObject *object)
+{
+  for (guint i = 0; i < object->pieces->len; i++)
+    {
+      LpPiece *piece = object->pieces->pdata[i];
+      if (piece->kind != LP_PIECE_MERGED || piece->relocations->len == 0)
+        continue;
+      piece->kind = LP_PIECE_ANONYMOUS;
+      piece->is_pool = TRUE;
+    }
+}
+
 static void
 sort_starts (LpObject *object)
 {
@@ -343,7 +371,7 @@ sort_starts (LpObject *object)
       if (piece->starts == NULL)
         continue;
       g_array_sort (piece->starts, compare_offsets);
-      piece->is_pool = strcmp (piece->header->name, ".rodata") == 0;
+      piece->is_pool = piece->is_pool || is_pool_section (piece->header->name);
     }
 }
 
@@ -354,7 +382,10 @@ note_referrer (LpPiece *function, LpPiece *data)
     return;
   if (data->referrers == NULL)
     data->referrers = g_hash_table_new (g_str_hash, g_str_equal);
-  g_hash_table_add (data->referrers, lp_piece_function (function)->base);
+  /* By the name in the source: "foo" also for foo.part.0 and foo.constprop.1. */
+  const char *name = lp_piece_function (function)->name;
+  g_autofree char *source_name = g_strndup (name, strcspn (name, "."));
+  g_hash_table_add (data->referrers, (gpointer)g_intern_string (source_name));
 }
 
 /* Notes what @piece refers to: starts of tables, users of variables, tables of labels (computed goto). */
@@ -439,6 +470,7 @@ lp_object_new (LpElf *elf, const char *unit, GError **error)
   map_symbols (object);
   if (!share_out_relocations (object, error))
     return NULL;
+  unmerge_relocated (object);
   adopt_cold_parts (object);
   if (!follow_references (object, error))
     {

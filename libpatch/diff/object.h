@@ -44,7 +44,7 @@ struct LpPiece {
   GArray *starts;   /* (nullable) ANONYMOUS: guint64 offsets that something refers to, sorted */
   gboolean is_pool; /* ANONYMOUS: unrelated constants, each from one of @starts to the next (GCC -O0: strings
                        in .rodata) */
-  GHashTable *referrers; /* base names of the functions that refer to it (data only) */
+  GHashTable *referrers; /* names in the source of the functions that refer to it (data only) */
   gboolean is_table;     /* holds addresses inside a function: goes wherever that function goes */
 
   /* Written by the stages. */

@@ -78,6 +78,8 @@ static const Case cases[] = {
   { "a-switch-table", { "switch.c" }, .says = "choose" },
   { "two-switch-tables-and-shared-strings", { "switch2.c" }, .says = "route" },
   { "a-computed-goto", { "goto.c" }, .says = "run" },
+  { "unnamed-initialisers", { "locals.c" }, .says = "help", .not_in = "other" },
+  { "a-function-that-gets-split", { "split.c" }, .says = "receive" },
   { "static-locals-keep-their-values", { "static-local.c" }, .says = "count" },
   { "cold-part", { "cold.c" }, .says = "guard" },
   { "isra-part-constprop-clones", { "clones.c" }, .says = "outer" },
