@@ -114,7 +114,7 @@ extend (LpEntityWriter *writer, LpEntityPart index, guint64 size)
   guint64 before = part->size;
 
   part->size = size;
-  if (part->bytes == NULL)
+  if (part->bytes == NULL || size == before)
     return;
   g_byte_array_set_size (part->bytes, size);
   memset (part->bytes->data + before, filler, size - before);
