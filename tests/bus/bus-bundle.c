@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Test helper: a sound bundle for one program out of a few words and an object file; prints its directory.
+ * The entity comes from make-entity, so that the service can be tested without a build. Knows nothing of the
+ * service. */
+#include "format/bundle.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+static char *name = "HP001", *source = "toy", *version = "1.0-1", *issue = "CVE-2026-0001",
+            *description = "a test";
+static char *release = "1", *make_entity, *parent, *claimed_build_id;
+static char **files;
+
+static const GOptionEntry options[]
+    = { { "name", 0, 0, G_OPTION_ARG_STRING, &name, "Patch name", "NAME" },
+        { "source", 0, 0, G_OPTION_ARG_STRING, &source, "Source package", "NAME" },
+        { "version", 0, 0, G_OPTION_ARG_STRING, &version, "Its version", "VERSION" },
+        { "issue", 0, 0, G_OPTION_ARG_STRING, &issue, "CVE id", "ID" },
+        { "description", 0, 0, G_OPTION_ARG_STRING, &description, "Description", "TEXT" },
+        { "release", 0, 0, G_OPTION_ARG_STRING, &release, "Release of the patch", "N" },
+        { "file", 0, 0, G_OPTION_ARG_STRING_ARRAY, &files, "Claimed path of the target", "PATH" },
+        { "claim-build-id", 0, 0, G_OPTION_ARG_STRING, &claimed_build_id,
+          "Write this Build-ID into the manifest", "HEX" },
+        { "make-entity", 0, 0, G_OPTION_ARG_FILENAME, &make_entity, "The entity maker", "PROGRAM" },
+        { "parent", 0, 0, G_OPTION_ARG_FILENAME, &parent, "Where the bundle goes", "DIR" },
+        { NULL } };
+
+static void
+die (GError *error)
+{
+  fprintf (stderr, "bus-bundle: %s\n", error != NULL ? error->message : "usage");
+  exit (1);
+}
+
+static char *
+text_digest (LpElf *elf)
+{
+  g_autoptr (GChecksum) checksum = g_checksum_new (G_CHECKSUM_SHA256);
+  guint n;
+  const Elf64_Phdr *segments = lp_elf_segments (elf, &n);
+
+  for (guint i = 0; i < n; i++)
+    {
+      const guint8 *bytes = segments[i].p_type == PT_LOAD && (segments[i].p_flags & PF_X) != 0
+                                ? lp_elf_at (elf, segments[i].p_vaddr, segments[i].p_filesz)
+                                : NULL;
+      if (bytes != NULL)
+        g_checksum_update (checksum, bytes, segments[i].p_filesz);
+    }
+  return g_strdup (g_checksum_get_string (checksum));
+}
+
+static GBytes *
+run_make_entity (const char *target, const char *object, const char *uuid)
+{
+  g_autofree char *output = g_strdup_printf ("/tmp/bus-bundle.%d", getpid ());
+  char *const argv[] = { make_entity, (char *)target, (char *)object, (char *)uuid, output, NULL };
+  GError *error = NULL;
+  char *data;
+  gsize size;
+  int status;
+
+  if (!g_spawn_sync (NULL, (char **)argv, NULL, 0, NULL, NULL, NULL, NULL, &status, &error)
+      || !g_spawn_check_wait_status (status, &error) || !g_file_get_contents (output, &data, &size, &error))
+    die (error);
+  remove (output);
+  return g_bytes_new_take (data, size);
+}
+
+static LpManifest *
+make_manifest (LpElf *target, const char *path)
+{
+  LpManifest *manifest = lp_manifest_new ();
+  LpManifestObject *object = lp_manifest_object_new ();
+  LpManifestSource *fix = lp_manifest_source_new ();
+  const char *const issues[] = { issue, NULL };
+  const char *const packages[] = { source, NULL };
+  const char *const own[] = { path, NULL };
+
+  manifest->name = g_strdup (name);
+  manifest->version = g_strdup ("1");
+  manifest->release = g_strdup (release);
+  manifest->architecture = g_strdup ("x86_64");
+  manifest->kind = g_strdup ("user");
+  manifest->target_source = g_strdup (source);
+  manifest->target_packages = g_strdupv ((char **)packages);
+  manifest->target_version = g_strdup (version);
+  manifest->description = g_strdup (description);
+  manifest->severity = g_strdup ("low");
+  manifest->license = g_strdup ("GPL-2.0-or-later");
+  manifest->issues = g_strdupv ((char **)issues);
+  fix->name = g_strdup ("fix.patch");
+  fix->digest = g_compute_checksum_for_string (G_CHECKSUM_SHA256, description, -1);
+  g_ptr_array_add (manifest->sources, fix);
+  object->name = g_path_get_basename (path);
+  object->entity = g_strdup_printf ("%s.entity", object->name);
+  object->build_id = claimed_build_id != NULL ? g_strdup (claimed_build_id) : lp_elf_build_id_hex (target);
+  object->text_digest = text_digest (target);
+  object->files = g_strdupv (files != NULL ? files : (char **)own);
+  object->installed = TRUE;
+  g_ptr_array_add (manifest->objects, object);
+  manifest->id = lp_manifest_derive_id (manifest);
+  object->uuid = lp_manifest_object_uuid (manifest->id, object->name);
+  return manifest;
+}
+
+int
+main (int argc, char **argv)
+{
+  g_autoptr (GOptionContext) context = g_option_context_new ("TARGET OBJECT");
+  g_autoptr (GPtrArray) entities = g_ptr_array_new_with_free_func ((GDestroyNotify)g_bytes_unref);
+  GError *error = NULL;
+
+  g_option_context_add_main_entries (context, options, NULL);
+  if (!g_option_context_parse (context, &argc, &argv, &error) || argc != 3 || make_entity == NULL
+      || parent == NULL)
+    die (error);
+  g_autoptr (LpElf) target = lp_elf_open (argv[1], &error);
+  if (target == NULL)
+    die (error);
+
+  g_autoptr (LpManifest) manifest = make_manifest (target, argv[1]);
+  LpManifestObject *object = g_ptr_array_index (manifest->objects, 0);
+  GBytes *entity = run_make_entity (argv[1], argv[2], object->uuid);
+  g_ptr_array_add (entities, entity);
+  object->size = g_bytes_get_size (entity);
+  object->digest = g_compute_checksum_for_bytes (G_CHECKSUM_SHA256, entity);
+
+  g_autoptr (LpElf) code = lp_elf_new (entity, "entity", &error);
+  LpManifestFunction *function = lp_manifest_function_new ();
+  function->name = g_strdup ("answer");
+  function->kind = g_strdup ("changed");
+  function->unit = g_strdup ("toy.c");
+  function->proof = g_strdup ("identical");
+  function->redirect = g_strdup ("after-entry");
+  g_ptr_array_add (object->functions, function);
+
+  g_autofree char *path = lp_bundle_write (parent, manifest, entities, &error);
+  if (path == NULL)
+    die (error);
+  printf ("%s\n", path);
+  return 0;
+}

@@ -1,0 +1,159 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The service says what the processes say, and keeps what was wished, however it ends. Inside tools/world."""
+import shutil
+import signal
+import sys
+
+from stage import (Client, Process, Service, Story, clear, compile_program, equal, fails, make_bundle, patch_path, PATCHES, RUNTIME, STATE)
+
+story = Story()
+clear()
+TOY = compile_program('/opt/toy/toy')
+BUNDLE = make_bundle(TOY, 1)
+ONE = patch_path(BUNDLE)
+service = Service().start()
+me = Client()
+toys = [Process(TOY), Process(TOY)]
+
+
+def answers():
+    return [toy.ask(10) for toy in toys]
+
+
+def look():
+    """The row of the patch after a look at the processes that begins now: a list may be a second old."""
+    me.manager('Rescan', '(a{sv})', {})
+    return me.listed()[ONE]
+
+
+@story.case('an installed patch is listed as not applied, with its processes')
+def _():
+    row = look()
+    equal((row['State'], row['ProcessesTotal'], row['ProcessesPatched'], row['Problems']), ('not-applied', 2, 0, []))
+    equal(answers(), [20, 20])
+
+
+@story.case('apply reaches every process')
+def _():
+    results = me.do('apply', ONE, reason='first')
+    equal([(r['Result'], r['State']) for r in results], [('succeeded', 'active')])
+    equal(sorted(p['Pid'] for p in results[0]['Processes']), sorted(toy.pid for toy in toys))
+    equal(answers(), [21, 21])
+    row = me.listed()[ONE]
+    equal((row['State'], row['ProcessesPatched'], row['Problems']), ('active', 2, []))
+
+
+@story.case('SIGKILL and a new start change nothing [31]')
+def _():
+    service.restart(signal.SIGKILL)
+    equal(me.state(ONE), 'active')
+    equal(answers(), [21, 21])
+
+
+@story.case('without state and runtime folders the processes still say that it is active')
+def _():
+    service.stop(signal.SIGKILL)
+    shutil.rmtree(STATE)
+    shutil.rmtree(RUNTIME)
+    service.start()
+    equal(me.state(ONE), 'active')
+
+
+@story.case('a process without the patch is a problem of an active patch, and apply mends it')
+def _():
+    toys.append(Process(TOY))
+    row = look()
+    equal((row['State'], row['ProcessesTotal'], row['ProcessesPatched'], row['Problems']), ('active', 3, 2, ['processes-unpatched']))
+    me.do('apply', ONE)
+    equal(answers(), [21, 21, 21])
+    equal(me.listed()[ONE]['Problems'], [])
+
+
+@story.case('acceptance is durable before the answer, and a start brings the patch to new processes [30][32]')
+def _():
+    me.do('accept', ONE)
+    service.stop(signal.SIGKILL)
+    toys.append(Process(TOY))
+    equal(toys[-1].ask(10), 20)
+    service.start()
+    equal(me.state(ONE), 'accepted')
+    equal(answers(), [21] * 4)
+
+
+@story.case('apply on an accepted patch leaves it accepted [33]')
+def _():
+    equal([r['Result'] for r in me.do('apply', ONE)], ['unchanged'])
+    equal(me.state(ONE), 'accepted')
+    fails('InvalidState', me.do, 'apply', ONE, error_if_unchanged=True)
+
+
+@story.case('a patch whose files are gone stays in the list while processes carry it')
+def _():
+    shutil.move(BUNDLE, '/opt/kept')
+    me.manager('Rescan', '(a{sv})', {})
+    row = me.listed()[ONE]
+    equal((row['State'], row['Problems']), ('accepted', ['bundle-missing']))
+    assert any(text.startswith('bundle-missing: ') for text in me.get('/org/openeuler/SysCare1', 'org.openeuler.SysCare1.Manager', 'Degraded'))
+    fails('PatchCorrupt', me.do, 'deactivate', ONE)
+    service.restart(signal.SIGKILL)
+    row = me.listed()[ONE]
+    equal((row['State'], row['Problems'], row['Name']), ('accepted', ['bundle-missing'], ''))
+    shutil.move('/opt/kept', BUNDLE)
+    me.manager('Rescan', '(a{sv})', {})
+    equal(me.listed()[ONE]['Problems'], [])
+
+
+@story.case('a start refuses to restore a damaged patch and says so [32]')
+def _():
+    me.do('deactivate', ONE)
+    me.do('activate', ONE)
+    me.do('accept', ONE)
+    service.stop()
+    toys.append(Process(TOY))
+    entity = f'{BUNDLE}/toy.entity'
+    with open(entity, 'r+b') as file:
+        whole = file.read()
+        file.seek(len(whole) // 2)
+        file.write(bytes([whole[len(whole) // 2] ^ 1]))
+    service.start()
+    degraded = me.get('/org/openeuler/SysCare1', 'org.openeuler.SysCare1.Manager', 'Degraded')
+    assert any('toy.entity' in text or 'digest' in text for text in degraded), degraded
+    equal(toys[-1].ask(10), 20)
+    with open(entity, 'wb') as file:
+        file.write(whole)
+    me.manager('Rescan', '(a{sv})', {})
+    job = me.manager('Restore', '(a{sv})', {})[0]
+    me.wait(job)
+    equal(answers(), [21] * 5)
+
+
+@story.case('deactivate withdraws acceptance, remove leaves nothing')
+def _():
+    me.do('deactivate', ONE)
+    equal((me.state(ONE), answers()), ('deactivated', [20] * 5))
+    me.do('remove', ONE)
+    equal((me.state(ONE), answers()), ('not-applied', [20] * 5))
+    service.restart(signal.SIGKILL)
+    equal(me.state(ONE), 'not-applied')
+
+
+@story.case('a patch that is loaded without being active is deactivated')
+def _():
+    equal(me.do('apply', ONE, activate=False)[0]['State'], 'deactivated')
+    equal(answers(), [20] * 5)
+    me.do('activate', ONE)
+    equal(answers(), [21] * 5)
+    me.do('remove', ONE)
+
+
+@story.case('a bundle that somebody drops into the directory is noticed, a half-written one is not [37]')
+def _():
+    second = make_bundle(TOY, 2, parent='/opt/elsewhere', name='HP002')
+    shutil.copytree(second, f'{PATCHES}/.half')
+    shutil.move(second, PATCHES)
+    me.manager('Rescan', '(a{sv})', {})
+    equal(sorted(row['Name'] for row in me.listed().values()), ['toy-1.0-1/HP001/toy', 'toy-1.0-1/HP002/toy'])
+
+
+sys.exit(story.tell())
