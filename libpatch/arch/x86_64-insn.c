@@ -151,7 +151,7 @@ lp_x86_64_decode (const guint8 *code, gsize size, guint64 address, GArray *out, 
           insn.id = decoder->insn->id;
           insn.length = (guint8)decoder->insn->size;
           insn.flow = direct_flow (decoder->handle, decoder->insn);
-          insn.is_nop = insn.id == X86_INS_NOP || insn.id == X86_INS_INT3;
+          insn.is_nop = insn.id == X86_INS_NOP;
           if (insn.flow != LP_FLOW_NONE)
             insn.target = (guint64)decoder->insn->detail->x86.operands[0].imm;
           note_number (decoder->insn, &insn);

@@ -125,15 +125,38 @@ load_unit (LpDiff *diff, const LpDiffUnit *request, GError **error)
   return state->placement != NULL;
 }
 
-static void
-note_new_globals (LpDiff *diff, LpUnitState *state)
+static gboolean
+note_new_global (LpDiff *diff, LpPiece *piece, GError **error)
 {
-  for (guint i = 0; state->patched != NULL && i < state->patched->pieces->len; i++)
+  const LpElfSymbol *known;
+
+  if (piece->symbol == NULL || piece->symbol->bind == STB_LOCAL || piece->peer != NULL)
+    return TRUE;
+  if (!lp_target_global (diff->target, piece->name, &known, error))
+    return FALSE;
+  if (known != NULL && piece->symbol->bind == STB_GLOBAL)
     {
-      LpPiece *piece = state->patched->pieces->pdata[i];
-      if (piece->symbol != NULL && piece->symbol->bind != STB_LOCAL && piece->peer == NULL)
-        g_hash_table_insert (diff->new_globals, (gpointer)piece->name, piece);
+      lp_error_set (error, LP_ERROR_REFUSED, "leave it in the file where it was",
+                    "%s: the fix defines \"%s\" here, which %s has from another file: others would go on "
+                    "using the old one",
+                    piece->object->unit, piece->name, diff->target->name);
+      return FALSE;
     }
+  if (known == NULL)
+    g_hash_table_insert (diff->new_globals, (gpointer)piece->name, piece);
+  return TRUE;
+}
+
+/* Loaded data of a new unit that takes effect without being referred to: nobody would look at it. */
+static gboolean
+check_new_unit (const LpPiece *piece, GError **error)
+{
+  if (piece->kind != LP_PIECE_SPECIAL || (piece->header->flags & SHF_EXECINSTR) != 0)
+    return TRUE;
+  lp_error_set (error, LP_ERROR_REFUSED, NULL,
+                "%s: the new file has a section %s, which a running program doesn't read again",
+                piece->object->unit, piece->name);
+  return FALSE;
 }
 
 static gboolean
@@ -143,7 +166,13 @@ compare_unit (LpDiff *diff, LpUnitState *state, GError **error)
       && (!lp_correlate (state->original, state->patched, error)
           || !lp_compare (state->original, state->patched, &state->counts, error)))
     return FALSE;
-  note_new_globals (diff, state);
+  for (guint i = 0; state->patched != NULL && i < state->patched->pieces->len; i++)
+    {
+      LpPiece *piece = state->patched->pieces->pdata[i];
+      if (!note_new_global (diff, piece, error)
+          || (state->original == NULL && !check_new_unit (piece, error)))
+        return FALSE;
+    }
   return TRUE;
 }
 

@@ -348,7 +348,8 @@ is_pool_section (const char *name)
   return FALSE;
 }
 
-/* Linkers merge no elements that hold addresses: they are constants like others, known by what they refer to. */
+/* Linkers merge no elements that hold addresses: they are constants like others, known by what they refer to.
+ */
 static void
 unmerge_relocated (LpObject *object)
 {

@@ -211,6 +211,7 @@ dynamic_name (LpTarget *target, const LpElfSymbol *symbol)
       entry->version = symbol->version;
       entry->is_import = symbol->shndx == SHN_UNDEF;
       entry->is_weak = symbol->bind == STB_WEAK;
+      entry->is_protected = symbol->visibility != STV_DEFAULT;
       entry->type = symbol->type;
       entry->value = symbol->value;
       g_hash_table_insert (target->dynamic, (gpointer)symbol->name, entry);
@@ -253,6 +254,9 @@ read_dynamic (LpTarget *target, GError **error)
       LpDynamicName *entry = g_hash_table_lookup (target->dynamic, target->dynamic_symbols[r->symbol].name);
       if (entry == NULL || entry->is_ambiguous)
         continue;
+      if (!entry->is_import && entry->type == STT_FUNC
+          && (kind == LP_DYNAMIC_CALL || kind == LP_DYNAMIC_SYMBOL))
+        target->calls_exports = TRUE;
       if (kind == LP_DYNAMIC_CALL)
         entry->call_slot = r->offset;
       else if (kind == LP_DYNAMIC_COPY)
@@ -438,5 +442,9 @@ gboolean
 lp_target_is_preemptible (LpTarget *target, const char *name)
 {
   LpDynamicName *entry = lp_target_dynamic (target, name);
-  return target->is_library && !target->is_bound_inside && entry != NULL && !entry->is_import;
+
+  if (!target->is_library || target->is_bound_inside || entry == NULL || entry->is_import
+      || entry->is_protected)
+    return FALSE;
+  return entry->type != STT_FUNC || target->calls_exports;
 }

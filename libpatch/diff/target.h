@@ -16,6 +16,7 @@ typedef struct {
   gboolean is_import;  /* not defined here */
   gboolean is_weak;
   gboolean is_ambiguous; /* imported or exported in several versions */
+  gboolean is_protected; /* exported, but this file always uses its own */
   guint8 type;           /* STT_* */
   guint64 value;         /* exported: address; import: canonical PLT entry in a non-PIE program, or 0 */
   guint64 call_slot;     /* GOT slot that may be bound lazily; 0 = none */
@@ -44,6 +45,8 @@ typedef struct {
   const char *name;
   gboolean is_library;
   gboolean is_bound_inside;  /* library linked with -Bsymbolic */
+  gboolean calls_exports;    /* library that reaches exported functions of its own through slots: not
+                                -Bsymbolic-functions */
   gboolean has_thread_block; /* program with PT_TLS: @thread_offset is known */
   guint64 thread_offset;     /* of the TLS block's start from the thread pointer (negative as unsigned) */
   GHashTable *globals;       /* name without version -> const LpElfSymbol*; ambiguous ones map to NULL */

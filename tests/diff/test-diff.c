@@ -151,6 +151,19 @@ run (const char *format, ...)
     g_error ("%s\n%s", command, err);
 }
 
+/* A sanitised library needs its runtime in the plain program that it is preloaded into. */
+static char *
+preload_list (const char *library)
+{
+#if defined(__SANITIZE_ADDRESS__)
+  g_autofree char *runtime = NULL;
+  g_assert_true (g_spawn_command_line_sync ("gcc -print-file-name=libasan.so", &runtime, NULL, NULL, NULL));
+  return g_strdup_printf ("%s:%s", g_strchomp (runtime), library);
+#else
+  return g_strdup (library);
+#endif
+}
+
 static char *
 output_of (const char *dir, const char *program, const char *preload)
 {
@@ -166,7 +179,9 @@ output_of (const char *dir, const char *program, const char *preload)
   if (preload != NULL)
     {
       g_autofree char *entity = g_build_filename (dir, "entity", NULL);
-      environment = g_environ_setenv (environment, "LD_PRELOAD", preload, TRUE);
+      g_autofree char *list = preload_list (preload);
+      environment = g_environ_setenv (environment, "LD_PRELOAD", list, TRUE);
+      environment = g_environ_setenv (environment, "ASAN_OPTIONS", "detect_leaks=0", TRUE);
       environment = g_environ_setenv (environment, "LP_APPLY_ENTITY", entity, TRUE);
     }
   g_assert_true (g_spawn_sync (NULL, argv, environment, 0, NULL, NULL, &out, &err, &status, &error));
