@@ -5,7 +5,6 @@
 Must not know how SysCare works inside: it uses the command line as its users do, and looks at the server from outside."""
 import os
 import re
-import shutil
 import signal
 import subprocess
 import sys
@@ -14,8 +13,7 @@ import time
 from redis_wire import corrupt_stream
 from stage import (ACCEPTED, FIX, FIXED, INSTALLED, REJECTED, SECOND_FIX, Failed, Server, allow_dba, build, code_in, expect, fetch_fixes,
                    images_in, install, install_stock_redis, run, start_service, state_of, stop_service)
-
-HERE = os.path.dirname(os.path.abspath(__file__))
+from toy import FIXES, make_tree
 
 
 class Shown:
@@ -56,10 +54,11 @@ def demo(show, folder):
     show('first hot patch built', f'{first:.1f} s, with the baseline build; its test hunk dropped')
     _, second, _ = build('patchuser', f'{folder}/{SECOND_FIX}.patch', 'HP002', '/tmp/demo-second', *package)
     show('second hot patch built', f'{second:.1f} s, baseline from the cache ({second / first:.0%} of the first)')
-    toy = os.path.join(folder, 'toy')
-    shutil.copytree(os.path.join(HERE, 'toy'), toy)
-    run('chown', '-R', 'patchuser:', toy)
-    other, seconds, _ = build('patchuser', f'{toy}/fix.patch', 'TOY001', '/tmp/demo-toy', '--source', toy, '--build', 'make', '--target', 'toy')
+    tree = make_tree(os.path.join(folder, 'toy'))
+    with open(os.path.join(tree, 'fix.patch'), 'w', encoding='utf-8') as file:
+        file.write(FIXES['good'])
+    run('chown', '-R', 'patchuser:', tree)
+    other, seconds, _ = build('patchuser', f'{tree}/fix.patch', 'TOY001', '/tmp/demo-toy', '--source', tree, '--build', 'make', '--target', 'toy')
     show('patch for a program of no package built', f'{seconds:.1f} s')
 
     manifest, toy_manifest = install(bundle), install(other)
