@@ -49,7 +49,8 @@ struct LpEntityWriter {
   guint page_size;
   LpEntityIdentity identity;
 
-  GArray *pieces; /* LpWriterPiece */
+  gboolean too_large; /* a piece was beyond the limit */
+  GArray *pieces;     /* LpWriterPiece */
   LpWriterPart parts[LP_ENTITY_N_PARTS];
   GArray *fdes;                                    /* LpWriterFde */
   guint64 frame_header_address, frame_header_size; /* .eh_frame_hdr; size 0 when there is no .eh_frame */

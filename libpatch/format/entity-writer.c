@@ -126,10 +126,16 @@ lp_entity_writer_add_piece (LpEntityWriter *writer, LpEntityPart part, const gui
 {
   g_return_val_if_fail (writer->step == LP_WRITER_COLLECT && part < LP_ENTITY_N_PARTS, 0);
   g_return_val_if_fail (lp_is_power_of_two (align) && (bytes == NULL || part != LP_ENTITY_BSS), 0);
-  g_return_val_if_fail (size <= LP_ENTITY_IMAGE_MAX && align <= LP_ENTITY_IMAGE_MAX, 0);
   g_return_val_if_fail (part != LP_ENTITY_EH_FRAME || size % 4 == 0, 0);
 
   LpWriterPart *target = &writer->parts[part];
+  if (size > LP_ENTITY_IMAGE_MAX || align > LP_ENTITY_IMAGE_MAX || target->size > LP_ENTITY_IMAGE_MAX)
+    {
+      writer->too_large
+          = TRUE; /* an object can claim any size: lay_out() refuses, until then nothing is allocated */
+      size = 0;
+      align = 1;
+    }
   if (part != LP_ENTITY_EH_FRAME)
     {
       target->align = MAX (target->align, align);
@@ -213,10 +219,10 @@ lp_entity_writer_lay_out (LpEntityWriter *writer, GError **error)
       cursor = writer->data_end = place (&parts[LP_ENTITY_BSS], writer->data_file_end);
     }
   writer->identity.image_size = lp_align_up (cursor, writer->page_size);
-  if (cursor > LP_ENTITY_IMAGE_MAX)
+  if (writer->too_large || cursor > LP_ENTITY_IMAGE_MAX)
     {
       lp_error_set (error, LP_ERROR_REFUSED, NULL,
-                    "entity: the new code and data need %" G_GUINT64_FORMAT " bytes, the limit is %u", cursor,
+                    "entity: the new code and data need more than the limit of %u bytes",
                     LP_ENTITY_IMAGE_MAX);
       return FALSE;
     }

@@ -371,6 +371,11 @@ test_limits (void)
   g_assert_false (lp_entity_writer_lay_out (writer, &error));
   g_assert_error (error, LP_ERROR, LP_ERROR_REFUSED);
   g_clear_error (&error);
+  g_autoptr (LpEntityWriter) absurd = tiny_writer (&text);
+  lp_entity_writer_add_piece (absurd, LP_ENTITY_BSS, NULL, G_MAXSIZE, G_GUINT64_CONSTANT (1) << 63);
+  g_assert_false (lp_entity_writer_lay_out (absurd, &error));
+  g_assert_error (error, LP_ERROR, LP_ERROR_REFUSED);
+  g_clear_error (&error);
   g_assert_null (lp_entity_writer_new (EM_X86_64, 4096, "no uuid", NULL, 0, &error));
   g_assert_error (error, LP_ERROR, LP_ERROR_INVALID_ARGS);
   g_clear_error (&error);

@@ -257,6 +257,53 @@ test_not_terminated (void)
   g_assert_error (error, LP_ERROR, LP_ERROR_PATCH_CORRUPT);
 }
 
+static void
+assert_documented (JsonNode *node, const char *text)
+{
+  if (JSON_NODE_HOLDS_ARRAY (node))
+    {
+      JsonArray *array = json_node_get_array (node);
+      for (guint i = 0; i < json_array_get_length (array); i++)
+        assert_documented (json_array_get_element (array, i), text);
+    }
+  if (!JSON_NODE_HOLDS_OBJECT (node))
+    return;
+
+  JsonObjectIter iter;
+  const char *name;
+  JsonNode *member;
+  json_object_iter_init (&iter, json_node_get_object (node));
+  while (json_object_iter_next (&iter, &name, &member))
+    {
+      g_autofree char *quoted = g_strdup_printf ("`%s`", name);
+      if (strstr (text, quoted) == NULL)
+        g_test_fail_printf ("docs/patch-format.md doesn't say what %s is", quoted);
+      if (strcmp (name, "tools") != 0 && strcmp (name, "proof") != 0)
+        assert_documented (member, text);
+    }
+}
+
+static void
+test_documented (void)
+{
+  g_autoptr (GError) error = NULL;
+  g_autofree char *text = NULL, *manifest = sample_text ();
+  g_autoptr (JsonNode) node = lp_json_parse (manifest, -1, "sample", LP_ERROR_FAILED, &error);
+  g_autoptr (GBytes) file = sample_entity ("2ed6657d-e927-568b-95e1-2665a8aea6a2", NULL);
+  g_autoptr (LpElf) elf = lp_elf_new (file, "sample", &error);
+  guint n;
+
+  g_assert_true (g_file_get_contents (PATCH_FORMAT_DOC, &text, NULL, &error));
+  assert_documented (node, text);
+  const LpElfSection *sections = lp_elf_sections (elf, &n);
+  for (guint i = 1; i < n; i++)
+    {
+      g_autofree char *quoted = g_strdup_printf ("`%s`", sections[i].name);
+      if (strstr (text, quoted) == NULL && strcmp (sections[i].name, ".shstrtab") != 0)
+        g_test_fail_printf ("docs/patch-format.md doesn't say what %s is", quoted);
+    }
+}
+
 int
 main (int argc, char **argv)
 {
@@ -269,5 +316,6 @@ main (int argc, char **argv)
   g_test_add_func ("/manifest/unknown members are ignored", test_unknown_members_are_ignored);
   g_test_add_func ("/manifest/deep nesting is refused, not followed", test_nesting_is_limited);
   g_test_add_func ("/manifest/nothing is read behind the end", test_not_terminated);
+  g_test_add_func ("/manifest/every member and section is documented", test_documented);
   return g_test_run ();
 }

@@ -239,7 +239,7 @@ test_damaged_file_is_moved_aside (Fixture *fixture, gconstpointer data)
   g_autofree char *text = contents (fixture->file);
   gsize size = strlen (text);
 
-  for (gsize at = 0; at < size; at += 3)
+  for (gsize at = 0; at < size; at += 7)
     {
       g_autofree char *damaged = g_strdup (text);
       damaged[at] ^= 1;
