@@ -53,11 +53,11 @@ touched_free (Touched *touched)
 
 typedef struct {
   LpTrace *trace;
-  const char *patched;   /* scratch copy of the touched files */
-  GHashTable *readers;   /* char* real path -> GPtrArray of LpTraceUnit*: linked units that read it */
-  GHashTable *compiled;  /* char* real path -> itself: main sources of units that went into no ELF file */
-  GPtrArray *touched;    /* Touched */
-  GHashTable *units;     /* LpTraceUnit* set: the answer */
+  const char *patched;  /* scratch copy of the touched files */
+  GHashTable *readers;  /* char* real path -> GPtrArray of LpTraceUnit*: linked units that read it */
+  GHashTable *compiled; /* char* real path -> itself: main sources of units that went into no ELF file */
+  GPtrArray *touched;   /* Touched */
+  GHashTable *units;    /* LpTraceUnit* set: the answer */
   LpAffected *affected;
 } Search;
 
@@ -73,20 +73,23 @@ has_suffix_of (const char *path, const char *const *suffixes)
 static gboolean
 is_compiled_language (const char *path)
 {
-  static const char *const suffixes[] = { ".c", ".cc", ".cpp", ".cxx", ".c++", ".C", ".m", ".mm", ".s", ".S", ".rs", ".go", ".f90",
-                                          ".d", NULL };
+  static const char *const suffixes[] = { ".c", ".cc", ".cpp", ".cxx", ".c++", ".C", ".m", ".mm",
+                                          ".s", ".S",  ".rs",  ".go",  ".f90", ".d", NULL };
 
   return has_suffix_of (path, suffixes);
 }
 
-/* Tests and documents by where they lie and what they are called. Only asked for files that no compilation reads. */
+/* Tests and documents by where they lie and what they are called. Only asked for files that no compilation
+ * reads. */
 static gboolean
 is_test_or_document (const char *path)
 {
-  static const char *const folders[] = { "test", "tests", "testsuite", "t", "doc", "docs", "man", "regress", "po", "examples", NULL };
-  static const char *const suffixes[] = { ".md", ".rst", ".html", ".txt", ".1", ".3", ".5", ".7", ".8", ".texi", ".pod", NULL };
-  static const char *const names[] = { "ChangeLog", "Changelog", "CHANGES", "Changes", "NEWS", "README", "AUTHORS", "TODO",
-                                       "00-RELEASENOTES", NULL };
+  static const char *const folders[]
+      = { "test", "tests", "testsuite", "t", "doc", "docs", "man", "regress", "po", "examples", NULL };
+  static const char *const suffixes[]
+      = { ".md", ".rst", ".html", ".txt", ".1", ".3", ".5", ".7", ".8", ".texi", ".pod", NULL };
+  static const char *const names[] = { "ChangeLog", "Changelog", "CHANGES", "Changes",         "NEWS",
+                                       "README",    "AUTHORS",   "TODO",    "00-RELEASENOTES", NULL };
   g_auto (GStrv) parts = g_strsplit (path, "/", -1);
   guint n = g_strv_length (parts);
 
@@ -94,7 +97,8 @@ is_test_or_document (const char *path)
     if (g_strv_contains (folders, parts[i]))
       return TRUE;
   const char *name = parts[n - 1];
-  return g_strv_contains (names, name) || (has_suffix_of (name, suffixes) && strcmp (name, "CMakeLists.txt") != 0);
+  return g_strv_contains (names, name)
+         || (has_suffix_of (name, suffixes) && strcmp (name, "CMakeLists.txt") != 0);
 }
 
 /* The path with links resolved, or as it is when it doesn't exist. */
@@ -138,7 +142,8 @@ is_product (const LpTrace *trace, const LpTraceLink *link)
   return FALSE;
 }
 
-/* Units that are in some program or library: only those must be accounted for (a configure script's attempts aren't). */
+/* Units that are in some program or library: only those must be accounted for (a configure script's attempts
+ * aren't). */
 static GPtrArray *
 linked_units (const LpTrace *trace)
 {
@@ -225,11 +230,13 @@ apply_fixes (Search *search, GPtrArray *fixes, GCancellable *cancellable, GError
 static gboolean
 does_not_apply (const Touched *touched, GError **error)
 {
-  const char *first = touched->result->failed->len > 0 ? g_ptr_array_index (touched->result->failed, 0) : touched->file->path;
+  const char *first = touched->result->failed->len > 0 ? g_ptr_array_index (touched->result->failed, 0)
+                                                       : touched->file->path;
 
-  lp_error_set (error, LP_ERROR_SOURCES_FAILED,
-                "the fix was made for another version of the source: port it, or add the fixes that it needs before it",
-                "%s doesn't apply: %s", touched->fix->name, first);
+  lp_error_set (
+      error, LP_ERROR_SOURCES_FAILED,
+      "the fix was made for another version of the source: port it, or add the fixes that it needs before it",
+      "%s doesn't apply: %s", touched->fix->name, first);
   return FALSE;
 }
 
@@ -240,7 +247,8 @@ request_rebuild (Search *search, const char *why, const char *path)
     search->affected->rebuild = g_strdup_printf ("%s %s", path, why);
 }
 
-/* A build may work on copies of its sources (one folder per variant): changing the original in place would not reach them. */
+/* A build may work on copies of its sources (one folder per variant): changing the original in place would
+ * not reach them. */
 static gboolean
 is_compiled_as_copy (Search *search, const char *path)
 {
@@ -253,7 +261,8 @@ is_compiled_as_copy (Search *search, const char *path)
   while (g_hash_table_iter_next (&iter, &key, NULL))
     {
       g_autofree char *other = g_path_get_basename (key);
-      if (strcmp (other, name) != 0 || strcmp (key, path) == 0 || lp_trace_relative (search->trace, key) == key)
+      if (strcmp (other, name) != 0 || strcmp (key, path) == 0
+          || lp_trace_relative (search->trace, key) == key)
         continue;
       if (digest == NULL)
         digest = lp_content_digest (path, NULL);
@@ -270,12 +279,14 @@ judge_unread (Search *search, const Touched *touched, const char *path, GError *
 {
   const LpFixFile *file = touched->file;
   GPtrArray *failed = touched->result->failed;
-  gboolean was_read = !search->trace->reads_known || g_hash_table_contains (search->trace->files_read, file->path);
+  gboolean was_read
+      = !search->trace->reads_known || g_hash_table_contains (search->trace->files_read, file->path);
   gboolean harmless = is_test_or_document (file->path);
 
   if (!harmless && g_hash_table_contains (search->compiled, path))
     {
-      lp_error_set (error, LP_ERROR_REFUSED, "it may be in a static library only: whoever links that must be built again",
+      lp_error_set (error, LP_ERROR_REFUSED,
+                    "it may be in a static library only: whoever links that must be built again",
                     "%s is compiled, but goes into no program or library of this build", file->path);
       return FALSE;
     }
@@ -291,7 +302,8 @@ judge_unread (Search *search, const Touched *touched, const char *path, GError *
     return does_not_apply (touched, error);
 
   for (guint i = 0; i < failed->len; i++)
-    g_ptr_array_add (g_ptr_array_index (search->affected->dropped, touched->fix_index), g_strdup (g_ptr_array_index (failed, i)));
+    g_ptr_array_add (g_ptr_array_index (search->affected->dropped, touched->fix_index),
+                     g_strdup (g_ptr_array_index (failed, i)));
   if (search->affected->rebuild == NULL && failed->len == 0)
     g_ptr_array_add (search->affected->ignored, g_strdup (file->path));
   return TRUE;
@@ -359,16 +371,17 @@ lp_affected_check_unit (const LpTrace *trace, const LpTraceUnit *unit, GError **
 
   if (unit->kind == LP_UNIT_ASSEMBLY)
     why = "is an assembly source: what a function is can't be told";
-  else if (unit->kind == LP_UNIT_LTO || lp_tool_uses_lto ((const char *const *) unit->argv))
+  else if (unit->kind == LP_UNIT_LTO || lp_tool_uses_lto ((const char *const *)unit->argv))
     {
       why = "is compiled with link-time optimisation: its code is made when everything is linked";
       hint = "a build with -fno-lto on both sides could be patched";
     }
-  else if (lp_tool_has ((const char *const *) unit->argv, "-fpreprocessed") && unit->kind == LP_UNIT_GCC)
+  else if (lp_tool_has ((const char *const *)unit->argv, "-fpreprocessed") && unit->kind == LP_UNIT_GCC)
     why = "is compiled in two steps (-save-temps, distcc): only the preprocessed text was seen";
   else if (rewrite != NULL)
     {
-      lp_error_set (error, LP_ERROR_REFUSED, NULL, "%s: its object was rewritten by %s before it was linked", name, rewrite->tool);
+      lp_error_set (error, LP_ERROR_REFUSED, NULL, "%s: its object was rewritten by %s before it was linked",
+                    name, rewrite->tool);
       return FALSE;
     }
   if (why == NULL)
@@ -380,8 +393,8 @@ lp_affected_check_unit (const LpTrace *trace, const LpTraceUnit *unit, GError **
 static gint
 compare_units (gconstpointer a, gconstpointer b)
 {
-  const LpTraceUnit *first = *(LpTraceUnit *const *) a;
-  const LpTraceUnit *second = *(LpTraceUnit *const *) b;
+  const LpTraceUnit *first = *(LpTraceUnit *const *)a;
+  const LpTraceUnit *second = *(LpTraceUnit *const *)b;
 
   return first->id < second->id ? -1 : first->id > second->id;
 }
@@ -408,35 +421,39 @@ judge_all (Search *search, GError **error)
 
   gboolean nothing = search->affected->units->len == 0 && search->affected->rebuild == NULL;
   if (n_already > 0 && nothing)
-    lp_error_set (error, LP_ERROR_NOTHING_TO_PATCH, NULL, "nothing to patch: the fix is already in this source");
+    lp_error_set (error, LP_ERROR_NOTHING_TO_PATCH, NULL,
+                  "nothing to patch: the fix is already in this source");
   else if (n_already > 0)
-    lp_error_set (error, LP_ERROR_SOURCES_FAILED, "port the fix to this version", "a part of the fix is already in this source");
+    lp_error_set (error, LP_ERROR_SOURCES_FAILED, "port the fix to this version",
+                  "a part of the fix is already in this source");
   else if (nothing)
-    lp_error_set (error, LP_ERROR_NOTHING_TO_PATCH, NULL, "nothing to patch: no compilation reads what the fix changes");
+    lp_error_set (error, LP_ERROR_NOTHING_TO_PATCH, NULL,
+                  "nothing to patch: no compilation reads what the fix changes");
   return n_already == 0 && !nothing;
 }
 
 LpAffected *
-lp_affected_find (LpTrace *trace, GPtrArray *fixes, const char *scratch, guint jobs, GCancellable *cancellable, GError **error)
+lp_affected_find (LpTrace *trace, GPtrArray *fixes, const char *scratch, guint jobs,
+                  GCancellable *cancellable, GError **error)
 {
   g_autofree char *patched = g_build_filename (scratch, "patched", NULL);
   g_autofree char *depends = g_build_filename (scratch, "depends", NULL);
   g_autoptr (LpAffected) affected = g_new0 (LpAffected, 1);
   g_autoptr (GHashTable) readers
-      = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, (GDestroyNotify) g_ptr_array_unref);
+      = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, (GDestroyNotify)g_ptr_array_unref);
   g_autoptr (GHashTable) compiled = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
-  g_autoptr (GPtrArray) touched = g_ptr_array_new_with_free_func ((GDestroyNotify) touched_free);
+  g_autoptr (GPtrArray) touched = g_ptr_array_new_with_free_func ((GDestroyNotify)touched_free);
   g_autoptr (GHashTable) units = g_hash_table_new (NULL, NULL);
   Search search = { trace, patched, readers, compiled, touched, units, affected };
 
   affected->units = g_ptr_array_new ();
-  affected->changes = g_ptr_array_new_with_free_func ((GDestroyNotify) change_free);
-  affected->dropped = g_ptr_array_new_with_free_func ((GDestroyNotify) g_ptr_array_unref);
+  affected->changes = g_ptr_array_new_with_free_func ((GDestroyNotify)change_free);
+  affected->dropped = g_ptr_array_new_with_free_func ((GDestroyNotify)g_ptr_array_unref);
   affected->ignored = g_ptr_array_new_with_free_func (g_free);
   affected->warnings = g_ptr_array_new_with_free_func (g_free);
 
-  if (!apply_fixes (&search, fixes, cancellable, error) || !find_readers (&search, depends, jobs, cancellable, error)
-      || !judge_all (&search, error))
+  if (!apply_fixes (&search, fixes, cancellable, error)
+      || !find_readers (&search, depends, jobs, cancellable, error) || !judge_all (&search, error))
     return NULL;
   return g_steal_pointer (&affected);
 }

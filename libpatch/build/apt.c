@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Private apt: configuration, index, fetching; see apt.h. Sources: apt.conf(5), sources.list(5), deb-src-control(5). */
+/* Private apt: configuration, index, fetching; see apt.h. Sources: apt.conf(5), sources.list(5),
+ * deb-src-control(5). */
 
 #include "config.h"
 
@@ -21,7 +22,7 @@ struct LpApt {
   char *folder;
   GPtrArray *options; /* "-o", "Dir::State=...": on every command line, where nothing overrides them */
   GStrv environment;
-  gboolean updated;   /* in this run */
+  gboolean updated; /* in this run */
 };
 
 static void
@@ -38,7 +39,8 @@ append_one_line (GString *result, const char *line)
   g_autofree char *text = g_strstrip (g_strdup (line));
 
   if (!g_str_has_prefix (text, "deb ") && !g_str_has_prefix (text, "deb\t"))
-    return; /* comments; deb-src lines follow from their deb lines, and one without would not be our business */
+    return; /* comments; deb-src lines follow from their deb lines, and one without would not be our business
+             */
   g_string_append_printf (result, "%s\ndeb-src%s\n", text, text + strlen ("deb"));
 }
 
@@ -130,7 +132,8 @@ derive_sources (LpApt *apt, GError **error)
   while (parts != NULL && (name = g_dir_read_name (parts)) != NULL)
     {
       g_autofree char *path = g_build_filename ("/etc/apt/sources.list.d", name, NULL);
-      if ((g_str_has_suffix (name, ".list") || g_str_has_suffix (name, ".sources")) && !derive_file (apt, path, error))
+      if ((g_str_has_suffix (name, ".list") || g_str_has_suffix (name, ".sources"))
+          && !derive_file (apt, path, error))
         return FALSE;
     }
   return TRUE;
@@ -144,7 +147,8 @@ lp_apt_new (const char *folder, GError **error)
 
   if (program == NULL)
     {
-      lp_error_set (error, LP_ERROR_NOT_SUPPORTED, "give the source with --source FILE.dsc or --source DIR --build COMMAND",
+      lp_error_set (error, LP_ERROR_NOT_SUPPORTED,
+                    "give the source with --source FILE.dsc or --source DIR --build COMMAND",
                     "apt-get is not on this machine: --package can't fetch anything");
       return NULL;
     }
@@ -188,22 +192,23 @@ lp_apt_free (LpApt *apt)
 }
 
 static gboolean
-run_apt (LpApt *apt, const char *program, const char *const *arguments, const char *cwd, GCancellable *cancellable,
-         LpCommandResult *result, GError **error)
+run_apt (LpApt *apt, const char *program, const char *const *arguments, const char *cwd,
+         GCancellable *cancellable, LpCommandResult *result, GError **error)
 {
   g_autoptr (GPtrArray) argv = g_ptr_array_new ();
 
-  g_ptr_array_add (argv, (gpointer) program);
+  g_ptr_array_add (argv, (gpointer)program);
   for (guint i = 0; i < apt->options->len; i++)
     g_ptr_array_add (argv, g_ptr_array_index (apt->options, i));
   for (guint i = 0; arguments[i] != NULL; i++)
-    g_ptr_array_add (argv, (gpointer) arguments[i]);
+    g_ptr_array_add (argv, (gpointer)arguments[i]);
   g_ptr_array_add (argv, NULL);
-  return lp_command_run ((const char *const *) argv->pdata, (const char *const *) apt->environment, cwd, NULL, cancellable, result,
-                         error);
+  return lp_command_run ((const char *const *)argv->pdata, (const char *const *)apt->environment, cwd, NULL,
+                         cancellable, result, error);
 }
 
-/* Fetches the lists unless that was done lately. Success isn't demanded: one dead repository must not hide the others. */
+/* Fetches the lists unless that was done lately. Success isn't demanded: one dead repository must not hide
+ * the others. */
 static gboolean
 update_lists (LpApt *apt, gboolean force, GCancellable *cancellable, GError **error)
 {
@@ -265,8 +270,8 @@ source_of_stanza (const char *stanza, char **source, char **version)
 }
 
 static gboolean
-find_binary (LpApt *apt, const char *name, const char *version, char **source, char **source_version, GCancellable *cancellable,
-             GError **error)
+find_binary (LpApt *apt, const char *name, const char *version, char **source, char **source_version,
+             GCancellable *cancellable, GError **error)
 {
   g_auto (GStrv) stanzas = query_index (apt, "show", name, cancellable, error);
 
@@ -274,7 +279,8 @@ find_binary (LpApt *apt, const char *name, const char *version, char **source, c
     {
       g_autofree char *package = control_field (stanzas[i], "Package");
       g_autofree char *has = control_field (stanzas[i], "Version");
-      if (package == NULL || has == NULL || strcmp (package, name) != 0 || (version != NULL && strcmp (has, version) != 0))
+      if (package == NULL || has == NULL || strcmp (package, name) != 0
+          || (version != NULL && strcmp (has, version) != 0))
         continue;
       source_of_stanza (stanzas[i], source, source_version);
       return TRUE;
@@ -283,8 +289,8 @@ find_binary (LpApt *apt, const char *name, const char *version, char **source, c
 }
 
 static gboolean
-find_source (LpApt *apt, const char *name, const char *version, char **source, char **source_version, GCancellable *cancellable,
-             GError **error)
+find_source (LpApt *apt, const char *name, const char *version, char **source, char **source_version,
+             GCancellable *cancellable, GError **error)
 {
   g_auto (GStrv) stanzas = query_index (apt, "showsrc", name, cancellable, error);
 
@@ -292,7 +298,8 @@ find_source (LpApt *apt, const char *name, const char *version, char **source, c
     {
       g_autofree char *package = control_field (stanzas[i], "Package");
       g_autofree char *has = control_field (stanzas[i], "Version");
-      gboolean is_it = package != NULL && has != NULL && (version == NULL ? strcmp (package, name) == 0 : strcmp (has, version) == 0);
+      gboolean is_it = package != NULL && has != NULL
+                       && (version == NULL ? strcmp (package, name) == 0 : strcmp (has, version) == 0);
       if (!is_it)
         continue;
       *source = g_steal_pointer (&package);
@@ -321,7 +328,8 @@ lp_apt_find_source (LpApt *apt, const char *name, const char *version, char **so
         }
     }
   lp_error_set (error, LP_ERROR_TARGET_MISSING,
-                "see `apt-cache policy NAME` for the versions; one that the archive no longer has can be given with --source FILE.dsc",
+                "see `apt-cache policy NAME` for the versions; one that the archive no longer has can be "
+                "given with --source FILE.dsc",
                 "%s%s%s: no source of this package in the machine's suites", name, version != NULL ? "=" : "",
                 version != NULL ? version : "");
   return FALSE;
@@ -362,8 +370,8 @@ without_epoch (const char *version)
 }
 
 char *
-lp_apt_fetch_source (LpApt *apt, const char *source, const char *version, const char *folder, GCancellable *cancellable,
-                     GError **error)
+lp_apt_fetch_source (LpApt *apt, const char *source, const char *version, const char *folder,
+                     GCancellable *cancellable, GError **error)
 {
   g_autofree char *what = g_strdup_printf ("%s=%s", source, version);
   const char *const arguments[] = { "source", "--download-only", "--only-source", what, NULL };
@@ -384,8 +392,8 @@ lp_apt_fetch_source (LpApt *apt, const char *source, const char *version, const 
 }
 
 char *
-lp_apt_fetch_binary (LpApt *apt, const char *name, const char *version, const char *folder, GCancellable *cancellable,
-                     GError **error)
+lp_apt_fetch_binary (LpApt *apt, const char *name, const char *version, const char *folder,
+                     GCancellable *cancellable, GError **error)
 {
   g_autofree char *what = g_strdup_printf ("%s=%s", name, version);
   const char *const arguments[] = { "download", what, NULL };
@@ -394,7 +402,8 @@ lp_apt_fetch_binary (LpApt *apt, const char *name, const char *version, const ch
   g_autofree char *prefix = g_strconcat (name, "_", NULL);
   g_auto (LpCommandResult) result = { 0 };
 
-  if (!lp_content_make_directory (download, error) || !update_lists (apt, /* force= */ FALSE, cancellable, error)
+  if (!lp_content_make_directory (download, error)
+      || !update_lists (apt, /* force= */ FALSE, cancellable, error)
       || !run_apt (apt, "apt-get", arguments, download, cancellable, &result, error))
     return NULL;
   g_autofree char *deb = find_by_suffix (download, prefix, ".deb");
@@ -404,7 +413,8 @@ lp_apt_fetch_binary (LpApt *apt, const char *name, const char *version, const ch
       return NULL;
     }
   const char *const unpack[] = { "dpkg-deb", "-x", deb, unpacked, NULL };
-  g_autofree char *output = lp_command_output (unpack, (const char *const *) apt->environment, folder, cancellable, error);
+  g_autofree char *output
+      = lp_command_output (unpack, (const char *const *)apt->environment, folder, cancellable, error);
   unlink (deb);
   return output != NULL ? g_steal_pointer (&unpacked) : NULL;
 }

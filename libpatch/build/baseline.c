@@ -42,8 +42,8 @@ visit_files (const char *folder, FileVisitor visit, gpointer user_data)
     }
 }
 
-/* Which files a build reads is asked of the file system: with an access time before the modification time, relatime (and
- * strictatime) mounts write down the first read. */
+/* Which files a build reads is asked of the file system: with an access time before the modification time,
+ * relatime (and strictatime) mounts write down the first read. */
 static void
 age_file (const char *path, const struct stat *st, gpointer user_data)
 {
@@ -67,7 +67,8 @@ reads_are_recorded (const char *folder)
   if (!g_file_set_contents (path, "probe", -1, NULL) || lstat (path, &st) < 0)
     return FALSE;
   age_file (path, &st, ignored);
-  gboolean recorded = g_file_get_contents (path, &text, NULL, NULL) && stat (path, &st) == 0 && st.st_atim.tv_sec != 1;
+  gboolean recorded
+      = g_file_get_contents (path, &text, NULL, NULL) && stat (path, &st) == 0 && st.st_atim.tv_sec != 1;
   unlink (path);
   return recorded;
 }
@@ -123,13 +124,14 @@ error_lines (const char *text)
   for (guint i = g_strv_length (lines); i > 0 && found->len < 3; i--)
     {
       const char *line = g_strstrip (lines[i - 1]);
-      if (strstr (line, "error:") != NULL || strstr (line, "Error ") != NULL || strstr (line, "undefined reference") != NULL)
-        g_ptr_array_insert (found, 0, (gpointer) line);
+      if (strstr (line, "error:") != NULL || strstr (line, "Error ") != NULL
+          || strstr (line, "undefined reference") != NULL)
+        g_ptr_array_insert (found, 0, (gpointer)line);
     }
   if (found->len == 0)
     return lp_command_last_line (text);
   g_ptr_array_add (found, NULL);
-  return g_strjoinv (" | ", (GStrv) found->pdata);
+  return g_strjoinv (" | ", (GStrv)found->pdata);
 }
 
 static gboolean
@@ -140,15 +142,17 @@ build_failed (int status, const LpBaselinePaths *paths, GError **error)
   g_autofree char *hint = g_strdup_printf ("the log is %s", paths->log);
 
   if (WIFEXITED (status))
-    lp_error_set (error, LP_ERROR_SOURCES_FAILED, hint, "the build failed with status %d: %s", WEXITSTATUS (status), lines);
+    lp_error_set (error, LP_ERROR_SOURCES_FAILED, hint, "the build failed with status %d: %s",
+                  WEXITSTATUS (status), lines);
   else
-    lp_error_set (error, LP_ERROR_SOURCES_FAILED, hint, "the build was ended by signal %d: %s", WTERMSIG (status), lines);
+    lp_error_set (error, LP_ERROR_SOURCES_FAILED, hint, "the build was ended by signal %d: %s",
+                  WTERMSIG (status), lines);
   return FALSE;
 }
 
 static gboolean
-run_traced (GStrv command, GStrv environment, const LpBaselinePaths *paths, LpRecorder *recorder, GCancellable *cancellable,
-            GError **error)
+run_traced (GStrv command, GStrv environment, const LpBaselinePaths *paths, LpRecorder *recorder,
+            GCancellable *cancellable, GError **error)
 {
   LP_AUTO_FD int log = open (paths->log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
   int status = 0;
@@ -158,8 +162,8 @@ run_traced (GStrv command, GStrv environment, const LpBaselinePaths *paths, LpRe
       lp_error_set_errno (error, LP_ERROR_FAILED, errno, "%s", paths->log);
       return FALSE;
     }
-  if (!lp_tracer_run ((const char *const *) command, (const char *const *) environment, paths->tree, log, &lp_recorder_events,
-                      recorder, cancellable, &status, error))
+  if (!lp_tracer_run ((const char *const *)command, (const char *const *)environment, paths->tree, log,
+                      &lp_recorder_events, recorder, cancellable, &status, error))
     return FALSE;
   return WIFEXITED (status) && WEXITSTATUS (status) == 0 ? TRUE : build_failed (status, paths, error);
 }
@@ -221,12 +225,14 @@ check_trace (const LpTrace *trace, GError **error)
   if (trace->refusals->len > 0)
     {
       lp_error_set (error, LP_ERROR_NOT_SUPPORTED, "call the compiler directly",
-                    "the build uses %s, which compiles where it can't be traced", (char *) g_ptr_array_index (trace->refusals, 0));
+                    "the build uses %s, which compiles where it can't be traced",
+                    (char *)g_ptr_array_index (trace->refusals, 0));
       return FALSE;
     }
   if (trace->units->len == 0)
     {
-      lp_error_set (error, LP_ERROR_SOURCES_FAILED, "start from a clean tree: what is already built isn't compiled again",
+      lp_error_set (error, LP_ERROR_SOURCES_FAILED,
+                    "start from a clean tree: what is already built isn't compiled again",
                     "the build compiled nothing");
       return FALSE;
     }
@@ -234,7 +240,8 @@ check_trace (const LpTrace *trace, GError **error)
 }
 
 LpTrace *
-lp_baseline_build (const LpSource *source, const LpBaselinePaths *paths, GCancellable *cancellable, GError **error)
+lp_baseline_build (const LpSource *source, const LpBaselinePaths *paths, GCancellable *cancellable,
+                   GError **error)
 {
   g_autoptr (LpTrace) trace = lp_trace_new (paths->tree);
   g_autoptr (LpRecorder) recorder = lp_recorder_new (trace, paths->kept);
@@ -246,7 +253,8 @@ lp_baseline_build (const LpSource *source, const LpBaselinePaths *paths, GCancel
   trace->reads_known = reads_are_recorded (paths->home);
   visit_files (paths->tree, age_file, present);
 
-  if (source->prepare != NULL && !run_traced (source->prepare, environment, paths, recorder, cancellable, error))
+  if (source->prepare != NULL
+      && !run_traced (source->prepare, environment, paths, recorder, cancellable, error))
     return NULL;
   if (!run_traced (source->command, environment, paths, recorder, cancellable, error)
       || !lp_recorder_finish (recorder, error) || !check_trace (trace, error))

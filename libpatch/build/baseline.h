@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Runs a source's own build, unchanged and traced, and writes down what it did. Must not know fixes or patches. */
+/* Runs a source's own build, unchanged and traced, and writes down what it did. Must not know fixes or
+ * patches. */
 #pragma once
 
 #include "build/source.h"
@@ -14,8 +15,9 @@ typedef struct {
   const char *home;
 } LpBaselinePaths;
 
-/* Errors: LP_ERROR_SOURCES_FAILED (names the last error lines and the log), LP_ERROR_NOT_SUPPORTED (the build uses a tool that hides
- * compilations; ptrace is forbidden), LP_ERROR_CANCELLED. */
-LpTrace *lp_baseline_build (const LpSource *source, const LpBaselinePaths *paths, GCancellable *cancellable, GError **error);
+/* Errors: LP_ERROR_SOURCES_FAILED (names the last error lines and the log), LP_ERROR_NOT_SUPPORTED (the build
+ * uses a tool that hides compilations; ptrace is forbidden), LP_ERROR_CANCELLED. */
+LpTrace *lp_baseline_build (const LpSource *source, const LpBaselinePaths *paths, GCancellable *cancellable,
+                            GError **error);
 
 G_END_DECLS

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* lp_build_run(): the steps of a build, one after the other, each reported; see build.h. Each step's work is in a file of its own. */
+/* lp_build_run(): the steps of a build, one after the other, each reported; see build.h. Each step's work is
+ * in a file of its own. */
 
 #include "config.h"
 
@@ -102,10 +103,11 @@ load_fixes (Build *build, GError **error)
 
   if (patches == NULL || patches[0] == NULL)
     {
-      lp_error_set (error, LP_ERROR_INVALID_ARGS, "give at least one --patch FILE", "there is no fix to build a patch from");
+      lp_error_set (error, LP_ERROR_INVALID_ARGS, "give at least one --patch FILE",
+                    "there is no fix to build a patch from");
       return FALSE;
     }
-  build->fixes = g_ptr_array_new_with_free_func ((GDestroyNotify) lp_fix_free);
+  build->fixes = g_ptr_array_new_with_free_func ((GDestroyNotify)lp_fix_free);
   for (guint i = 0; patches[i] != NULL; i++)
     {
       LpFix *fix = lp_fix_load (patches[i], error);
@@ -148,10 +150,12 @@ step_prepare (Build *build, GError **error)
   begin (build, "prepare", build->request->source);
   if (!load_fixes (build, error))
     return FALSE;
-  build->source = lp_source_find (build->request, build->cache, build->jobs, note, build, build->cancellable, error);
+  build->source
+      = lp_source_find (build->request, build->cache, build->jobs, note, build, build->cancellable, error);
   if (build->source == NULL)
     return FALSE;
-  build->workspace = lp_workspace_open (build->cache, build->source->key, note, build, build->cancellable, error);
+  build->workspace
+      = lp_workspace_open (build->cache, build->source->key, note, build, build->cancellable, error);
   if (build->workspace == NULL)
     return FALSE;
   workspace = build->workspace;
@@ -164,8 +168,10 @@ step_prepare (Build *build, GError **error)
 
   if (!lp_workspace_clear (workspace, error))
     return FALSE;
-  g_autofree char *tree = lp_source_unpack (build->source, workspace->source, workspace->home, build->cancellable, error);
-  if (tree == NULL || !lp_source_check_dependencies (build->source, tree, workspace->home, build->cancellable, error))
+  g_autofree char *tree
+      = lp_source_unpack (build->source, workspace->source, workspace->home, build->cancellable, error);
+  if (tree == NULL
+      || !lp_source_check_dependencies (build->source, tree, workspace->home, build->cancellable, error))
     return FALSE;
   build->trace = lp_trace_new (tree);
   end (build, build->source->package);
@@ -200,21 +206,23 @@ static gboolean
 step_affected (Build *build, GError **error)
 {
   begin (build, "affected", "which compilations read what the fix changes");
-  build->affected
-      = lp_affected_find (build->trace, build->fixes, build->workspace->scratch, build->jobs, build->cancellable, error);
+  build->affected = lp_affected_find (build->trace, build->fixes, build->workspace->scratch, build->jobs,
+                                      build->cancellable, error);
   /* Dependencies were asked for even if the fix is refused: they are good for the next one. */
-  if (!lp_trace_save (build->trace, build->workspace->trace, build->affected != NULL ? error : NULL) || build->affected == NULL)
+  if (!lp_trace_save (build->trace, build->workspace->trace, build->affected != NULL ? error : NULL)
+      || build->affected == NULL)
     return FALSE;
 
   for (guint i = 0; i < build->affected->dropped->len; i++)
     {
       GPtrArray *dropped = g_ptr_array_index (build->affected->dropped, i);
       for (guint k = 0; k < dropped->len; k++)
-        report_format (build, "note", "dropped, because no compilation reads the file: %s", (char *) g_ptr_array_index (dropped, k));
+        report_format (build, "note", "dropped, because no compilation reads the file: %s",
+                       (char *)g_ptr_array_index (dropped, k));
     }
   for (guint i = 0; i < build->affected->ignored->len; i++)
     report_format (build, "note", "not compiled, so not part of the patch: %s",
-                   (char *) g_ptr_array_index (build->affected->ignored, i));
+                   (char *)g_ptr_array_index (build->affected->ignored, i));
   report_all (build, "warning", build->affected->warnings);
   for (guint i = 0; i < build->affected->units->len; i++)
     {
@@ -232,17 +240,20 @@ step_affected (Build *build, GError **error)
 static gboolean
 step_compile (Build *build, GError **error)
 {
-  LpCompileContext context = { build->trace, build->source, build->workspace, build->jobs, build->cancellable };
+  LpCompileContext context
+      = { build->trace, build->source, build->workspace, build->jobs, build->cancellable };
   guint n_equal = 0;
 
-  begin (build, "compile", build->affected->rebuild != NULL ? "the fixed tree, whole" : "each twice: as it was, and fixed");
+  begin (build, "compile",
+         build->affected->rebuild != NULL ? "the fixed tree, whole" : "each twice: as it was, and fixed");
   build->pairs = lp_compile_affected (&context, build->affected, &build->second, &n_equal, error);
   if (build->pairs == NULL)
     return FALSE;
   if (build->pairs->len == 0)
     {
       lp_error_set (error, LP_ERROR_NOTHING_TO_PATCH, NULL,
-                    "nothing to patch: the fix changes no object in this configuration (%u compiled)", n_equal);
+                    "nothing to patch: the fix changes no object in this configuration (%u compiled)",
+                    n_equal);
       return FALSE;
     }
   g_autofree char *text = g_strdup_printf ("%u changed, %u not", build->pairs->len, n_equal);
@@ -253,7 +264,8 @@ step_compile (Build *build, GError **error)
 static gboolean
 step_verify (Build *build, GError **error)
 {
-  LpBuildTargetContext context = { build->trace, build->source, build->request, build->workspace->scratch, build->cancellable };
+  LpBuildTargetContext context
+      = { build->trace, build->source, build->request, build->workspace->scratch, build->cancellable };
   g_autoptr (GPtrArray) changed = g_ptr_array_new ();
   g_autoptr (GPtrArray) notes = g_ptr_array_new_with_free_func (g_free);
 
@@ -274,10 +286,12 @@ step_verify (Build *build, GError **error)
       if (target->note != NULL)
         report (build, "note", target->note, 0);
       if (!target->installed)
-        report_format (build, "warning", "%s: no installed file to compare with, the unchanged build's output is the target",
+        report_format (build, "warning",
+                       "%s: no installed file to compare with, the unchanged build's output is the target",
                        target->name);
     }
-  g_autofree char *text = g_strdup_printf ("%u target%s", build->targets->len, build->targets->len == 1 ? "" : "s");
+  g_autofree char *text
+      = g_strdup_printf ("%u target%s", build->targets->len, build->targets->len == 1 ? "" : "s");
   end (build, text);
   return TRUE;
 }
@@ -355,10 +369,11 @@ build_clear (Build *build)
 }
 
 LpBuildResult *
-lp_build_run (const LpBuildRequest *request, GCancellable *cancellable, LpBuildProgress progress, gpointer user_data,
-              GError **error)
+lp_build_run (const LpBuildRequest *request, GCancellable *cancellable, LpBuildProgress progress,
+              gpointer user_data, GError **error)
 {
-  Build build = { .request = request, .cancellable = cancellable, .progress = progress, .user_data = user_data };
+  Build build
+      = { .request = request, .cancellable = cancellable, .progress = progress, .user_data = user_data };
   gint64 start = g_get_monotonic_time ();
   LpBuildResult *result = NULL;
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Verification: a link output is the twin of an installed ELF if their Build-IDs are equal, or else if all allocated sections except
- * .note.gnu.build-id are (the Build-ID hashes debug information too: redis-server u7 built with libssl-dev 3.0.19 headers gets another
- * Build-ID than with 3.0.20/3.0.22, the shipped one, with identical code and data). The second case is a note, not an error.
+/* Verification: a link output is the twin of an installed ELF if their Build-IDs are equal, or else if all
+ * allocated sections except .note.gnu.build-id are (the Build-ID hashes debug information too: redis-server
+ * u7 built with libssl-dev 3.0.19 headers gets another Build-ID than with 3.0.20/3.0.22, the shipped one,
+ * with identical code and data). The second case is a note, not an error.
  *
  * `syscare build`: from a source fix to a bundle directory. Runs as the calling user, never in the service.
  * Must not know the command line's syntax or the screen: it reports progress and returns. */
@@ -23,37 +24,40 @@ typedef struct {
   char *source;          /* NAME[=VERSION], FILE.dsc, or DIR */
   char *build_command;   /* FROM_TREE */
   char *prepare_command; /* FROM_TREE (nullable) */
-  GStrv targets;         /* installed paths, or paths relative to the built tree; NULL = every installed ELF of the package's files that the
-                            fix reaches */
-  GStrv patches;         /* fix files, applied in order with -p1 */
-  char *name;            /* NULL: "HP001" */
+  GStrv targets; /* installed paths, or paths relative to the built tree; NULL = every installed ELF of the
+                    package's files that the fix reaches */
+  GStrv patches; /* fix files, applied in order with -p1 */
+  char *name;    /* NULL: "HP001" */
   char *description;
   char *severity;
-  GStrv issues;          /* NULL: CVE ids found in the patches' names and headers */
-  char *output;          /* directory that gets <bundle id>/ */
-  char *cache;           /* NULL: $XDG_CACHE_HOME/syscare or ~/.cache/syscare; /var/cache/syscare for root */
-  char *debuginfo;       /* (nullable) unstripped twin given by hand */
-  char *installed;       /* (nullable) take this file as the shipped ELF */
-  guint jobs;            /* 0 = number of processors */
-  gboolean keep;         /* keep the work folder */
+  GStrv issues;    /* NULL: CVE ids found in the patches' names and headers */
+  char *output;    /* directory that gets <bundle id>/ */
+  char *cache;     /* NULL: $XDG_CACHE_HOME/syscare or ~/.cache/syscare; /var/cache/syscare for root */
+  char *debuginfo; /* (nullable) unstripped twin given by hand */
+  char *installed; /* (nullable) take this file as the shipped ELF */
+  guint jobs;      /* 0 = number of processors */
+  gboolean keep;   /* keep the work folder */
 } LpBuildRequest;
 
-/* @step: prepare baseline verify affected compile diff prove package; @event: begin, end, note, warning; @text one line.
+/* @step: prepare baseline verify affected compile diff prove package; @event: begin, end, note, warning;
+ * @text one line.
  * @seconds: for end, how long the step took. */
-typedef void (*LpBuildProgress) (const char *step, const char *event, const char *text, double seconds, gpointer user_data);
+typedef void (*LpBuildProgress) (const char *step, const char *event, const char *text, double seconds,
+                                 gpointer user_data);
 
 typedef struct {
-  char *path;            /* bundle directory */
-  char *log;             /* build log (kept) */
+  char *path; /* bundle directory */
+  char *log;  /* build log (kept) */
   LpManifest *manifest;
   gboolean baseline_cached;
   double seconds;
 } LpBuildResult;
 
-/* Errors: LP_ERROR_NOTHING_TO_PATCH, LP_ERROR_REFUSED, LP_ERROR_TARGET_MISMATCH, LP_ERROR_SOURCES_FAILED (message names the log),
- * LP_ERROR_TARGET_MISSING, LP_ERROR_CANCELLED, LP_ERROR_FAILED. Nothing is written into output unless all of it succeeded. */
-LpBuildResult *lp_build_run (const LpBuildRequest *request, GCancellable *cancellable, LpBuildProgress progress, gpointer user_data,
-                             GError **error);
+/* Errors: LP_ERROR_NOTHING_TO_PATCH, LP_ERROR_REFUSED, LP_ERROR_TARGET_MISMATCH, LP_ERROR_SOURCES_FAILED
+ * (message names the log), LP_ERROR_TARGET_MISSING, LP_ERROR_CANCELLED, LP_ERROR_FAILED. Nothing is written
+ * into output unless all of it succeeded. */
+LpBuildResult *lp_build_run (const LpBuildRequest *request, GCancellable *cancellable,
+                             LpBuildProgress progress, gpointer user_data, GError **error);
 void lp_build_result_free (LpBuildResult *result);
 LpBuildRequest *lp_build_request_new (void);
 void lp_build_request_free (LpBuildRequest *request);

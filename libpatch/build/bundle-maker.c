@@ -31,7 +31,8 @@ open_baseline (const LpTraceUnit *unit, GError **error)
     return NULL;
   if (strcmp (digest, unit->digest) == 0)
     return lp_elf_open (unit->kept, error);
-  lp_error_set (error, LP_ERROR_REFUSED, NULL, "%s: its object was changed in place after it was compiled", unit->source);
+  lp_error_set (error, LP_ERROR_REFUSED, NULL, "%s: its object was changed in place after it was compiled",
+                unit->source);
   return NULL;
 }
 
@@ -69,12 +70,13 @@ is_new_in (const LpBundleInput *input, const LpBuildTarget *target, const LpPair
 static GPtrArray *
 collect_units (const LpBundleInput *input, const LpBuildTarget *target, GError **error)
 {
-  g_autoptr (GPtrArray) units = g_ptr_array_new_with_free_func ((GDestroyNotify) lp_diff_unit_free);
+  g_autoptr (GPtrArray) units = g_ptr_array_new_with_free_func ((GDestroyNotify)lp_diff_unit_free);
 
   for (guint i = 0; i < input->pairs->len; i++)
     {
       const LpPair *pair = g_ptr_array_index (input->pairs, i);
-      gboolean inside = pair->base != NULL ? g_ptr_array_find (target->units, pair->base, NULL) : is_new_in (input, target, pair);
+      gboolean inside = pair->base != NULL ? g_ptr_array_find (target->units, pair->base, NULL)
+                                           : is_new_in (input, target, pair);
       if (inside && !add_unit (units, pair, error))
         return NULL;
     }
@@ -131,7 +133,7 @@ find_issues (const LpBundleInput *input)
           g_ptr_array_add (issues, g_strdup (fix->issues[k]));
     }
   g_ptr_array_add (issues, NULL);
-  return (GStrv) g_ptr_array_free (issues, FALSE);
+  return (GStrv)g_ptr_array_free (issues, FALSE);
 }
 
 static GStrv
@@ -142,11 +144,12 @@ find_packages (GPtrArray *targets)
   for (guint i = 0; i < targets->len; i++)
     {
       const LpBuildTarget *target = g_ptr_array_index (targets, i);
-      if (target->package[0] != '\0' && !g_ptr_array_find_with_equal_func (packages, target->package, g_str_equal, NULL))
+      if (target->package[0] != '\0'
+          && !g_ptr_array_find_with_equal_func (packages, target->package, g_str_equal, NULL))
         g_ptr_array_add (packages, g_strdup (target->package));
     }
   g_ptr_array_add (packages, NULL);
-  return (GStrv) g_ptr_array_free (packages, FALSE);
+  return (GStrv)g_ptr_array_free (packages, FALSE);
 }
 
 static void
@@ -163,7 +166,7 @@ add_sources (const LpBundleInput *input, LpManifest *manifest)
       g_ptr_array_add (copy, NULL);
       source->name = g_strdup (fix->name);
       source->digest = g_strdup (fix->digest);
-      source->dropped = (GStrv) g_ptr_array_free (copy, FALSE);
+      source->dropped = (GStrv)g_ptr_array_free (copy, FALSE);
       g_ptr_array_add (manifest->sources, source);
     }
 }
@@ -199,7 +202,7 @@ describe_bundle (const LpBundleInput *input)
   manifest->severity = g_strdup (or_empty (request->severity));
   manifest->license = lp_source_license (input->trace->tree);
   manifest->issues = find_issues (input);
-  manifest->replaces = g_strdupv ((GStrv) none);
+  manifest->replaces = g_strdupv ((GStrv)none);
   add_sources (input, manifest);
   g_hash_table_insert (manifest->tools, g_strdup ("syscare"), g_strdup (SYSCARE_VERSION));
   g_hash_table_iter_init (&iter, input->trace->tools);
@@ -214,9 +217,10 @@ join_warnings (const LpBuildTarget *target, GStrv from_diff)
   g_autoptr (GStrvBuilder) builder = g_strv_builder_new ();
 
   if (!target->installed)
-    g_strv_builder_add (builder, "no installed file was compared: the unchanged build's own output is the target");
+    g_strv_builder_add (builder,
+                        "no installed file was compared: the unchanged build's own output is the target");
   if (from_diff != NULL)
-    g_strv_builder_addv (builder, (const char **) from_diff);
+    g_strv_builder_addv (builder, (const char **)from_diff);
   return g_strv_builder_end (builder);
 }
 
@@ -244,20 +248,24 @@ diff_target (const LpBundleInput *input, const LpBuildTarget *target, const char
   if (units == NULL)
     return NULL;
   LpDiffRequest request = {
-    .object_name = target->name, .uuid = uuid, .shipped = target->shipped, .twin = target->twin, .units = units,
+    .object_name = target->name,
+    .uuid = uuid,
+    .shipped = target->shipped,
+    .twin = target->twin,
+    .units = units,
   };
   return lp_diff_run (&request, error);
 }
 
-/* One pass over @targets. Those in which nothing changes are moved to @unchanged; then the bundle's id, and with it every uuid, is another
- * one, and the pass must be repeated for the others. */
+/* One pass over @targets. Those in which nothing changes are moved to @unchanged; then the bundle's id, and
+ * with it every uuid, is another one, and the pass must be repeated for the others. */
 static LpBundleDraft *
 diff_targets (const LpBundleInput *input, GPtrArray *targets, GPtrArray *unchanged, GError **error)
 {
   g_autoptr (LpBundleDraft) draft = g_new0 (LpBundleDraft, 1);
 
   draft->manifest = describe_bundle (input);
-  draft->entities = g_ptr_array_new_with_free_func ((GDestroyNotify) g_bytes_unref);
+  draft->entities = g_ptr_array_new_with_free_func ((GDestroyNotify)g_bytes_unref);
   for (guint i = 0; i < targets->len; i++)
     g_ptr_array_add (draft->manifest->objects, describe_target (g_ptr_array_index (targets, i)));
   draft->manifest->id = lp_manifest_derive_id (draft->manifest);
@@ -306,7 +314,8 @@ lp_bundle_make (const LpBundleInput *input, GPtrArray *notes, GError **error)
   g_clear_pointer (&draft, lp_bundle_draft_free);
   if (targets->len == 0)
     {
-      lp_error_set (error, LP_ERROR_NOTHING_TO_PATCH, NULL, "nothing to patch: the fix changes no code and no data");
+      lp_error_set (error, LP_ERROR_NOTHING_TO_PATCH, NULL,
+                    "nothing to patch: the fix changes no code and no data");
       return NULL;
     }
   g_ptr_array_set_size (unchanged, 0);
@@ -319,7 +328,8 @@ lp_bundle_prove (const LpBundleInput *input, const LpBundleDraft *draft, GError 
   for (guint i = 0; i < draft->manifest->objects->len; i++)
     {
       const LpManifestObject *object = g_ptr_array_index (draft->manifest->objects, i);
-      g_autoptr (LpEntity) entity = lp_entity_new (g_ptr_array_index (draft->entities, i), object->entity, error);
+      g_autoptr (LpEntity) entity
+          = lp_entity_new (g_ptr_array_index (draft->entities, i), object->entity, error);
       if (entity == NULL)
         return FALSE;
       g_autofree char *uuid = lp_entity_uuid (entity);
@@ -328,7 +338,8 @@ lp_bundle_prove (const LpBundleInput *input, const LpBundleDraft *draft, GError 
       lp_entity_functions (entity, &n_functions);
       if (strcmp (uuid, object->uuid) == 0 && strcmp (build_id, object->build_id) == 0 && n_functions > 0)
         continue;
-      lp_error_set (error, LP_ERROR_FAILED, NULL, "%s: the patch that was made is not for %s", object->entity, object->name);
+      lp_error_set (error, LP_ERROR_FAILED, NULL, "%s: the patch that was made is not for %s", object->entity,
+                    object->name);
       return FALSE;
     }
   return TRUE;

@@ -21,7 +21,8 @@ lp_command_environment (const char *home)
   environment = g_environ_setenv (environment, "HOME", home, TRUE);
   environment = g_environ_setenv (environment, "TERM", "dumb", TRUE);
   environment = g_environ_setenv (environment, "SHELL", "/bin/sh", TRUE);
-  /* A hit in a compiler cache would be a compilation that nobody sees; this makes ccache call the compiler. */
+  /* A hit in a compiler cache would be a compilation that nobody sees; this makes ccache call the compiler.
+   */
   environment = g_environ_setenv (environment, "CCACHE_DISABLE", "1", TRUE);
   return environment;
 }
@@ -67,7 +68,7 @@ lp_command_run (const char *const *argv, const char *const *envp, const char *cw
   g_autoptr (GBytes) errors = NULL;
 
   memset (result, 0, sizeof *result);
-  g_subprocess_launcher_set_environ (launcher, (char **) envp);
+  g_subprocess_launcher_set_environ (launcher, (char **)envp);
   g_subprocess_launcher_set_child_setup (launcher, die_with_us, NULL, NULL);
   if (cwd != NULL)
     g_subprocess_launcher_set_cwd (launcher, cwd);
@@ -82,7 +83,8 @@ lp_command_run (const char *const *argv, const char *const *envp, const char *cw
       g_subprocess_force_exit (process);
       g_subprocess_wait (process, NULL, NULL);
       gboolean cancelled = g_error_matches (local, G_IO_ERROR, G_IO_ERROR_CANCELLED);
-      lp_error_set (error, cancelled ? LP_ERROR_CANCELLED : LP_ERROR_FAILED, NULL, "%s: %s", argv[0], local->message);
+      lp_error_set (error, cancelled ? LP_ERROR_CANCELLED : LP_ERROR_FAILED, NULL, "%s: %s", argv[0],
+                    local->message);
       return FALSE;
     }
   result->output = as_text (output);
@@ -106,7 +108,8 @@ lp_command_last_line (const char *text)
 }
 
 char *
-lp_command_output (const char *const *argv, const char *const *envp, const char *cwd, GCancellable *cancellable, GError **error)
+lp_command_output (const char *const *argv, const char *const *envp, const char *cwd,
+                   GCancellable *cancellable, GError **error)
 {
   g_auto (LpCommandResult) result = { 0 };
 
@@ -115,6 +118,7 @@ lp_command_output (const char *const *argv, const char *const *envp, const char 
   if (result.exit_status == 0)
     return g_steal_pointer (&result.output);
   g_autofree char *line = lp_command_last_line (result.errors);
-  lp_error_set (error, LP_ERROR_FAILED, NULL, "%s failed with status %d: %s", argv[0], result.exit_status, line);
+  lp_error_set (error, LP_ERROR_FAILED, NULL, "%s failed with status %d: %s", argv[0], result.exit_status,
+                line);
   return NULL;
 }

@@ -44,7 +44,7 @@ subfolder (const LpCompileContext *context, const char *name)
 static GPtrArray *
 drop_equal (GPtrArray *pairs, guint *n_equal, GError **error)
 {
-  g_autoptr (GPtrArray) differing = g_ptr_array_new_with_free_func ((GDestroyNotify) pair_free);
+  g_autoptr (GPtrArray) differing = g_ptr_array_new_with_free_func ((GDestroyNotify)pair_free);
 
   *n_equal = 0;
   for (guint i = 0; i < pairs->len; i++)
@@ -87,22 +87,23 @@ change_tree (const LpCompileContext *context, const LpAffected *affected, GError
   return TRUE;
 }
 
-/* The first side is whatever the tree was built from: what doesn't compile now is our failure, not the source's. */
+/* The first side is whatever the tree was built from: what doesn't compile now is our failure, not the
+ * source's. */
 static gboolean
-compile_in_place (const LpCompileContext *context, const LpAffected *affected, const char *original, const char *patched,
-                  GError **error)
+compile_in_place (const LpCompileContext *context, const LpAffected *affected, const char *original,
+                  const char *patched, GError **error)
 {
-  if (!lp_replay_compile (context->trace, affected->units, original, context->workspace->log, context->jobs, LP_ERROR_FAILED,
-                          context->cancellable, error))
+  if (!lp_replay_compile (context->trace, affected->units, original, context->workspace->log, context->jobs,
+                          LP_ERROR_FAILED, context->cancellable, error))
     return FALSE;
   gboolean ok = change_tree (context, affected, error)
-                && lp_replay_compile (context->trace, affected->units, patched, context->workspace->log, context->jobs,
-                                      LP_ERROR_SOURCES_FAILED, context->cancellable, error);
+                && lp_replay_compile (context->trace, affected->units, patched, context->workspace->log,
+                                      context->jobs, LP_ERROR_SOURCES_FAILED, context->cancellable, error);
   return lp_workspace_restore (context->workspace, ok ? error : NULL) && ok;
 }
 
-/* What identifies a compilation in both builds: source, place of the object, and the how-manieth of that kind. Names of temporary objects
- * are different every time. */
+/* What identifies a compilation in both builds: source, place of the object, and the how-manieth of that
+ * kind. Names of temporary objects are different every time. */
 static char *
 unit_key (const LpTrace *trace, const LpTraceUnit *unit, GHashTable *counts)
 {
@@ -160,7 +161,8 @@ pair_builds (const LpTrace *trace, GHashTable *first, const LpTrace *second, GPt
       LpTraceUnit *other = g_hash_table_lookup (second_index, key);
       if (other != NULL && strcmp (other->digest, base->digest) == 0)
         continue;
-      if (!lp_affected_check_unit (trace, base, error) || (other != NULL && !lp_affected_check_unit (second, other, error)))
+      if (!lp_affected_check_unit (trace, base, error)
+          || (other != NULL && !lp_affected_check_unit (second, other, error)))
         return FALSE;
       g_ptr_array_add (pairs, pair_new (trace, base, other));
     }
@@ -179,8 +181,8 @@ pair_builds (const LpTrace *trace, GHashTable *first, const LpTrace *second, GPt
 static gint
 compare_pairs (gconstpointer a, gconstpointer b)
 {
-  const LpPair *first = *(LpPair *const *) a;
-  const LpPair *second = *(LpPair *const *) b;
+  const LpPair *first = *(LpPair *const *)a;
+  const LpPair *second = *(LpPair *const *)b;
   int order = strcmp (first->name, second->name);
   guint first_id = first->base != NULL ? first->base->id : G_MAXUINT;
   guint second_id = second->base != NULL ? second->base->id : G_MAXUINT;
@@ -203,9 +205,11 @@ units_of (GPtrArray *pairs, gboolean second)
   return units;
 }
 
-/* The fixed tree, built in the place of the unchanged one; its units that differ are compiled with sections there. */
+/* The fixed tree, built in the place of the unchanged one; its units that differ are compiled with sections
+ * there. */
 static LpTrace *
-build_second (const LpCompileContext *context, const LpAffected *affected, GPtrArray *pairs, const char *patched, GError **error)
+build_second (const LpCompileContext *context, const LpAffected *affected, GPtrArray *pairs,
+              const char *patched, GError **error)
 {
   LpWorkspace *workspace = context->workspace;
   g_autofree char *kept = subfolder (context, "second-kept");
@@ -220,7 +224,8 @@ build_second (const LpCompileContext *context, const LpAffected *affected, GPtrA
   for (guint i = 0; i < affected->changes->len; i++)
     {
       const LpChange *change = g_ptr_array_index (affected->changes, i);
-      if (change->content != NULL ? !lp_workspace_copy (change->content, change->path, error) : unlink (change->path) < 0)
+      if (change->content != NULL ? !lp_workspace_copy (change->content, change->path, error)
+                                  : unlink (change->path) < 0)
         return NULL;
     }
 
@@ -230,29 +235,30 @@ build_second (const LpCompileContext *context, const LpAffected *affected, GPtrA
     return NULL;
   g_ptr_array_sort (pairs, compare_pairs);
   g_autoptr (GPtrArray) units = units_of (pairs, /* second= */ TRUE);
-  if (!lp_replay_compile (second, units, patched, workspace->log, context->jobs, LP_ERROR_SOURCES_FAILED, context->cancellable,
-                          error))
+  if (!lp_replay_compile (second, units, patched, workspace->log, context->jobs, LP_ERROR_SOURCES_FAILED,
+                          context->cancellable, error))
     return NULL;
   return g_steal_pointer (&second);
 }
 
 static LpTrace *
-compile_rebuilt (const LpCompileContext *context, const LpAffected *affected, GPtrArray *pairs, const char *original,
-                 const char *patched, GError **error)
+compile_rebuilt (const LpCompileContext *context, const LpAffected *affected, GPtrArray *pairs,
+                 const char *original, const char *patched, GError **error)
 {
   g_autoptr (LpTrace) second = build_second (context, affected, pairs, patched, error);
 
   if (!lp_workspace_restore (context->workspace, second != NULL ? error : NULL) || second == NULL)
     return NULL;
   g_autoptr (GPtrArray) units = units_of (pairs, /* second= */ FALSE);
-  if (!lp_replay_compile (context->trace, units, original, context->workspace->log, context->jobs, LP_ERROR_FAILED,
-                          context->cancellable, error))
+  if (!lp_replay_compile (context->trace, units, original, context->workspace->log, context->jobs,
+                          LP_ERROR_FAILED, context->cancellable, error))
     return NULL;
   return g_steal_pointer (&second);
 }
 
 GPtrArray *
-lp_compile_affected (const LpCompileContext *context, const LpAffected *affected, LpTrace **second, guint *n_equal, GError **error)
+lp_compile_affected (const LpCompileContext *context, const LpAffected *affected, LpTrace **second,
+                     guint *n_equal, GError **error)
 {
   g_autoptr (GPtrArray) pairs = g_ptr_array_new_with_free_func (pair_free_if_any);
   g_autofree char *original = subfolder (context, "original-objects");

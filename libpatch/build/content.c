@@ -77,7 +77,7 @@ lp_content_kind (const char *path)
   close (fd);
   if (n >= SARMAG && (memcmp (head, ARMAG, SARMAG) == 0 || memcmp (head, THIN_MAGIC, SARMAG) == 0))
     return LP_CONTENT_ARCHIVE;
-  if (n < (gssize) sizeof head || memcmp (head, ELFMAG, SELFMAG) != 0)
+  if (n < (gssize)sizeof head || memcmp (head, ELFMAG, SELFMAG) != 0)
     return LP_CONTENT_OTHER;
   memcpy (&type, head + EI_NIDENT, sizeof type);
   if (type == ET_REL)
@@ -126,11 +126,13 @@ lp_content_keep (const char *path, const char *kept, gboolean may_link, GError *
 static gboolean
 malformed (GError **error, const char *path, gsize offset)
 {
-  lp_error_set (error, LP_ERROR_FAILED, NULL, "%s: malformed archive at offset %" G_GSIZE_FORMAT, path, offset);
+  lp_error_set (error, LP_ERROR_FAILED, NULL, "%s: malformed archive at offset %" G_GSIZE_FORMAT, path,
+                offset);
   return FALSE;
 }
 
-/* Name of a thin archive's member: "name/" or "/OFFSET" into the table of long names, lines that end in "/\n". */
+/* Name of a thin archive's member: "name/" or "/OFFSET" into the table of long names, lines that end in
+ * "/\n". */
 static char *
 member_name (const struct ar_hdr *header, const char *long_names, gsize long_size)
 {
@@ -191,7 +193,8 @@ lp_content_archive_digests (const char *path, GPtrArray *digests, GError **error
       gsize start = offset + sizeof header;
       guint64 length = g_ascii_strtoull (text, NULL, 10);
       gboolean is_long_names = memcmp (header.ar_name, "// ", 3) == 0;
-      gboolean is_symbols = memcmp (header.ar_name, "/ ", 2) == 0 || memcmp (header.ar_name, "/SYM64/", 7) == 0;
+      gboolean is_symbols
+          = memcmp (header.ar_name, "/ ", 2) == 0 || memcmp (header.ar_name, "/SYM64/", 7) == 0;
       gboolean inside = !thin || is_long_names || is_symbols;
       if (memcmp (header.ar_fmag, ARFMAG, sizeof header.ar_fmag) != 0 || (inside && length > size - start))
         return malformed (error, path, offset);
@@ -203,7 +206,8 @@ lp_content_archive_digests (const char *path, GPtrArray *digests, GError **error
         }
       else if (!is_symbols && !thin)
         {
-          g_ptr_array_add (digests, g_compute_checksum_for_data (G_CHECKSUM_SHA256, (const guchar *) data + start, length));
+          g_ptr_array_add (digests, g_compute_checksum_for_data (G_CHECKSUM_SHA256,
+                                                                 (const guchar *)data + start, length));
         }
       else if (!is_symbols)
         {
@@ -240,7 +244,7 @@ remove_one (const char *path, const struct stat *st, int type, struct FTW *ftw)
 {
   /* A source tree may hold folders without write permission. */
   if (type == FTW_DNR)
-    (void) chmod (path, 0700);
+    (void)chmod (path, 0700);
   return remove (path) < 0 && errno != ENOENT ? -1 : 0;
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Contents of files: digests, copies that stay when the original goes, members of archives, and peeks at ELF headers.
- * Must not know why somebody wants to know. Sources: ar(5), System V gABI chapter 4. */
+/* Contents of files: digests, copies that stay when the original goes, members of archives, and peeks at ELF
+ * headers. Must not know why somebody wants to know. Sources: ar(5), System V gABI chapter 4. */
 #pragma once
 
 #include <gio/gio.h>
@@ -20,12 +20,12 @@ typedef enum {
 
 LpContentKind lp_content_kind (const char *path);
 
-/* Makes @path's bytes stay as file @kept: a clone or hard link when that is safe (@may_link: nobody edits the file in place, else a
- * copy). Parent folders must exist. */
+/* Makes @path's bytes stay as file @kept: a clone or hard link when that is safe (@may_link: nobody edits the
+ * file in place, else a copy). Parent folders must exist. */
 gboolean lp_content_keep (const char *path, const char *kept, gboolean may_link, GError **error);
 
-/* Digests of the members of archive @path that are files (not its symbol tables), appended to @digests; thin archives by the
- * files that they name. LP_ERROR_FAILED when the archive is malformed. */
+/* Digests of the members of archive @path that are files (not its symbol tables), appended to @digests; thin
+ * archives by the files that they name. LP_ERROR_FAILED when the archive is malformed. */
 gboolean lp_content_archive_digests (const char *path, GPtrArray *digests, GError **error);
 
 /* Build-ID in hex, "" when there is none. Caller frees. */

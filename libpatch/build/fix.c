@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Reading a fix and applying it with patch(1); see fix.h. Sources: POSIX patch, git-diff(1) "extended header lines", DEP-3. */
+/* Reading a fix and applying it with patch(1); see fix.h. Sources: POSIX patch, git-diff(1) "extended header
+ * lines", DEP-3. */
 
 #include "config.h"
 
@@ -66,7 +67,7 @@ is_safe_path (const char *path)
 {
   g_auto (GStrv) parts = g_strsplit (path, "/", -1);
 
-  return path[0] != '\0' && path[0] != '/' && !g_strv_contains ((const char *const *) parts, "..");
+  return path[0] != '\0' && path[0] != '/' && !g_strv_contains ((const char *const *)parts, "..");
 }
 
 /* How many lines of the old and new file a "@@ -a,b +c,d @@" line announces; FALSE when it isn't one. */
@@ -164,7 +165,8 @@ read_git_header (Reader *reader, guint i)
     {
       if (g_str_has_prefix (reader->lines[k], "--- "))
         return;
-      if (!g_str_has_prefix (reader->lines[k], "rename ") && !g_str_has_prefix (reader->lines[k], "GIT binary patch")
+      if (!g_str_has_prefix (reader->lines[k], "rename ")
+          && !g_str_has_prefix (reader->lines[k], "GIT binary patch")
           && !g_str_has_prefix (reader->lines[k], "Binary files "))
         continue;
       LpFixFile *file = g_new0 (LpFixFile, 1);
@@ -179,13 +181,14 @@ read_git_header (Reader *reader, guint i)
 static gint
 compare_strings (gconstpointer a, gconstpointer b)
 {
-  return strcmp (*(const char *const *) a, *(const char *const *) b);
+  return strcmp (*(const char *const *)a, *(const char *const *)b);
 }
 
 static void
 collect_issues (const char *text, GPtrArray *issues)
 {
-  g_autoptr (GRegex) regex = g_regex_new ("CVE-[0-9]{4}-[0-9]{4,}", G_REGEX_DEFAULT, G_REGEX_MATCH_DEFAULT, NULL);
+  g_autoptr (GRegex) regex
+      = g_regex_new ("CVE-[0-9]{4}-[0-9]{4,}", G_REGEX_DEFAULT, G_REGEX_MATCH_DEFAULT, NULL);
   g_autoptr (GMatchInfo) match = NULL;
 
   for (g_regex_match (regex, text, G_REGEX_MATCH_DEFAULT, &match); g_match_info_matches (match);
@@ -223,8 +226,8 @@ check_files (const LpFix *fix, const char *path, GError **error)
 {
   if (fix->files->len == 0)
     {
-      lp_error_set (error, LP_ERROR_SOURCES_FAILED, "a fix is a unified diff, as diff -u and git write it", "%s: holds no diff",
-                    path);
+      lp_error_set (error, LP_ERROR_SOURCES_FAILED, "a fix is a unified diff, as diff -u and git write it",
+                    "%s: holds no diff", path);
       return FALSE;
     }
   for (guint i = 0; i < fix->files->len; i++)
@@ -232,7 +235,8 @@ check_files (const LpFix *fix, const char *path, GError **error)
       const LpFixFile *file = g_ptr_array_index (fix->files, i);
       if (is_safe_path (file->path))
         continue;
-      lp_error_set (error, LP_ERROR_SOURCES_FAILED, NULL, "%s: the path '%s' is not inside the source tree", path, file->path);
+      lp_error_set (error, LP_ERROR_SOURCES_FAILED, NULL, "%s: the path '%s' is not inside the source tree",
+                    path, file->path);
       return FALSE;
     }
   return TRUE;
@@ -258,8 +262,8 @@ lp_fix_load (const char *path, GError **error)
 
   g_autoptr (LpFix) fix = g_new0 (LpFix, 1);
   fix->name = g_path_get_basename (path);
-  fix->digest = g_compute_checksum_for_data (G_CHECKSUM_SHA256, (const guchar *) text, size);
-  fix->files = g_ptr_array_new_with_free_func ((GDestroyNotify) file_free);
+  fix->digest = g_compute_checksum_for_data (G_CHECKSUM_SHA256, (const guchar *)text, size);
+  fix->files = g_ptr_array_new_with_free_func ((GDestroyNotify)file_free);
 
   g_auto (GStrv) lines = g_strsplit (text, "\n", -1);
   Reader reader = { lines, g_strv_length (lines), G_MAXUINT, fix->files };
@@ -280,13 +284,14 @@ lp_fix_load (const char *path, GError **error)
   collect_issues (header, issues);
   g_ptr_array_sort (issues, compare_strings);
   g_ptr_array_add (issues, NULL);
-  fix->issues = (GStrv) g_ptr_array_steal (issues, NULL);
+  fix->issues = (GStrv)g_ptr_array_steal (issues, NULL);
 
   return check_files (fix, path, error) ? g_steal_pointer (&fix) : NULL;
 }
 
-/* patch(1) speaks English in the C locale; its words are part of its documented behaviour in POSIX mode only, but have not
- * changed in twenty years. What isn't recognised counts as a failure, because the exit status says so. */
+/* patch(1) speaks English in the C locale; its words are part of its documented behaviour in POSIX mode only,
+ * but have not changed in twenty years. What isn't recognised counts as a failure, because the exit status
+ * says so. */
 static void
 read_report (const LpFixFile *file, const char *report, LpFixResult *result)
 {
@@ -299,8 +304,8 @@ read_report (const LpFixFile *file, const char *report, LpFixResult *result)
         g_ptr_array_add (result->failed,
                          g_strdup_printf ("%s: hunk %u: does not match at line %u", file->path, hunk, line));
       else if (sscanf (lines[i], "Hunk #%u succeeded at %u with fuzz", &hunk, &line) == 2)
-        g_ptr_array_add (result->notes,
-                         g_strdup_printf ("%s: hunk %u matches only loosely, at line %u", file->path, hunk, line));
+        g_ptr_array_add (result->notes, g_strdup_printf ("%s: hunk %u matches only loosely, at line %u",
+                                                         file->path, hunk, line));
       else if (strstr (lines[i], "Reversed (or previously applied) patch detected") != NULL
                || strstr (lines[i], "which already exists!") != NULL)
         result->outcome = LP_FIX_ALREADY;
@@ -310,8 +315,9 @@ read_report (const LpFixFile *file, const char *report, LpFixResult *result)
 LpFixResult *
 lp_fix_apply (const LpFixFile *file, const char *scratch, GCancellable *cancellable, GError **error)
 {
-  const char *const argv[] = { "patch", "-p1", "--forward", "--batch", "--no-backup-if-mismatch", "--reject-file=-", "--unified",
-                               NULL };
+  const char *const argv[]
+      = { "patch",           "-p1",       "--forward", "--batch", "--no-backup-if-mismatch",
+          "--reject-file=-", "--unified", NULL };
   g_auto (GStrv) environment = lp_command_environment ("/nonexistent");
   g_auto (LpCommandResult) ran = { 0 };
   g_autofree char *path = g_build_filename (scratch, file->path, NULL);
@@ -323,11 +329,12 @@ lp_fix_apply (const LpFixFile *file, const char *scratch, GCancellable *cancella
     {
       result->outcome = LP_FIX_NO_FILE;
       g_ptr_array_add (result->failed, g_strdup_printf ("%s: %s", file->path,
-                                                        file->not_text ? "not a text change" : "no such file in this source"));
+                                                        file->not_text ? "not a text change"
+                                                                       : "no such file in this source"));
       return g_steal_pointer (&result);
     }
 
-  if (!lp_command_run (argv, (const char *const *) environment, scratch, file->text, cancellable, &ran, error))
+  if (!lp_command_run (argv, (const char *const *)environment, scratch, file->text, cancellable, &ran, error))
     return NULL;
   if (ran.exit_status > 1)
     {

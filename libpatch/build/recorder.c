@@ -22,10 +22,10 @@ typedef struct {
   pid_t parent;
   LpToolKind kind;
   char *executable;
-  GStrv argv;     /* response files expanded */
+  GStrv argv; /* response files expanded */
   char *cwd;
   guint env;
-  char *before;   /* objcopy: digest of its input */
+  char *before; /* objcopy: digest of its input */
 } Running;
 
 struct LpRecorder {
@@ -68,10 +68,12 @@ lp_recorder_new (LpTrace *trace, const char *store)
 
   recorder->trace = trace;
   recorder->store = g_strdup (store);
-  recorder->running = g_hash_table_new_full (NULL, NULL, NULL, (GDestroyNotify) running_free);
-  recorder->assemblies = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, (GDestroyNotify) running_free);
-  recorder->pipes = g_hash_table_new_full (NULL, NULL, NULL, (GDestroyNotify) running_free);
-  recorder->archives = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, (GDestroyNotify) g_ptr_array_unref);
+  recorder->running = g_hash_table_new_full (NULL, NULL, NULL, (GDestroyNotify)running_free);
+  recorder->assemblies
+      = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, (GDestroyNotify)running_free);
+  recorder->pipes = g_hash_table_new_full (NULL, NULL, NULL, (GDestroyNotify)running_free);
+  recorder->archives
+      = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, (GDestroyNotify)g_ptr_array_unref);
   return recorder;
 }
 
@@ -121,7 +123,7 @@ read_strings (pid_t pid, const char *name)
     for (gsize at = 0; at < size; at += strlen (data + at) + 1)
       g_ptr_array_add (strings, g_strdup (data + at));
   g_ptr_array_add (strings, NULL);
-  return (GStrv) g_ptr_array_free (strings, FALSE);
+  return (GStrv)g_ptr_array_free (strings, FALSE);
 }
 
 static char *
@@ -157,9 +159,9 @@ absolute (const Running *running, const char *path)
 static void
 expect_assembly (LpRecorder *recorder, const Running *running)
 {
-  const char *output = lp_tool_option ((const char *const *) running->argv, "-o");
+  const char *output = lp_tool_option ((const char *const *)running->argv, "-o");
 
-  if (output == NULL || lp_tool_has ((const char *const *) running->argv, "-fsyntax-only"))
+  if (output == NULL || lp_tool_has ((const char *const *)running->argv, "-fsyntax-only"))
     return;
   if (strcmp (output, "-") == 0)
     g_hash_table_replace (recorder->pipes, GINT_TO_POINTER (running->parent), running_copy (running));
@@ -190,16 +192,17 @@ handle_exec (pid_t pid, gpointer user_data)
   if (running->cwd == NULL)
     running->cwd = g_strdup ("/");
   g_auto (GStrv) argv = read_strings (pid, "cmdline");
-  running->argv = lp_tool_expand_responses ((const char *const *) argv, running->cwd);
+  running->argv = lp_tool_expand_responses ((const char *const *)argv, running->cwd);
   g_auto (GStrv) environment = read_strings (pid, "environ");
-  running->env = lp_trace_add_environment (recorder->trace, (const char *const *) environment);
+  running->env = lp_trace_add_environment (recorder->trace, (const char *const *)environment);
   running->executable = g_steal_pointer (&executable);
   g_hash_table_insert (recorder->running, GINT_TO_POINTER (pid), running);
 
   const char *input = NULL, *output = NULL;
   if (kind == LP_TOOL_CC1 || kind == LP_TOOL_LTO1)
     expect_assembly (recorder, running);
-  else if (kind == LP_TOOL_OBJCOPY && lp_tool_objcopy_files ((const char *const *) running->argv, &input, &output))
+  else if (kind == LP_TOOL_OBJCOPY
+           && lp_tool_objcopy_files ((const char *const *)running->argv, &input, &output))
     {
       g_autofree char *path = absolute (running, input);
       if (lp_content_kind (path) == LP_CONTENT_OBJECT)
@@ -216,7 +219,8 @@ next_kept (LpRecorder *recorder, const char *path)
   return g_strdup_printf ("%s/%u-%s", recorder->store, recorder->n_kept++, base);
 }
 
-/* Digest and kept copy of a finished output; FALSE when there is nothing (the tool wrote to /dev/null, say). */
+/* Digest and kept copy of a finished output; FALSE when there is nothing (the tool wrote to /dev/null, say).
+ */
 static gboolean
 keep_output (LpRecorder *recorder, const char *path, gboolean may_link, char **digest, char **kept)
 {
@@ -282,7 +286,7 @@ find_compiler (LpRecorder *recorder, const Running *assembler, const char *input
 static void
 assembler_ended (LpRecorder *recorder, const Running *running)
 {
-  const char *const *argv = (const char *const *) running->argv;
+  const char *const *argv = (const char *const *)running->argv;
   const char *output = lp_tool_option (argv, "-o");
   const char *input = lp_tool_as_input (argv);
   g_autofree char *object = absolute (running, output != NULL ? output : "a.out");
@@ -303,7 +307,7 @@ assembler_ended (LpRecorder *recorder, const Running *running)
       unit->source = input != NULL ? absolute (running, input) : g_strdup ("");
       return;
     }
-  const char *const *compiler_argv = (const char *const *) compiler->argv;
+  const char *const *compiler_argv = (const char *const *)compiler->argv;
   g_free (unit->cwd);
   unit->cwd = g_strdup (compiler->cwd);
   set_compiler (unit, compiler, lp_tool_cc1_source (compiler_argv));
@@ -318,7 +322,7 @@ clang_ended (LpRecorder *recorder, const Running *running)
 {
   const char *source, *output;
 
-  if (!lp_tool_clang_compile ((const char *const *) running->argv, &source, &output))
+  if (!lp_tool_clang_compile ((const char *const *)running->argv, &source, &output))
     return;
   g_autofree char *stem = g_path_get_basename (source);
   char *dot = strrchr (stem, '.');
@@ -343,7 +347,8 @@ clang_ended (LpRecorder *recorder, const Running *running)
   unit->kind = assembly ? LP_UNIT_ASSEMBLY : LP_UNIT_CLANG;
 }
 
-/* Archives are linked again and again while they stay the same: their digests are remembered by inode and change times. */
+/* Archives are linked again and again while they stay the same: their digests are remembered by inode and
+ * change times. */
 static GPtrArray *
 archive_digests (LpRecorder *recorder, const char *path)
 {
@@ -353,9 +358,9 @@ archive_digests (LpRecorder *recorder, const char *path)
 
   if (stat (path, &st) < 0)
     return NULL;
-  char *key = g_strdup_printf ("%lx:%lx:%lx:%ld.%09ld:%ld.%09ld", (gulong) st.st_dev, (gulong) st.st_ino, (gulong) st.st_size,
-                               (glong) st.st_mtim.tv_sec, (glong) st.st_mtim.tv_nsec, (glong) st.st_ctim.tv_sec,
-                               (glong) st.st_ctim.tv_nsec);
+  char *key = g_strdup_printf ("%lx:%lx:%lx:%ld.%09ld:%ld.%09ld", (gulong)st.st_dev, (gulong)st.st_ino,
+                               (gulong)st.st_size, (glong)st.st_mtim.tv_sec, (glong)st.st_mtim.tv_nsec,
+                               (glong)st.st_ctim.tv_sec, (glong)st.st_ctim.tv_nsec);
   GPtrArray *known = g_hash_table_lookup (recorder->archives, key);
   if (known != NULL)
     {
@@ -386,8 +391,8 @@ add_input (LpRecorder *recorder, const char *path, GPtrArray *inputs)
     g_ptr_array_add (inputs, g_strdup (g_ptr_array_index (digests, i)));
 }
 
-/* -lNAME: the first folder of -L that has libNAME.so or libNAME.a decides. System libraries are foreign to the build: leaving
- * them out is safe, what they hold was never a unit. */
+/* -lNAME: the first folder of -L that has libNAME.so or libNAME.a decides. System libraries are foreign to
+ * the build: leaving them out is safe, what they hold was never a unit. */
 static void
 add_library (LpRecorder *recorder, const Running *running, const char *name, GPtrArray *inputs)
 {
@@ -403,7 +408,8 @@ add_library (LpRecorder *recorder, const Running *running, const char *name, GPt
       g_autofree char *file = name[0] == ':' ? g_strdup (name + 1) : g_strdup_printf ("lib%s.a", name);
       g_autofree char *relative = g_build_filename (folder, file, NULL);
       g_autofree char *path = absolute (running, relative);
-      /* A shared library beside it may have been preferred; then its members are only asked for in vain later. */
+      /* A shared library beside it may have been preferred; then its members are only asked for in vain
+       * later. */
       if (lp_content_kind (path) == LP_CONTENT_MISSING)
         continue;
       add_input (recorder, path, inputs);
@@ -414,7 +420,7 @@ add_library (LpRecorder *recorder, const Running *running, const char *name, GPt
 static void
 linker_ended (LpRecorder *recorder, const Running *running)
 {
-  const char *const *argv = (const char *const *) running->argv;
+  const char *const *argv = (const char *const *)running->argv;
   const char *output = lp_tool_option (argv, "-o");
   const char *long_output = NULL;
   g_autoptr (GPtrArray) inputs = g_ptr_array_new ();
@@ -459,7 +465,7 @@ linker_ended (LpRecorder *recorder, const Running *running)
   entry->build_id = lp_content_build_id (kept);
   entry->kept = g_steal_pointer (&kept);
   g_ptr_array_add (inputs, NULL);
-  entry->inputs = (GStrv) g_ptr_array_steal (inputs, NULL);
+  entry->inputs = (GStrv)g_ptr_array_steal (inputs, NULL);
 }
 
 static void
@@ -467,10 +473,11 @@ objcopy_ended (LpRecorder *recorder, const Running *running)
 {
   const char *input, *output;
 
-  if (running->before == NULL || !lp_tool_objcopy_files ((const char *const *) running->argv, &input, &output))
+  if (running->before == NULL || !lp_tool_objcopy_files ((const char *const *)running->argv, &input, &output))
     return;
   g_autofree char *path = absolute (running, output);
-  g_autofree char *after = lp_content_kind (path) == LP_CONTENT_OBJECT ? lp_content_digest (path, NULL) : NULL;
+  g_autofree char *after
+      = lp_content_kind (path) == LP_CONTENT_OBJECT ? lp_content_digest (path, NULL) : NULL;
   if (after == NULL || strcmp (after, running->before) == 0)
     return;
   LpTraceRewrite *rewrite = lp_trace_add_rewrite (recorder->trace);

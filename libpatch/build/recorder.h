@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Turns the tracer's events into a trace: recognises compilers, assemblers and linkers, reads their command lines while they are
- * held, and keeps their outputs before anybody can delete them. Must not know what the trace is for. */
+/* Turns the tracer's events into a trace: recognises compilers, assemblers and linkers, reads their command
+ * lines while they are held, and keeps their outputs before anybody can delete them. Must not know what the
+ * trace is for. */
 #pragma once
 
 #include "build/trace.h"
@@ -12,7 +13,8 @@ typedef struct LpRecorder LpRecorder;
 
 /* @trace is filled in and stays the caller's; kept files go into folder @store, which must exist. */
 LpRecorder *lp_recorder_new (LpTrace *trace, const char *store);
-/* Gives the first error that made the trace incomplete (a kept file could not be written), or returns TRUE. */
+/* Gives the first error that made the trace incomplete (a kept file could not be written), or returns TRUE.
+ */
 gboolean lp_recorder_finish (LpRecorder *recorder, GError **error);
 void lp_recorder_free (LpRecorder *recorder);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (LpRecorder, lp_recorder_free)

@@ -22,7 +22,7 @@ typedef struct {
   int failure;
   gboolean depends; /* only the dependencies */
   GCancellable *cancellable;
-  GMutex lock;      /* guards error and the log file */
+  GMutex lock; /* guards error and the log file */
   GError *error;
 } Work;
 
@@ -69,8 +69,8 @@ run_tool (Work *work, const LpTraceUnit *unit, const char *executable, GStrv arg
 
   g_free (argv[0]);
   argv[0] = g_strdup (executable);
-  if (!lp_command_run ((const char *const *) argv, (const char *const *) environment, unit->cwd, NULL, work->cancellable, &result,
-                       error))
+  if (!lp_command_run ((const char *const *)argv, (const char *const *)environment, unit->cwd, NULL,
+                       work->cancellable, &result, error))
     return FALSE;
   if (result.exit_status == 0)
     return TRUE;
@@ -99,13 +99,13 @@ compile_unit (Work *work, const LpTraceUnit *unit, GError **error)
 
   if (unit->kind == LP_UNIT_CLANG)
     {
-      g_auto (GStrv) argv = lp_tool_replay_clang ((const char *const *) unit->argv, object);
+      g_auto (GStrv) argv = lp_tool_replay_clang ((const char *const *)unit->argv, object);
       return run_tool (work, unit, unit->compiler, argv, error);
     }
 
   g_autofree char *assembly = g_strdup_printf ("%s/%u.s", work->folder, unit->id);
-  g_auto (GStrv) compile = lp_tool_replay_cc1 ((const char *const *) unit->argv, assembly, scratch);
-  g_auto (GStrv) assemble = lp_tool_replay_as ((const char *const *) unit->as_argv, assembly, object);
+  g_auto (GStrv) compile = lp_tool_replay_cc1 ((const char *const *)unit->argv, assembly, scratch);
+  g_auto (GStrv) assemble = lp_tool_replay_as ((const char *const *)unit->as_argv, assembly, object);
   if (!lp_content_make_directory (scratch, error) || !run_tool (work, unit, unit->compiler, compile, error)
       || !run_tool (work, unit, unit->assembler, assemble, error))
     return FALSE;
@@ -120,9 +120,10 @@ ask_depends (Work *work, LpTraceUnit *unit, GError **error)
   g_autofree char *object = g_strdup_printf ("%s/%u.depend.o", work->folder, unit->id);
   g_autofree char *text = NULL;
   g_autoptr (GError) local = NULL;
-  const char *const *argv = (const char *const *) unit->argv;
+  const char *const *argv = (const char *const *)unit->argv;
   gboolean clang = lp_tool_kind (unit->compiler) == LP_TOOL_CLANG;
-  g_auto (GStrv) command = clang ? lp_tool_depend_clang (argv, rule, object) : lp_tool_depend_cc1 (argv, rule);
+  g_auto (GStrv) command
+      = clang ? lp_tool_depend_clang (argv, rule, object) : lp_tool_depend_cc1 (argv, rule);
 
   if (!run_tool (work, unit, unit->compiler, command, error))
     return FALSE;
@@ -171,7 +172,8 @@ run_all (Work *work, GPtrArray *units, guint jobs, GError **error)
   if (!lp_content_make_directory (work->folder, error))
     return FALSE;
   g_mutex_init (&work->lock);
-  GThreadPool *pool = g_thread_pool_new (work_on_unit, work, (gint) MAX (jobs, 1), /* exclusive= */ TRUE, NULL);
+  GThreadPool *pool
+      = g_thread_pool_new (work_on_unit, work, (gint)MAX (jobs, 1), /* exclusive= */ TRUE, NULL);
   for (guint i = 0; i < units->len; i++)
     g_thread_pool_push (pool, g_ptr_array_index (units, i), NULL);
   g_thread_pool_free (pool, /* immediate= */ FALSE, /* wait= */ TRUE);
@@ -184,16 +186,18 @@ run_all (Work *work, GPtrArray *units, guint jobs, GError **error)
 }
 
 gboolean
-lp_replay_compile (const LpTrace *trace, GPtrArray *units, const char *folder, const char *log, guint jobs, int failure,
-                   GCancellable *cancellable, GError **error)
+lp_replay_compile (const LpTrace *trace, GPtrArray *units, const char *folder, const char *log, guint jobs,
+                   int failure, GCancellable *cancellable, GError **error)
 {
-  Work work = { .trace = trace, .folder = folder, .log = log, .failure = failure, .cancellable = cancellable };
+  Work work
+      = { .trace = trace, .folder = folder, .log = log, .failure = failure, .cancellable = cancellable };
 
   return run_all (&work, units, jobs, error);
 }
 
 gboolean
-lp_replay_depends (LpTrace *trace, GPtrArray *units, const char *folder, guint jobs, GCancellable *cancellable, GError **error)
+lp_replay_depends (LpTrace *trace, GPtrArray *units, const char *folder, guint jobs,
+                   GCancellable *cancellable, GError **error)
 {
   Work work = {
     .trace = trace, .folder = folder, .failure = LP_ERROR_FAILED, .depends = TRUE, .cancellable = cancellable
@@ -212,7 +216,7 @@ lp_replay_depends (LpTrace *trace, GPtrArray *units, const char *folder, guint j
           continue;
         }
       const char *const only[] = { unit->source, NULL };
-      unit->depends = g_strdupv ((GStrv) only);
+      unit->depends = g_strdupv ((GStrv)only);
     }
   return run_all (&work, missing, jobs, error);
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Finding, identifying and unpacking the source; see source.h. Sources: deb-src-control(5), dpkg-buildpackage(1). */
+/* Finding, identifying and unpacking the source; see source.h. Sources: deb-src-control(5),
+ * dpkg-buildpackage(1). */
 
 #include "config.h"
 
@@ -22,7 +23,7 @@ static void
 add_tool (LpSource *source, const char *program, GStrv environment)
 {
   const char *const argv[] = { program, "--version", NULL };
-  g_autofree char *output = lp_command_output (argv, (const char *const *) environment, "/", NULL, NULL);
+  g_autofree char *output = lp_command_output (argv, (const char *const *)environment, "/", NULL, NULL);
 
   if (output == NULL)
     return; /* not on this machine */
@@ -40,7 +41,7 @@ find_tools (LpSource *source)
   if (source->dsc != NULL)
     {
       const char *const argv[] = { "dpkg-query", "-W", "-f", "${Version}", "dpkg-dev", NULL };
-      char *version = lp_command_output (argv, (const char *const *) environment, "/", NULL, NULL);
+      char *version = lp_command_output (argv, (const char *const *)environment, "/", NULL, NULL);
       if (version != NULL)
         g_hash_table_insert (source->tools, g_strdup ("dpkg-dev"), version);
     }
@@ -49,7 +50,7 @@ find_tools (LpSource *source)
 static gint
 compare_strings (gconstpointer a, gconstpointer b)
 {
-  return strcmp (*(const char *const *) a, *(const char *const *) b);
+  return strcmp (*(const char *const *)a, *(const char *const *)b);
 }
 
 /* Digest over names, modes and contents of everything in the user's tree. */
@@ -77,8 +78,8 @@ digest_folder (GChecksum *checksum, const char *folder, GError **error)
       struct stat st;
       if (lstat (path, &st) < 0)
         continue;
-      g_autofree char *header = g_strdup_printf ("%s%c%o%c", name, 0, (guint) st.st_mode, 0);
-      g_checksum_update (checksum, (const guchar *) header, strlen (name) + 2);
+      g_autofree char *header = g_strdup_printf ("%s%c%o%c", name, 0, (guint)st.st_mode, 0);
+      g_checksum_update (checksum, (const guchar *)header, strlen (name) + 2);
       if (S_ISDIR (st.st_mode) && !digest_folder (checksum, path, error))
         return FALSE;
       g_autofree char *content = NULL;
@@ -87,7 +88,7 @@ digest_folder (GChecksum *checksum, const char *folder, GError **error)
       if (S_ISLNK (st.st_mode))
         content = g_file_read_link (path, NULL);
       if (content != NULL)
-        g_checksum_update (checksum, (const guchar *) content, -1);
+        g_checksum_update (checksum, (const guchar *)content, -1);
     }
   return TRUE;
 }
@@ -95,15 +96,15 @@ digest_folder (GChecksum *checksum, const char *folder, GError **error)
 static void
 add_to_key (GChecksum *checksum, const char *text)
 {
-  g_checksum_update (checksum, (const guchar *) (text != NULL ? text : ""), -1);
-  g_checksum_update (checksum, (const guchar *) "", 1); /* the NUL, as a separator */
+  g_checksum_update (checksum, (const guchar *)(text != NULL ? text : ""), -1);
+  g_checksum_update (checksum, (const guchar *)"", 1); /* the NUL, as a separator */
 }
 
 static gboolean
 compute_key (LpSource *source, GError **error)
 {
   g_autoptr (GChecksum) checksum = g_checksum_new (G_CHECKSUM_SHA256);
-  g_autoptr (GList) names = g_list_sort (g_hash_table_get_keys (source->tools), (GCompareFunc) strcmp);
+  g_autoptr (GList) names = g_list_sort (g_hash_table_get_keys (source->tools), (GCompareFunc)strcmp);
   g_autofree char *digest = NULL;
 
   add_to_key (checksum, CACHE_VERSION);
@@ -122,7 +123,8 @@ compute_key (LpSource *source, GError **error)
   for (guint i = 0; source->prepare != NULL && source->prepare[i] != NULL; i++)
     add_to_key (checksum, source->prepare[i]);
   for (guint i = 0; source->settings[i] != NULL; i++)
-    if (!g_str_has_prefix (source->settings[i], "DEB_BUILD_OPTIONS=")) /* the number of jobs changes nothing */
+    if (!g_str_has_prefix (source->settings[i],
+                           "DEB_BUILD_OPTIONS=")) /* the number of jobs changes nothing */
       add_to_key (checksum, source->settings[i]);
   source->key = g_strdup_printf ("%s-%.24s", source->package, g_checksum_get_string (checksum));
   return TRUE;
@@ -139,7 +141,7 @@ strings (const char *first, ...)
     g_ptr_array_add (array, g_strdup (text));
   va_end (args);
   g_ptr_array_add (array, NULL);
-  return (GStrv) g_ptr_array_free (array, FALSE);
+  return (GStrv)g_ptr_array_free (array, FALSE);
 }
 
 /* First "NAME: value" of a control file. */
@@ -170,14 +172,16 @@ read_dsc (LpSource *source, guint jobs, GError **error)
   source->version = control_value (text, "Version");
   if (source->package == NULL || source->version == NULL || strpbrk (source->package, "/ ") != NULL)
     {
-      lp_error_set (error, LP_ERROR_SOURCES_FAILED, NULL, "%s: not a Debian source control file", source->dsc);
+      lp_error_set (error, LP_ERROR_SOURCES_FAILED, NULL, "%s: not a Debian source control file",
+                    source->dsc);
       return FALSE;
     }
-  /* -B, not -b: the architecture's packages, as the distribution's own builders make them; documentation packages hold no
-   * code. -d: the dependencies were checked, with better words, by lp_source_check_dependencies(). */
+  /* -B, not -b: the architecture's packages, as the distribution's own builders make them; documentation
+   * packages hold no code. -d: the dependencies were checked, with better words, by
+   * lp_source_check_dependencies(). */
   source->command = strings ("dpkg-buildpackage", "-B", "-d", "-uc", "-us", NULL);
-  /* None of these changes an ELF file: debug symbol packages and strong compression would only be thrown away. That the result
-   * is what the distribution shipped is proven afterwards, section by section. */
+  /* None of these changes an ELF file: debug symbol packages and strong compression would only be thrown
+   * away. That the result is what the distribution shipped is proven afterwards, section by section. */
   g_autofree char *options = g_strdup_printf ("DEB_BUILD_OPTIONS=nocheck noautodbgsym parallel=%u", jobs);
   source->settings = strings (options, "DPKG_DEB_COMPRESSOR_TYPE=none", NULL);
   return TRUE;
@@ -194,7 +198,8 @@ find_tree (LpSource *source, const LpBuildRequest *request, GError **error)
     }
   if (request->build_command == NULL)
     {
-      lp_error_set (error, LP_ERROR_INVALID_ARGS, "for example --build 'make -j2'", "a source folder needs a build command");
+      lp_error_set (error, LP_ERROR_INVALID_ARGS, "for example --build 'make -j2'",
+                    "a source folder needs a build command");
       return FALSE;
     }
   source->package = g_path_get_basename (source->tree_path);
@@ -226,9 +231,10 @@ static gboolean
 query_installed (const char *name, char **version, char **package, char **package_version)
 {
   const char *const argv[]
-      = { "dpkg-query", "-W", "-f", "${db:Status-Status}\t${Version}\t${source:Package}\t${source:Version}\n", name, NULL };
+      = { "dpkg-query", "-W", "-f", "${db:Status-Status}\t${Version}\t${source:Package}\t${source:Version}\n",
+          name,         NULL };
   g_auto (GStrv) environment = lp_command_environment ("/nonexistent");
-  g_autofree char *output = lp_command_output (argv, (const char *const *) environment, "/", NULL, NULL);
+  g_autofree char *output = lp_command_output (argv, (const char *const *)environment, "/", NULL, NULL);
   g_auto (GStrv) fields = output != NULL ? g_strsplit (g_strchomp (output), "\t", -1) : NULL;
 
   if (fields == NULL || g_strv_length (fields) != 4 || strcmp (fields[0], "installed") != 0)
@@ -262,10 +268,12 @@ find_package (LpSource *source, const char *spec, const char *cache, LpSourceNot
     {
       g_clear_pointer (&package, g_free);
       g_clear_pointer (&package_version, g_free);
-      if (!lp_apt_find_source (apt, source->asked, source->asked_version, &package, &package_version, cancellable, error))
+      if (!lp_apt_find_source (apt, source->asked, source->asked_version, &package, &package_version,
+                               cancellable, error))
         return FALSE;
     }
-  g_autofree char *text = g_strdup_printf ("%s is built from source package %s %s", source->asked, package, package_version);
+  g_autofree char *text
+      = g_strdup_printf ("%s is built from source package %s %s", source->asked, package, package_version);
   note (text, user_data);
   g_autofree char *folder = g_strdup_printf ("%s/sources/%s_%s", cache, package, package_version);
   source->dsc = lp_apt_fetch_source (apt, package, package_version, folder, cancellable, error);
@@ -273,8 +281,8 @@ find_package (LpSource *source, const char *spec, const char *cache, LpSourceNot
 }
 
 LpSource *
-lp_source_find (const LpBuildRequest *request, const char *cache, guint jobs, LpSourceNote note, gpointer user_data,
-                GCancellable *cancellable, GError **error)
+lp_source_find (const LpBuildRequest *request, const char *cache, guint jobs, LpSourceNote note,
+                gpointer user_data, GCancellable *cancellable, GError **error)
 {
   g_autoptr (LpSource) source = g_new0 (LpSource, 1);
 
@@ -330,7 +338,8 @@ lp_source_free (LpSource *source)
 }
 
 char *
-lp_source_unpack (const LpSource *source, const char *folder, const char *home, GCancellable *cancellable, GError **error)
+lp_source_unpack (const LpSource *source, const char *folder, const char *home, GCancellable *cancellable,
+                  GError **error)
 {
   g_auto (GStrv) environment = lp_command_environment (home);
   g_autofree char *name = NULL;
@@ -344,18 +353,19 @@ lp_source_unpack (const LpSource *source, const char *folder, const char *home, 
   const char *const unpack[] = { "dpkg-source", "-x", source->dsc, tree, NULL };
   g_auto (LpCommandResult) result = { 0 };
 
-  if (!lp_command_run (source->dsc != NULL ? unpack : copy, (const char *const *) environment, folder, NULL, cancellable, &result,
-                       error))
+  if (!lp_command_run (source->dsc != NULL ? unpack : copy, (const char *const *)environment, folder, NULL,
+                       cancellable, &result, error))
     return NULL;
   if (result.exit_status == 0)
     return g_steal_pointer (&tree);
   g_autofree char *line = lp_command_last_line (result.errors);
-  lp_error_set (error, LP_ERROR_SOURCES_FAILED, NULL, "%s: can't be unpacked: %s", source->dsc != NULL ? source->dsc : source->tree_path,
-                line);
+  lp_error_set (error, LP_ERROR_SOURCES_FAILED, NULL, "%s: can't be unpacked: %s",
+                source->dsc != NULL ? source->dsc : source->tree_path, line);
   return NULL;
 }
 
-/* "dpkg-checkbuilddeps: error: Unmet build dependencies: libfoo-dev (>= 1.2) libbar-dev | libbaz-dev" -> the first names. */
+/* "dpkg-checkbuilddeps: error: Unmet build dependencies: libfoo-dev (>= 1.2) libbar-dev | libbaz-dev" -> the
+ * first names. */
 static char *
 missing_names (const char *errors)
 {
@@ -364,10 +374,11 @@ missing_names (const char *errors)
 
   if (list == NULL)
     return g_string_free (names, FALSE);
-  g_autoptr (GRegex) noise = g_regex_new ("\\([^)]*\\)|<[^>]*>|\\[[^]]*\\]|\\|\\s*\\S+", G_REGEX_DEFAULT, G_REGEX_MATCH_DEFAULT, NULL);
+  g_autoptr (GRegex) noise = g_regex_new ("\\([^)]*\\)|<[^>]*>|\\[[^]]*\\]|\\|\\s*\\S+", G_REGEX_DEFAULT,
+                                          G_REGEX_MATCH_DEFAULT, NULL);
   g_autofree char *line = g_strndup (list, strcspn (list, "\n"));
-  g_autofree char *clean
-      = g_regex_replace (noise, line + strlen ("Unmet build dependencies:"), -1, 0, "", G_REGEX_MATCH_DEFAULT, NULL);
+  g_autofree char *clean = g_regex_replace (noise, line + strlen ("Unmet build dependencies:"), -1, 0, "",
+                                            G_REGEX_MATCH_DEFAULT, NULL);
   g_auto (GStrv) words = g_strsplit_set (clean, " \t", -1);
   for (guint i = 0; words[i] != NULL; i++)
     {
@@ -379,7 +390,8 @@ missing_names (const char *errors)
 }
 
 gboolean
-lp_source_check_dependencies (const LpSource *source, const char *tree, const char *home, GCancellable *cancellable, GError **error)
+lp_source_check_dependencies (const LpSource *source, const char *tree, const char *home,
+                              GCancellable *cancellable, GError **error)
 {
   const char *const argv[] = { "dpkg-checkbuilddeps", "-B", NULL };
   g_auto (GStrv) environment = lp_command_environment (home);
@@ -393,7 +405,7 @@ lp_source_check_dependencies (const LpSource *source, const char *tree, const ch
       environment = g_environ_setenv (environment, pair[0], pair[1], TRUE);
     }
   environment = g_environ_setenv (environment, "DEB_BUILD_PROFILES", "nocheck", TRUE);
-  if (!lp_command_run (argv, (const char *const *) environment, tree, NULL, cancellable, &result, error))
+  if (!lp_command_run (argv, (const char *const *)environment, tree, NULL, cancellable, &result, error))
     return FALSE;
   if (result.exit_status == 0)
     return TRUE;
@@ -405,7 +417,8 @@ lp_source_check_dependencies (const LpSource *source, const char *tree, const ch
       lp_error_set (error, LP_ERROR_NOT_SUPPORTED, NULL, "%s: build dependencies: %s", source->package, line);
     }
   else
-    lp_error_set (error, LP_ERROR_NOT_SUPPORTED, hint, "%s: build dependencies are missing: %s", source->package, names);
+    lp_error_set (error, LP_ERROR_NOT_SUPPORTED, hint, "%s: build dependencies are missing: %s",
+                  source->package, names);
   return FALSE;
 }
 

@@ -56,7 +56,7 @@ is_linked_again (const LpTrace *trace, guint index)
 static GPtrArray *
 find_candidates (const LpTrace *trace, GPtrArray *changed)
 {
-  GPtrArray *candidates = g_ptr_array_new_with_free_func ((GDestroyNotify) candidate_free);
+  GPtrArray *candidates = g_ptr_array_new_with_free_func ((GDestroyNotify)candidate_free);
 
   for (guint i = 0; i < trace->links->len; i++)
     {
@@ -114,8 +114,8 @@ join_debuginfo (const LpBuildTargetContext *context, const char *shipped, GError
   g_autofree char *joined = g_build_filename (context->scratch, "joined-twin", NULL);
   g_auto (GStrv) environment = lp_command_environment (context->scratch);
   const char *const argv[] = { "eu-unstrip", "-o", joined, "--", shipped, context->request->debuginfo, NULL };
-  g_autofree char *output
-      = lp_command_output (argv, (const char *const *) environment, context->scratch, context->cancellable, error);
+  g_autofree char *output = lp_command_output (argv, (const char *const *)environment, context->scratch,
+                                               context->cancellable, error);
 
   return output != NULL ? lp_elf_open (joined, error) : NULL;
 }
@@ -135,10 +135,13 @@ verify (const LpBuildTargetContext *context, LpBuildTarget *target, const char *
     {
       g_autofree char *id = lp_elf_build_id_hex (target->shipped);
       g_free (target->note);
-      target->note = same_id ? g_strdup_printf ("%s: rebuilt with the same Build-ID %s", path, id != NULL ? id : "(none)")
-                             : g_strdup_printf ("%s: every allocated section is the shipped one; the Build-ID differs, as it also "
-                                                "covers debug information",
-                                                path);
+      target->note
+          = same_id
+                ? g_strdup_printf ("%s: rebuilt with the same Build-ID %s", path, id != NULL ? id : "(none)")
+                : g_strdup_printf (
+                    "%s: every allocated section is the shipped one; the Build-ID differs, as it also "
+                    "covers debug information",
+                    path);
       return TRUE;
     }
   if (context->request->debuginfo != NULL)
@@ -148,11 +151,13 @@ verify (const LpBuildTargetContext *context, LpBuildTarget *target, const char *
         return FALSE;
       lp_elf_unref (target->twin);
       target->twin = twin;
-      target->note = g_strdup_printf ("%s: the rebuild differs (%s), the given debug information is used", path, why);
+      target->note
+          = g_strdup_printf ("%s: the rebuild differs (%s), the given debug information is used", path, why);
       return TRUE;
     }
   lp_error_set (error, LP_ERROR_TARGET_MISMATCH,
-                "another compiler, other libraries or other options made the installed file: give its debug information with "
+                "another compiler, other libraries or other options made the installed file: give its debug "
+                "information with "
                 "--debuginfo FILE",
                 "%s is not what this source builds here: %s", path, why);
   return FALSE;
@@ -168,11 +173,11 @@ add_sorted (GPtrArray *files, const char *path)
 static gint
 compare_strings (gconstpointer a, gconstpointer b)
 {
-  return strcmp (*(const char *const *) a, *(const char *const *) b);
+  return strcmp (*(const char *const *)a, *(const char *const *)b);
 }
 
-/* Regular files first, then the links that end at one of them. The name is that of the file most links end at (Debian's redis-server is a
- * link to redis-check-rdb, which redis-check-aof is a copy of). */
+/* Regular files first, then the links that end at one of them. The name is that of the file most links end at
+ * (Debian's redis-server is a link to redis-check-rdb, which redis-check-aof is a copy of). */
 static void
 name_files (const LpTrace *trace, LpBuildTarget *target, GPtrArray *regular)
 {
@@ -206,7 +211,7 @@ name_files (const LpTrace *trace, LpBuildTarget *target, GPtrArray *regular)
   for (guint i = 0; i < links->len; i++)
     g_ptr_array_add (files, g_strdup (g_ptr_array_index (links, i)));
   g_ptr_array_add (files, NULL);
-  target->files = (GStrv) g_ptr_array_free (files, FALSE);
+  target->files = (GStrv)g_ptr_array_free (files, FALSE);
   target->name = g_path_get_basename (name);
 }
 
@@ -215,23 +220,24 @@ static char *
 installed_version (const LpSource *source, const char *name)
 {
   const char *const argv[]
-      = { "dpkg-query", "-W", "-f", "${db:Status-Status}\t${source:Package}\t${source:Version}\t${Version}\n", name, NULL };
+      = { "dpkg-query", "-W", "-f", "${db:Status-Status}\t${source:Package}\t${source:Version}\t${Version}\n",
+          name,         NULL };
   g_auto (GStrv) environment = lp_command_environment ("/nonexistent");
-  g_autofree char *output = lp_command_output (argv, (const char *const *) environment, "/", NULL, NULL);
+  g_autofree char *output = lp_command_output (argv, (const char *const *)environment, "/", NULL, NULL);
   g_auto (GStrv) lines = output != NULL ? g_strsplit (output, "\n", -1) : NULL;
 
   for (guint i = 0; lines != NULL && lines[i] != NULL; i++)
     {
       g_auto (GStrv) fields = g_strsplit (lines[i], "\t", -1);
-      if (g_strv_length (fields) == 4 && strcmp (fields[0], "installed") == 0 && strcmp (fields[1], source->package) == 0
-          && strcmp (fields[2], source->version) == 0)
+      if (g_strv_length (fields) == 4 && strcmp (fields[0], "installed") == 0
+          && strcmp (fields[1], source->package) == 0 && strcmp (fields[2], source->version) == 0)
         return g_strdup (fields[3]);
     }
   return NULL;
 }
 
-/* Root of the folder that holds package @name's files as shipped: "" for the machine itself, a folder for a fetched package, NULL when
- * there is none. */
+/* Root of the folder that holds package @name's files as shipped: "" for the machine itself, a folder for a
+ * fetched package, NULL when there is none. */
 static char *
 shipped_root (const LpBuildTargetContext *context, const char *name, GPtrArray *notes)
 {
@@ -252,11 +258,15 @@ shipped_root (const LpBuildTargetContext *context, const char *name, GPtrArray *
   if (g_file_test (unpacked, G_FILE_TEST_IS_DIR))
     return g_steal_pointer (&unpacked);
   LpApt *apt = lp_source_apt (source, &error);
-  char *root = apt != NULL ? lp_apt_fetch_binary (apt, name, source->version, folder, context->cancellable, &error) : NULL;
+  char *root = apt != NULL
+                   ? lp_apt_fetch_binary (apt, name, source->version, folder, context->cancellable, &error)
+                   : NULL;
   if (root == NULL)
-    g_ptr_array_add (notes, g_strdup_printf ("%s %s is neither installed nor to be had from the archive", name, source->version));
+    g_ptr_array_add (notes, g_strdup_printf ("%s %s is neither installed nor to be had from the archive",
+                                             name, source->version));
   else
-    g_ptr_array_add (notes, g_strdup_printf ("%s is not installed here: compared with the archive's package", name));
+    g_ptr_array_add (notes,
+                     g_strdup_printf ("%s is not installed here: compared with the archive's package", name));
   return root;
 }
 
@@ -264,7 +274,7 @@ static gboolean
 is_asked_for (const LpBuildTargetContext *context, const char *path)
 {
   return context->request->targets == NULL || context->request->targets[0] == NULL
-         || g_strv_contains ((const char *const *) context->request->targets, path);
+         || g_strv_contains ((const char *const *)context->request->targets, path);
 }
 
 /* Whether packaged file @packaged is @link's output, stripped. */
@@ -282,8 +292,8 @@ is_output_of (const LpTracePackaged *packaged, const LpTraceLink *link)
 
 /* Verifies one installed (or fetched) file of @target. */
 static gboolean
-verify_packaged (const LpBuildTargetContext *context, LpBuildTarget *target, const LpTracePackaged *packaged, GPtrArray *regular,
-                 GPtrArray *notes, GError **error)
+verify_packaged (const LpBuildTargetContext *context, LpBuildTarget *target, const LpTracePackaged *packaged,
+                 GPtrArray *regular, GPtrArray *notes, GError **error)
 {
   g_autofree char *root = NULL;
   g_autofree char *path = NULL;
@@ -299,7 +309,8 @@ verify_packaged (const LpBuildTargetContext *context, LpBuildTarget *target, con
     }
   if (!g_file_test (path, G_FILE_TEST_EXISTS))
     {
-      lp_error_set (error, LP_ERROR_TARGET_MISSING, "reinstall the package", "%s of package %s is missing", path, packaged->package);
+      lp_error_set (error, LP_ERROR_TARGET_MISSING, "reinstall the package", "%s of package %s is missing",
+                    path, packaged->package);
       return FALSE;
     }
   if (!verify (context, target, path, error))
@@ -312,8 +323,8 @@ verify_packaged (const LpBuildTargetContext *context, LpBuildTarget *target, con
 }
 
 static gboolean
-add_package_target (const LpBuildTargetContext *context, const Candidate *candidate, GPtrArray *targets, GPtrArray *notes,
-                    GError **error)
+add_package_target (const LpBuildTargetContext *context, const Candidate *candidate, GPtrArray *targets,
+                    GPtrArray *notes, GError **error)
 {
   g_autoptr (GPtrArray) regular = g_ptr_array_new_with_free_func (g_free);
   g_autoptr (GPtrArray) unshipped = g_ptr_array_new ();
@@ -333,7 +344,7 @@ add_package_target (const LpBuildTargetContext *context, const Candidate *candid
           return FALSE;
         }
       if (regular->len == before)
-        g_ptr_array_add (unshipped, (gpointer) packaged);
+        g_ptr_array_add (unshipped, (gpointer)packaged);
     }
   if (target == NULL)
     return TRUE;
@@ -341,7 +352,7 @@ add_package_target (const LpBuildTargetContext *context, const Candidate *candid
   if (regular->len == 0 && context->source->origin == LP_BUILD_FROM_DSC)
     {
       for (guint i = 0; i < unshipped->len; i++)
-        g_ptr_array_add (regular, g_strdup (((LpTracePackaged *) g_ptr_array_index (unshipped, i))->path));
+        g_ptr_array_add (regular, g_strdup (((LpTracePackaged *)g_ptr_array_index (unshipped, i))->path));
       target->shipped = lp_elf_ref (target->twin);
     }
   if (regular->len == 0)
@@ -369,7 +380,8 @@ is_tree_target (const LpBuildTargetContext *context, const Candidate *candidate,
   return strcmp (normal, candidate->link->path) == 0;
 }
 
-/* An installed path that was asked for: is this link output its twin? Equal Build-ID, or equal sections under the same name. */
+/* An installed path that was asked for: is this link output its twin? Equal Build-ID, or equal sections under
+ * the same name. */
 static gboolean
 matches_installed (const Candidate *candidate, const char *path, gboolean by_name)
 {
@@ -392,7 +404,8 @@ asked_target (const LpBuildTargetContext *context, const Candidate *candidate, g
   *is_installed = TRUE;
   for (guint pass = 0; pass < 2; pass++)
     for (guint i = 0; wanted[i] != NULL; i++)
-      if (g_path_is_absolute (wanted[i]) && matches_installed (candidate, wanted[i], /* by_name= */ pass == 1))
+      if (g_path_is_absolute (wanted[i])
+          && matches_installed (candidate, wanted[i], /* by_name= */ pass == 1))
         return wanted[i];
   return NULL;
 }
@@ -410,13 +423,15 @@ is_latest_output (const LpTrace *trace, const LpTraceLink *link)
 }
 
 static gboolean
-add_tree_target (const LpBuildTargetContext *context, const Candidate *candidate, GPtrArray *targets, GError **error)
+add_tree_target (const LpBuildTargetContext *context, const Candidate *candidate, GPtrArray *targets,
+                 GError **error)
 {
   gboolean everything = context->request->targets == NULL || context->request->targets[0] == NULL;
   gboolean is_installed = FALSE;
   const char *wanted = NULL;
 
-  if (!is_latest_output (context->trace, candidate->link) || !g_file_test (candidate->link->path, G_FILE_TEST_EXISTS))
+  if (!is_latest_output (context->trace, candidate->link)
+      || !g_file_test (candidate->link->path, G_FILE_TEST_EXISTS))
     return TRUE;
   if (!everything && (wanted = asked_target (context, candidate, &is_installed)) == NULL)
     return TRUE;
@@ -424,7 +439,9 @@ add_tree_target (const LpBuildTargetContext *context, const Candidate *candidate
   if (target == NULL)
     return FALSE;
 
-  const char *shipped = context->request->installed != NULL ? context->request->installed : is_installed ? wanted : NULL;
+  const char *shipped = context->request->installed != NULL ? context->request->installed
+                        : is_installed                      ? wanted
+                                                            : NULL;
   if (shipped != NULL && !verify (context, target, shipped, error))
     {
       lp_build_target_free (target);
@@ -440,9 +457,10 @@ add_tree_target (const LpBuildTargetContext *context, const Candidate *candidate
   else if (context->request->installed != NULL)
     file = g_canonicalize_filename (context->request->installed, NULL);
   else
-    file = g_build_filename (context->source->tree_path, lp_trace_relative (context->trace, candidate->link->path), NULL);
+    file = g_build_filename (context->source->tree_path,
+                             lp_trace_relative (context->trace, candidate->link->path), NULL);
   const char *const files[] = { file, NULL };
-  target->files = g_strdupv ((GStrv) files);
+  target->files = g_strdupv ((GStrv)files);
   g_ptr_array_add (targets, target);
   return TRUE;
 }
@@ -450,14 +468,15 @@ add_tree_target (const LpBuildTargetContext *context, const Candidate *candidate
 static gint
 compare_targets (gconstpointer a, gconstpointer b)
 {
-  const LpBuildTarget *first = *(LpBuildTarget *const *) a;
-  const LpBuildTarget *second = *(LpBuildTarget *const *) b;
+  const LpBuildTarget *first = *(LpBuildTarget *const *)a;
+  const LpBuildTarget *second = *(LpBuildTarget *const *)b;
   int order = strcmp (first->name, second->name);
 
   return order != 0 ? order : strcmp (first->files[0], second->files[0]);
 }
 
-/* Two files of one name in different folders are two objects: as many folders as needed become part of the names. */
+/* Two files of one name in different folders are two objects: as many folders as needed become part of the
+ * names. */
 static void
 make_names_unique (GPtrArray *targets)
 {
@@ -466,7 +485,7 @@ make_names_unique (GPtrArray *targets)
       LpBuildTarget *target = g_ptr_array_index (targets, i);
       gboolean equal = FALSE;
       for (guint k = 0; k < targets->len; k++)
-        if (k != i && strcmp (((LpBuildTarget *) g_ptr_array_index (targets, k))->name, target->name) == 0)
+        if (k != i && strcmp (((LpBuildTarget *)g_ptr_array_index (targets, k))->name, target->name) == 0)
           equal = TRUE;
       if (!equal)
         continue;
@@ -484,10 +503,11 @@ make_names_unique (GPtrArray *targets)
   g_ptr_array_sort (targets, compare_targets);
 }
 
-/* Nothing of the fix may get lost: each changed unit is in a target, or in link outputs that nobody has installed. */
+/* Nothing of the fix may get lost: each changed unit is in a target, or in link outputs that nobody has
+ * installed. */
 static gboolean
-check_all_covered (const LpBuildTargetContext *context, GPtrArray *changed, GPtrArray *candidates, GPtrArray *targets, GPtrArray *notes,
-                   GError **error)
+check_all_covered (const LpBuildTargetContext *context, GPtrArray *changed, GPtrArray *candidates,
+                   GPtrArray *targets, GPtrArray *notes, GError **error)
 {
   for (guint i = 0; i < changed->len; i++)
     {
@@ -496,7 +516,7 @@ check_all_covered (const LpBuildTargetContext *context, GPtrArray *changed, GPtr
       gboolean covered = FALSE;
       const Candidate *elsewhere = NULL;
       for (guint k = 0; k < targets->len && !covered; k++)
-        covered = g_ptr_array_find (((LpBuildTarget *) g_ptr_array_index (targets, k))->units, unit, NULL);
+        covered = g_ptr_array_find (((LpBuildTarget *)g_ptr_array_index (targets, k))->units, unit, NULL);
       for (guint k = 0; k < candidates->len && elsewhere == NULL; k++)
         {
           const Candidate *candidate = g_ptr_array_index (candidates, k);
@@ -507,7 +527,8 @@ check_all_covered (const LpBuildTargetContext *context, GPtrArray *changed, GPtr
         continue;
       if (elsewhere == NULL)
         {
-          lp_error_set (error, LP_ERROR_REFUSED, NULL, "%s changes, but it can't be told into which file its object %s went", name,
+          lp_error_set (error, LP_ERROR_REFUSED, NULL,
+                        "%s changes, but it can't be told into which file its object %s went", name,
                         unit->object);
           return FALSE;
         }
@@ -518,16 +539,18 @@ check_all_covered (const LpBuildTargetContext *context, GPtrArray *changed, GPtr
 }
 
 GPtrArray *
-lp_build_targets_find (const LpBuildTargetContext *context, GPtrArray *changed, GPtrArray *notes, GError **error)
+lp_build_targets_find (const LpBuildTargetContext *context, GPtrArray *changed, GPtrArray *notes,
+                       GError **error)
 {
   g_autoptr (GPtrArray) candidates = find_candidates (context->trace, changed);
-  g_autoptr (GPtrArray) targets = g_ptr_array_new_with_free_func ((GDestroyNotify) lp_build_target_free);
+  g_autoptr (GPtrArray) targets = g_ptr_array_new_with_free_func ((GDestroyNotify)lp_build_target_free);
 
   for (guint i = 0; i < candidates->len; i++)
     {
       const Candidate *candidate = g_ptr_array_index (candidates, i);
-      gboolean ok = context->source->dsc != NULL ? add_package_target (context, candidate, targets, notes, error)
-                                                 : add_tree_target (context, candidate, targets, error);
+      gboolean ok = context->source->dsc != NULL
+                        ? add_package_target (context, candidate, targets, notes, error)
+                        : add_tree_target (context, candidate, targets, error);
       if (!ok)
         return NULL;
     }

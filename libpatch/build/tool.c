@@ -11,14 +11,29 @@ static const struct {
   const char *name;
   LpToolKind kind;
 } tool_names[] = {
-  { "cc1", LP_TOOL_CC1 },         { "cc1plus", LP_TOOL_CC1 },     { "cc1obj", LP_TOOL_CC1 },
-  { "cc1objplus", LP_TOOL_CC1 },  { "lto1", LP_TOOL_LTO1 },       { "as", LP_TOOL_AS },
-  { "ld", LP_TOOL_LD },           { "ld.bfd", LP_TOOL_LD },       { "ld.gold", LP_TOOL_LD },
-  { "gold", LP_TOOL_LD },         { "ld.lld", LP_TOOL_LD },       { "lld", LP_TOOL_LD },
-  { "mold", LP_TOOL_LD },         { "ld.mold", LP_TOOL_LD },      { "clang", LP_TOOL_CLANG },
-  { "clang++", LP_TOOL_CLANG },   { "objcopy", LP_TOOL_OBJCOPY }, { "strip", LP_TOOL_OBJCOPY },
-  { "llvm-objcopy", LP_TOOL_OBJCOPY }, { "llvm-strip", LP_TOOL_OBJCOPY },
-  { "distcc", LP_TOOL_FOREIGN },  { "icecc", LP_TOOL_FOREIGN },   { "icerun", LP_TOOL_FOREIGN },
+  { "cc1", LP_TOOL_CC1 },
+  { "cc1plus", LP_TOOL_CC1 },
+  { "cc1obj", LP_TOOL_CC1 },
+  { "cc1objplus", LP_TOOL_CC1 },
+  { "lto1", LP_TOOL_LTO1 },
+  { "as", LP_TOOL_AS },
+  { "ld", LP_TOOL_LD },
+  { "ld.bfd", LP_TOOL_LD },
+  { "ld.gold", LP_TOOL_LD },
+  { "gold", LP_TOOL_LD },
+  { "ld.lld", LP_TOOL_LD },
+  { "lld", LP_TOOL_LD },
+  { "mold", LP_TOOL_LD },
+  { "ld.mold", LP_TOOL_LD },
+  { "clang", LP_TOOL_CLANG },
+  { "clang++", LP_TOOL_CLANG },
+  { "objcopy", LP_TOOL_OBJCOPY },
+  { "strip", LP_TOOL_OBJCOPY },
+  { "llvm-objcopy", LP_TOOL_OBJCOPY },
+  { "llvm-strip", LP_TOOL_OBJCOPY },
+  { "distcc", LP_TOOL_FOREIGN },
+  { "icecc", LP_TOOL_FOREIGN },
+  { "icerun", LP_TOOL_FOREIGN },
 };
 
 static LpToolKind
@@ -73,11 +88,40 @@ static gboolean
 cc1_takes_value (const char *option)
 {
   static const char *const names[] = {
-    "-o",       "-D",       "-U",        "-I",         "-MF",        "-MT",      "-MQ",      "-MD",
-    "-MMD",     "-A",       "-include",  "-imacros",   "-isystem",   "-idirafter", "-iquote", "-iprefix",
-    "-iwithprefix", "-iwithprefixbefore", "-isysroot", "-imultilib", "-imultiarch", "-dumpbase", "-dumpbase-ext",
-    "-dumpdir", "-auxbase", "-auxbase-strip", "-G", "--param", "-T", "-x", "-idirafter-after", "-fintrinsic-modules-path",
-    "-imultiarch-path", NULL,
+    "-o",
+    "-D",
+    "-U",
+    "-I",
+    "-MF",
+    "-MT",
+    "-MQ",
+    "-MD",
+    "-MMD",
+    "-A",
+    "-include",
+    "-imacros",
+    "-isystem",
+    "-idirafter",
+    "-iquote",
+    "-iprefix",
+    "-iwithprefix",
+    "-iwithprefixbefore",
+    "-isysroot",
+    "-imultilib",
+    "-imultiarch",
+    "-dumpbase",
+    "-dumpbase-ext",
+    "-dumpdir",
+    "-auxbase",
+    "-auxbase-strip",
+    "-G",
+    "--param",
+    "-T",
+    "-x",
+    "-idirafter-after",
+    "-fintrinsic-modules-path",
+    "-imultiarch-path",
+    NULL,
   };
 
   return g_strv_contains (names, option);
@@ -124,14 +168,64 @@ static gboolean
 clang_takes_value (const char *option)
 {
   static const char *const names[] = {
-    "-o", "-x", "-D", "-U", "-I", "-MF", "-MT", "-MQ", "-MJ", "-include", "-imacros", "-isystem", "-idirafter", "-iquote",
-    "-isysroot", "-Xclang", "-Xpreprocessor", "-Xassembler", "-Xlinker", "-mllvm", "-target", "--target", "--param", "-arch",
-    "-iprefix", "-iwithprefix", "-cxx-isystem", "-internal-isystem", "-internal-externc-isystem", "-triple",
-    "-main-file-name", "-mrelocation-model", "-pic-level", "-target-cpu", "-tune-cpu", "-target-feature", "-target-abi",
-    "-resource-dir", "-dependency-file", "-ferror-limit", "-stack-protector", "-mthread-model", "-mfloat-abi",
-    "-dwarf-debug-flags", "-split-dwarf-file", "-split-dwarf-output", "-fdebug-compilation-dir", "-coverage-data-file",
-    "-coverage-notes-file", "-load", "-plugin", "-diagnostic-log-file", "-header-include-file", "-pic-is-pie-level",
-    "-fmessage-length", "-std", "-stack-protector-buffer-size", NULL,
+    "-o",
+    "-x",
+    "-D",
+    "-U",
+    "-I",
+    "-MF",
+    "-MT",
+    "-MQ",
+    "-MJ",
+    "-include",
+    "-imacros",
+    "-isystem",
+    "-idirafter",
+    "-iquote",
+    "-isysroot",
+    "-Xclang",
+    "-Xpreprocessor",
+    "-Xassembler",
+    "-Xlinker",
+    "-mllvm",
+    "-target",
+    "--target",
+    "--param",
+    "-arch",
+    "-iprefix",
+    "-iwithprefix",
+    "-cxx-isystem",
+    "-internal-isystem",
+    "-internal-externc-isystem",
+    "-triple",
+    "-main-file-name",
+    "-mrelocation-model",
+    "-pic-level",
+    "-target-cpu",
+    "-tune-cpu",
+    "-target-feature",
+    "-target-abi",
+    "-resource-dir",
+    "-dependency-file",
+    "-ferror-limit",
+    "-stack-protector",
+    "-mthread-model",
+    "-mfloat-abi",
+    "-dwarf-debug-flags",
+    "-split-dwarf-file",
+    "-split-dwarf-output",
+    "-fdebug-compilation-dir",
+    "-coverage-data-file",
+    "-coverage-notes-file",
+    "-load",
+    "-plugin",
+    "-diagnostic-log-file",
+    "-header-include-file",
+    "-pic-is-pie-level",
+    "-fmessage-length",
+    "-std",
+    "-stack-protector-buffer-size",
+    NULL,
   };
 
   return g_strv_contains (names, option);
@@ -141,8 +235,8 @@ clang_takes_value (const char *option)
 static gboolean
 is_source_name (const char *argument)
 {
-  static const char *const suffixes[] = { ".c", ".cc", ".cp", ".cxx", ".cpp", ".c++", ".C", ".m", ".mm", ".i", ".ii",
-                                          ".s", ".S", NULL };
+  static const char *const suffixes[]
+      = { ".c", ".cc", ".cp", ".cxx", ".cpp", ".c++", ".C", ".m", ".mm", ".i", ".ii", ".s", ".S", NULL };
 
   if (argument[0] == '-')
     return FALSE;
@@ -190,8 +284,21 @@ lp_tool_objcopy_files (const char *const *argv, const char **input, const char *
   *output = lp_tool_option (argv, "-o");
   for (guint i = 1; argv[i] != NULL; i++)
     {
-      static const char *const takes_value[] = { "-o", "-I", "-O", "-B", "-F", "-j", "-R", "-K", "-N", "-L", "-G", "-W",
-                                                 "--redefine-sym", "--rename-section", NULL };
+      static const char *const takes_value[] = { "-o",
+                                                 "-I",
+                                                 "-O",
+                                                 "-B",
+                                                 "-F",
+                                                 "-j",
+                                                 "-R",
+                                                 "-K",
+                                                 "-N",
+                                                 "-L",
+                                                 "-G",
+                                                 "-W",
+                                                 "--redefine-sym",
+                                                 "--rename-section",
+                                                 NULL };
       if (g_strv_contains (takes_value, argv[i]) && argv[i + 1] != NULL)
         i++;
       else if (argv[i][0] != '-' && n_files < 2)
@@ -222,7 +329,8 @@ lp_tool_uses_lto (const char *const *argv)
   return lto;
 }
 
-/* How many arguments at @argv are a dependency-file option (which a replay must not repeat: it would write into the tree). */
+/* How many arguments at @argv are a dependency-file option (which a replay must not repeat: it would write
+ * into the tree). */
 static guint
 dependency_option_length (const char *const *argv)
 {
@@ -233,8 +341,8 @@ dependency_option_length (const char *const *argv)
     return argv[1] != NULL ? 2 : 1;
   if (g_strv_contains (alone, argv[0]))
     return 1;
-  if (g_str_has_prefix (argv[0], "-MF") || g_str_has_prefix (argv[0], "-MT") || g_str_has_prefix (argv[0], "-MQ")
-      || g_str_has_prefix (argv[0], "-Wp,-M"))
+  if (g_str_has_prefix (argv[0], "-MF") || g_str_has_prefix (argv[0], "-MT")
+      || g_str_has_prefix (argv[0], "-MQ") || g_str_has_prefix (argv[0], "-Wp,-M"))
     return 1;
   return 0;
 }
@@ -242,7 +350,8 @@ dependency_option_length (const char *const *argv)
 static gboolean
 is_auxiliary_output (const char *argument)
 {
-  static const char *const names[] = { "-save-temps", "-fstack-usage", "-fcallgraph-info", "-ftime-report", NULL };
+  static const char *const names[]
+      = { "-save-temps", "-fstack-usage", "-fcallgraph-info", "-ftime-report", NULL };
 
   for (guint i = 0; names[i] != NULL; i++)
     if (g_str_has_prefix (argument, names[i]))
@@ -260,7 +369,7 @@ static GStrv
 finish (GPtrArray *array)
 {
   g_ptr_array_add (array, NULL);
-  return (GStrv) g_ptr_array_free (array, FALSE);
+  return (GStrv)g_ptr_array_free (array, FALSE);
 }
 
 /* cc1's command line without output, dependency and auxiliary options. */
@@ -274,7 +383,8 @@ cc1_common (const char *const *argv, const char *scratch)
     {
       const char *const *here = argv + i;
       guint skip = dependency_option_length (here);
-      if (skip == 0 && (strcmp (argv[i], "-o") == 0 || strcmp (argv[i], "-MD") == 0 || strcmp (argv[i], "-MMD") == 0))
+      if (skip == 0
+          && (strcmp (argv[i], "-o") == 0 || strcmp (argv[i], "-MD") == 0 || strcmp (argv[i], "-MMD") == 0))
         skip = argv[i + 1] != NULL ? 2 : 1;
       if (skip == 0 && is_auxiliary_output (argv[i]))
         skip = 1;
@@ -334,7 +444,8 @@ lp_tool_replay_as (const char *const *argv, const char *assembly, const char *ob
   add (result, argv[0]);
   for (guint i = 1; argv[i] != NULL; i++)
     {
-      if ((strcmp (argv[i], "-o") == 0 || strcmp (argv[i], "--MD") == 0 || strcmp (argv[i], "-MD") == 0) && argv[i + 1] != NULL)
+      if ((strcmp (argv[i], "-o") == 0 || strcmp (argv[i], "--MD") == 0 || strcmp (argv[i], "-MD") == 0)
+          && argv[i + 1] != NULL)
         i++;
       else if (argv[i] != input && strcmp (argv[i], "-") != 0 && !g_str_has_prefix (argv[i], "-a"))
         add (result, argv[i]);
@@ -351,7 +462,8 @@ clang_common (const char *const *argv, gboolean is_job)
   GPtrArray *result = g_ptr_array_new ();
 
   add (result, argv[0]);
-  /* The driver looks at its own name to tell C++ from C, but is called by its executable's name, which is one for both. */
+  /* The driver looks at its own name to tell C++ from C, but is called by its executable's name, which is one
+   * for both. */
   if (!is_job && strstr (argv[0], "++") != NULL)
     add (result, "--driver-mode=g++");
   for (guint i = 1; argv[i] != NULL; i++)
@@ -361,7 +473,8 @@ clang_common (const char *const *argv, gboolean is_job)
         skip = argv[i + 1] != NULL ? 2 : 1;
       if (skip == 0 && !is_job && g_str_has_prefix (argv[i], "-o"))
         skip = 1;
-      if (skip == 0 && (strcmp (argv[i], "-MD") == 0 || strcmp (argv[i], "-MMD") == 0 || is_auxiliary_output (argv[i])))
+      if (skip == 0
+          && (strcmp (argv[i], "-MD") == 0 || strcmp (argv[i], "-MMD") == 0 || is_auxiliary_output (argv[i])))
         skip = 1;
       if (skip > 0)
         {
@@ -493,7 +606,7 @@ lp_tool_expand_responses (const char *const *argv, const char *cwd)
       append_words (words, text);
       g_ptr_array_remove_index (current, i);
       for (guint k = 0; k < words->len; k++)
-        g_ptr_array_insert (current, (gint) (i + k), g_ptr_array_index (words, k));
+        g_ptr_array_insert (current, (gint)(i + k), g_ptr_array_index (words, k));
       expansions++;
       i--;
     }

@@ -188,7 +188,8 @@ static gint64
 get_int (Reader *reader, JsonObject *object, const char *name, gint64 limit)
 {
   JsonNode *node = json_object_get_member (object, name);
-  gint64 value = node != NULL && json_node_get_value_type (node) == G_TYPE_INT64 ? json_node_get_int (node) : -1;
+  gint64 value
+      = node != NULL && json_node_get_value_type (node) == G_TYPE_INT64 ? json_node_get_int (node) : -1;
 
   if (value >= 0 && value < limit)
     return value;
@@ -238,7 +239,7 @@ strings_of (Reader *reader, JsonArray *array)
       g_ptr_array_add (strings, g_strdup (is_string ? json_node_get_string (node) : ""));
     }
   g_ptr_array_add (strings, NULL);
-  return (GStrv) g_ptr_array_free (strings, FALSE);
+  return (GStrv)g_ptr_array_free (strings, FALSE);
 }
 
 static JsonObject *
@@ -257,14 +258,14 @@ read_unit (Reader *reader, JsonObject *object, LpTrace *trace)
 {
   LpTraceUnit *unit = lp_trace_add_unit (trace);
 
-  unit->kind = (LpUnitKind) get_int (reader, object, "kind", LP_UNIT_LTO + 1);
+  unit->kind = (LpUnitKind)get_int (reader, object, "kind", LP_UNIT_LTO + 1);
   unit->source = g_strdup (get_string (reader, object, "source"));
   unit->cwd = g_strdup (get_string (reader, object, "cwd"));
   unit->compiler = g_strdup (get_string (reader, object, "compiler"));
   unit->argv = strings_of (reader, get_array (reader, object, "argv"));
   unit->assembler = g_strdup (get_string (reader, object, "assembler"));
   unit->as_argv = strings_of (reader, get_array (reader, object, "as-argv"));
-  unit->env = (guint) get_int (reader, object, "env", trace->environments->len);
+  unit->env = (guint)get_int (reader, object, "env", trace->environments->len);
   unit->object = g_strdup (get_string (reader, object, "object"));
   unit->digest = g_strdup (get_string (reader, object, "digest"));
   unit->kept = g_strdup (get_string (reader, object, "kept"));
@@ -386,7 +387,8 @@ lp_trace_load (const char *path, GError **error)
   read_root (&reader, root, trace);
   if (reader.bad)
     {
-      lp_error_set (error, LP_ERROR_STATE_CORRUPT, NULL, "%s: a member is missing or of the wrong type", path);
+      lp_error_set (error, LP_ERROR_STATE_CORRUPT, NULL, "%s: a member is missing or of the wrong type",
+                    path);
       return NULL;
     }
   return g_steal_pointer (&trace);

@@ -62,11 +62,11 @@ lp_trace_new (const char *tree)
   LpTrace *trace = g_new0 (LpTrace, 1);
 
   trace->tree = g_strdup (tree);
-  trace->units = g_ptr_array_new_with_free_func ((GDestroyNotify) unit_free);
-  trace->links = g_ptr_array_new_with_free_func ((GDestroyNotify) link_free);
-  trace->rewrites = g_ptr_array_new_with_free_func ((GDestroyNotify) rewrite_free);
-  trace->packaged = g_ptr_array_new_with_free_func ((GDestroyNotify) packaged_free);
-  trace->environments = g_ptr_array_new_with_free_func ((GDestroyNotify) g_strfreev);
+  trace->units = g_ptr_array_new_with_free_func ((GDestroyNotify)unit_free);
+  trace->links = g_ptr_array_new_with_free_func ((GDestroyNotify)link_free);
+  trace->rewrites = g_ptr_array_new_with_free_func ((GDestroyNotify)rewrite_free);
+  trace->packaged = g_ptr_array_new_with_free_func ((GDestroyNotify)packaged_free);
+  trace->environments = g_ptr_array_new_with_free_func ((GDestroyNotify)g_strfreev);
   trace->refusals = g_ptr_array_new_with_free_func (g_free);
   trace->files_read = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
   trace->tools = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, g_free);
@@ -133,7 +133,7 @@ lp_trace_add_environment (LpTrace *trace, const char *const *environment)
   for (guint i = 0; i < trace->environments->len; i++)
     if (g_strv_equal (g_ptr_array_index (trace->environments, i), environment))
       return i;
-  g_ptr_array_add (trace->environments, g_strdupv ((GStrv) environment));
+  g_ptr_array_add (trace->environments, g_strdupv ((GStrv)environment));
   return trace->environments->len - 1;
 }
 
@@ -150,13 +150,14 @@ lp_trace_relative (const LpTrace *trace, const char *path)
 static gint
 compare_units (gconstpointer a, gconstpointer b)
 {
-  const LpTraceUnit *first = *(LpTraceUnit *const *) a;
-  const LpTraceUnit *second = *(LpTraceUnit *const *) b;
+  const LpTraceUnit *first = *(LpTraceUnit *const *)a;
+  const LpTraceUnit *second = *(LpTraceUnit *const *)b;
 
   return first->id < second->id ? -1 : first->id > second->id;
 }
 
-/* Who wrote the object with @digest: units directly, else what a relocatable link or a rewrite was made from. */
+/* Who wrote the object with @digest: units directly, else what a relocatable link or a rewrite was made from.
+ */
 static gboolean
 expand_digest (const LpTrace *trace, const char *digest, GHashTable *seen, GPtrArray *units, GQueue *pending)
 {

@@ -58,7 +58,7 @@ child_main (const Tracer *tracer, const char *program, int start_fd)
   /* Nobody may run before the tracer has hold of us: it writes one byte when it has. */
   if (read (start_fd, &byte, 1) != 1)
     _exit (126);
-  execve (program, (char *const *) tracer->argv, (char *const *) tracer->envp);
+  execve (program, (char *const *)tracer->argv, (char *const *)tracer->envp);
   _exit (127);
 }
 
@@ -68,7 +68,7 @@ find_program (const char *name, const char *const *envp)
   if (strchr (name, '/') != NULL)
     return g_strdup (name);
 
-  const char *path = g_environ_getenv ((char **) envp, "PATH");
+  const char *path = g_environ_getenv ((char **)envp, "PATH");
   g_auto (GStrv) directories = g_strsplit (path != NULL ? path : "/usr/bin:/bin", ":", -1);
   for (guint i = 0; directories[i] != NULL; i++)
     {
@@ -113,9 +113,10 @@ start_command (Tracer *tracer, GError **error)
       kill (pid, SIGKILL);
       waitpid (pid, NULL, __WALL);
       close (start[1]);
-      lp_error_set (error, LP_ERROR_NOT_SUPPORTED,
-                    "allow ptrace (kernel.yama.ptrace_scope below 3, the container's SYS_PTRACE or seccomp profile)",
-                    "the build can't be traced: ptrace: %s", g_strerror (errnum));
+      lp_error_set (
+          error, LP_ERROR_NOT_SUPPORTED,
+          "allow ptrace (kernel.yama.ptrace_scope below 3, the container's SYS_PTRACE or seccomp profile)",
+          "the build can't be traced: ptrace: %s", g_strerror (errnum));
       return FALSE;
     }
 
@@ -124,7 +125,7 @@ start_command (Tracer *tracer, GError **error)
   g_mutex_unlock (&tracer->lock);
   g_hash_table_add (tracer->tracees, GINT_TO_POINTER (pid));
   gssize written = write (start[1], "g", 1);
-  (void) written; /* it can only fail when the child is dead, and then we are told so by wait */
+  (void)written; /* it can only fail when the child is dead, and then we are told so by wait */
   close (start[1]);
   return TRUE;
 }
@@ -141,7 +142,8 @@ on_cancelled (GCancellable *cancellable, gpointer user_data)
   g_mutex_unlock (&tracer->lock);
 }
 
-/* Pids in the table are held by us: the kernel can't give them to anybody else before we have waited for them. */
+/* Pids in the table are held by us: the kernel can't give them to anybody else before we have waited for
+ * them. */
 static void
 kill_tracees (Tracer *tracer)
 {
@@ -179,16 +181,17 @@ handle_stop (Tracer *tracer, pid_t pid, int status)
     {
     case PTRACE_EVENT_EXEC:
       /* The other threads are gone, and an exec by one of them took over the leader's pid. */
-      if (ptrace (PTRACE_GETEVENTMSG, pid, NULL, &message) == 0 && (pid_t) message != pid)
-        g_hash_table_remove (tracer->tracees, GINT_TO_POINTER ((pid_t) message));
+      if (ptrace (PTRACE_GETEVENTMSG, pid, NULL, &message) == 0 && (pid_t)message != pid)
+        g_hash_table_remove (tracer->tracees, GINT_TO_POINTER ((pid_t)message));
       tracer->events->on_exec (pid, tracer->user_data);
       break;
     case PTRACE_EVENT_EXIT:
       if (ptrace (PTRACE_GETEVENTMSG, pid, NULL, &message) == 0 && is_group_leader (pid))
-        tracer->events->on_exit (pid, (int) message, tracer->user_data);
+        tracer->events->on_exit (pid, (int)message, tracer->user_data);
       break;
     case PTRACE_EVENT_STOP:
-      if (signal_number == SIGSTOP || signal_number == SIGTSTP || signal_number == SIGTTIN || signal_number == SIGTTOU)
+      if (signal_number == SIGSTOP || signal_number == SIGTSTP || signal_number == SIGTTIN
+          || signal_number == SIGTTOU)
         {
           /* Job control works as without us: it stays stopped until SIGCONT. */
           ptrace (PTRACE_LISTEN, pid, NULL, NULL);
@@ -201,7 +204,7 @@ handle_stop (Tracer *tracer, pid_t pid, int status)
     default: /* fork, vfork, clone: the new one reports by itself */
       break;
     }
-  ptrace (PTRACE_CONT, pid, NULL, (void *) (gintptr) deliver);
+  ptrace (PTRACE_CONT, pid, NULL, (void *)(gintptr)deliver);
 }
 
 static void
@@ -257,7 +260,8 @@ tracer_thread (gpointer user_data)
 
 gboolean
 lp_tracer_run (const char *const *argv, const char *const *envp, const char *cwd, int log_fd,
-               const LpTracerEvents *events, gpointer user_data, GCancellable *cancellable, int *status, GError **error)
+               const LpTracerEvents *events, gpointer user_data, GCancellable *cancellable, int *status,
+               GError **error)
 {
   Tracer tracer = {
     .argv = argv,

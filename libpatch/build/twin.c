@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Compares a rebuilt ELF file with the shipped one, section by section; see lp_build_is_twin() in target.h. */
+/* Compares a rebuilt ELF file with the shipped one, section by section; see lp_build_is_twin() in target.h.
+ */
 
 #include "config.h"
 
@@ -39,7 +40,8 @@ compare_sections (LpElf *shipped, const LpElfSection *a, LpElf *twin, const LpEl
   const guint8 *b_data = lp_elf_section_data (twin, b, &b_size);
   for (gsize i = 0; i < MIN (a_size, b_size); i++)
     if (a_data[i] != b_data[i])
-      return g_strdup_printf ("section %s differs at address 0x%" G_GINT64_MODIFIER "x", a->name, a->address + i);
+      return g_strdup_printf ("section %s differs at address 0x%" G_GINT64_MODIFIER "x", a->name,
+                              a->address + i);
   return a_size == b_size ? NULL : g_strdup_printf ("section %s has another size", a->name);
 }
 

@@ -20,7 +20,8 @@
 #define LOCK_POLL 100
 
 static gboolean
-take_lock (LpWorkspace *workspace, LpWorkspaceNote note, gpointer user_data, GCancellable *cancellable, GError **error)
+take_lock (LpWorkspace *workspace, LpWorkspaceNote note, gpointer user_data, GCancellable *cancellable,
+           GError **error)
 {
   gboolean said = FALSE;
 
@@ -67,14 +68,16 @@ workspace_free (LpWorkspace *workspace)
 static gboolean
 make_folders (LpWorkspace *workspace, GError **error)
 {
-  return lp_content_make_directory (workspace->source, error) && lp_content_make_directory (workspace->kept, error)
-         && lp_content_make_directory (workspace->undo, error) && lp_content_make_directory (workspace->scratch, error)
+  return lp_content_make_directory (workspace->source, error)
+         && lp_content_make_directory (workspace->kept, error)
+         && lp_content_make_directory (workspace->undo, error)
+         && lp_content_make_directory (workspace->scratch, error)
          && lp_content_make_directory (workspace->home, error);
 }
 
 LpWorkspace *
-lp_workspace_open (const char *cache, const char *key, LpWorkspaceNote note, gpointer user_data, GCancellable *cancellable,
-                   GError **error)
+lp_workspace_open (const char *cache, const char *key, LpWorkspaceNote note, gpointer user_data,
+                   GCancellable *cancellable, GError **error)
 {
   LpWorkspace *workspace = g_new0 (LpWorkspace, 1);
   g_autofree char *lock = g_strdup_printf ("%s/%s.lock", cache, key);
@@ -150,8 +153,8 @@ write_note (const char *path, const char *text, GError **error)
   return FALSE;
 }
 
-/* N.path is written before anything is touched; then the original becomes N.orig (or N.new says that there was none). Whatever of this
- * was done when we are killed, undo_one() puts it right. */
+/* N.path is written before anything is touched; then the original becomes N.orig (or N.new says that there
+ * was none). Whatever of this was done when we are killed, undo_one() puts it right. */
 gboolean
 lp_workspace_change (LpWorkspace *workspace, const char *path, const char *content, GError **error)
 {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What is left when a build is killed, cancelled or hangs: nothing that runs, and a work folder that the next run can use. The
- * builder is the real program. Whatever must be "in the middle" waits at a FIFO, so nothing here depends on time. */
+/* What is left when a build is killed, cancelled or hangs: nothing that runs, and a work folder that the next
+ * run can use. The builder is the real program. Whatever must be "in the middle" waits at a FIFO, so nothing
+ * here depends on time. */
 #include "config.h"
 #include "toy.h"
 
@@ -19,9 +20,9 @@ start_builder (Toy *toy)
 {
   g_autoptr (GError) error = NULL;
   GSubprocess *process
-      = g_subprocess_new (G_SUBPROCESS_FLAGS_STDERR_PIPE | G_SUBPROCESS_FLAGS_STDOUT_SILENCE, &error, g_getenv ("SYSCARE"),
-                          "build", "--source", toy->tree, "--build", toy->build, "--patch", toy->fix, "--cache", toy->cache,
-                          "--output", toy->output, NULL);
+      = g_subprocess_new (G_SUBPROCESS_FLAGS_STDERR_PIPE | G_SUBPROCESS_FLAGS_STDOUT_SILENCE, &error,
+                          g_getenv ("SYSCARE"), "build", "--source", toy->tree, "--build", toy->build,
+                          "--patch", toy->fix, "--cache", toy->cache, "--output", toy->output, NULL);
 
   g_assert_no_error (error);
   return process;
@@ -55,7 +56,7 @@ open_process (Toy *toy, const char *name)
   g_autofree char *text = NULL;
 
   g_assert_true (g_file_get_contents (path, &text, NULL, NULL));
-  int fd = (int) syscall (SYS_pidfd_open, atoi (text), 0);
+  int fd = (int)syscall (SYS_pidfd_open, atoi (text), 0);
   g_assert_true (fd >= 0 || errno == ESRCH);
   return fd;
 }
@@ -90,7 +91,8 @@ assert_builds (Toy *toy, const char *expected)
   g_assert_cmpstr (functions, ==, expected);
 }
 
-/* Killed while the unchanged tree is being built: the compilers die with the builder, the next run starts anew. */
+/* Killed while the unchanged tree is being built: the compilers die with the builder, the next run starts
+ * anew. */
 static void
 test_killed_in_baseline (void)
 {
@@ -136,7 +138,8 @@ test_killed_while_changed (void)
   g_assert_true (g_file_set_contents (toy->fix, good, -1, NULL));
   assert_builds (toy, "tool:answer");
   g_assert_nonnull (strstr (toy->log->str, "baseline end cached"));
-  g_autofree char *restored = toy_run (toy, "cat cache/tool-*/src/tool-1.0/answer.c; ls -A cache/tool-*/undo");
+  g_autofree char *restored
+      = toy_run (toy, "cat cache/tool-*/src/tool-1.0/answer.c; ls -A cache/tool-*/undo");
   g_assert_cmpstr (restored, ==, original);
 }
 
@@ -152,7 +155,8 @@ test_cancelled (void)
   g_autoptr (GSubprocess) bystander = g_subprocess_new (G_SUBPROCESS_FLAGS_STDIN_PIPE, &error, "cat", NULL);
   g_assert_no_error (error);
   toy->build = (g_free (toy->build),
-                g_strdup_printf ("setsid sleep 10000 & echo $! > %s/daemon; echo $$ > %s/pid; cat %s", toy->folder, toy->folder, fifo));
+                g_strdup_printf ("setsid sleep 10000 & echo $! > %s/daemon; echo $$ > %s/pid; cat %s",
+                                 toy->folder, toy->folder, fifo));
   g_autoptr (GSubprocess) builder = start_builder (toy);
   int gate = await_reader (fifo);
   int child = open_process (toy, "pid");
@@ -176,21 +180,24 @@ test_daemon_left_behind (void)
   g_autoptr (Toy) toy = toy_new ();
 
   toy_usual (toy, "");
-  toy->build = (g_free (toy->build),
-                g_strdup_printf ("setsid sleep 10000 > /dev/null 2>&1 & echo $! > %s/daemon; make", toy->folder));
+  toy->build
+      = (g_free (toy->build),
+         g_strdup_printf ("setsid sleep 10000 > /dev/null 2>&1 & echo $! > %s/daemon; make", toy->folder));
   assert_builds (toy, "tool:answer");
   assert_ended (open_process (toy, "daemon"));
 }
 
-/* A process of the build that stops itself and is continued by its parent, who is told about it: as it is untraced. */
+/* A process of the build that stops itself and is continued by its parent, who is told about it: as it is
+ * untraced. */
 static void
 test_job_control (void)
 {
   g_autoptr (Toy) toy = toy_new ();
 
   toy_usual (toy, "");
-  toy->build = (g_free (toy->build),
-                g_strdup ("bash -c 'set -m; sh -c \"kill -STOP \\$\\$; make\" & wait; kill -CONT %1; wait -f %1'"));
+  toy->build
+      = (g_free (toy->build),
+         g_strdup ("bash -c 'set -m; sh -c \"kill -STOP \\$\\$; make\" & wait; kill -CONT %1; wait -f %1'"));
   assert_builds (toy, "tool:answer");
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Patches made from small trees: every way in which a source becomes part of a program, and every way in which a fix
- * doesn't. */
+/* Patches made from small trees: every way in which a source becomes part of a program, and every way in
+ * which a fix doesn't. */
 #include "config.h"
 #include "toy.h"
 
@@ -93,7 +93,8 @@ test_archives (void)
     "make main.o answer.o; ar rc libanswer.a answer.o; gcc -o tool main.o -L. -lanswer",
     "make main.o answer.o; ar rcT libanswer.a answer.o; gcc -o tool main.o libanswer.a",
     "make main.o answer.o; ld -r -o all.o main.o answer.o; gcc -o tool all.o",
-    "make main.o answer.o; cp answer.o other-name.o; rm answer.o; gcc -o tool main.o other-name.o; rm other-name.o",
+    "make main.o answer.o; cp answer.o other-name.o; rm answer.o; gcc -o tool main.o other-name.o; rm "
+    "other-name.o",
   };
 
   for (guint i = 0; i < G_N_ELEMENTS (builds); i++)
@@ -109,8 +110,9 @@ test_archives (void)
 static void
 test_same_file_name (void)
 {
-  static const char unit[] = "static __attribute__ ((noinline)) int helper (int n)\n{\n  return n * n %s;\n}\n"
-                             "int %s (int n)\n{\n  return helper (n) + 1;\n}\n";
+  static const char unit[]
+      = "static __attribute__ ((noinline)) int helper (int n)\n{\n  return n * n %s;\n}\n"
+        "int %s (int n)\n{\n  return helper (n) + 1;\n}\n";
   g_autoptr (Toy) toy = toy_new ();
   g_autofree char *first = g_strdup_printf (unit, "+ 1", "first");
   g_autofree char *second = g_strdup_printf (unit, "- 3", "second");
@@ -118,8 +120,9 @@ test_same_file_name (void)
 
   toy_write (toy, "one/unit.c", first);
   toy_write (toy, "two/unit.c", second);
-  toy_write (toy, "main.c",
-             "int first (int), second (int);\nint main (int c, char **v) { return first (c) + second (c); }\n");
+  toy_write (
+      toy, "main.c",
+      "int first (int), second (int);\nint main (int c, char **v) { return first (c) + second (c); }\n");
   toy_fix (toy, "two/unit.c", fixed);
   toy_make_fix (toy);
   toy->build = (g_free (toy->build), g_strdup ("gcc -g -O2 -o tool main.c one/unit.c two/unit.c"));
@@ -133,7 +136,8 @@ test_same_file_name (void)
   g_assert_cmpstr (function->name, ==, "helper");
   /* Linked in this order: the second helper lies behind the first. */
   g_autofree char *address
-      = toy_run (toy, "nm $(find cache -path '*/src/*' -name tool -type f) | sort | grep ' helper$' | tail -n 1");
+      = toy_run (toy,
+                 "nm $(find cache -path '*/src/*' -name tool -type f) | sort | grep ' helper$' | tail -n 1");
   g_assert_cmpuint (function->address, ==, g_ascii_strtoull (address, NULL, 16));
   lp_build_result_free (result);
 }
@@ -145,13 +149,15 @@ test_same_program_name (void)
   g_autoptr (Toy) toy = toy_new ();
 
   toy_usual (toy, "");
-  toy->build = (g_free (toy->build), g_strdup ("make main.o answer.o; mkdir one two; gcc -o one/tool main.o answer.o;"
-                                               "gcc -o two/tool answer.o main.o"));
+  toy->build = (g_free (toy->build),
+                g_strdup ("make main.o answer.o; mkdir one two; gcc -o one/tool main.o answer.o;"
+                          "gcc -o two/tool answer.o main.o"));
   g_autofree char *functions = toy_functions (toy);
   g_auto (GStrv) words = g_strsplit (functions, " ", -1);
   g_assert_cmpuint (g_strv_length (words), ==, 2);
   g_assert_cmpstr (words[0], !=, words[1]);
-  g_assert_true (g_str_has_suffix (words[0], "one-tool:answer") && g_str_has_suffix (words[1], "two-tool:answer"));
+  g_assert_true (g_str_has_suffix (words[0], "one-tool:answer")
+                 && g_str_has_suffix (words[1], "two-tool:answer"));
 }
 
 static void
@@ -185,8 +191,9 @@ test_new_file (void)
 
   toy_write (toy, "main.c", "int answer (int);\nint main (int c, char **v) { return answer (c); }\n");
   toy_write (toy, "answer.c", "int answer (int n) { return n / 3 + 1; }\n");
-  toy_write (toy, "Makefile", "tool: $(patsubst %.c,%.o,$(wildcard *.c))\n\tgcc -g -O2 -o $@ $^\n"
-                              "%.o: %.c\n\tgcc -g -O2 -c -o $@ $<\n");
+  toy_write (toy, "Makefile",
+             "tool: $(patsubst %.c,%.o,$(wildcard *.c))\n\tgcc -g -O2 -o $@ $^\n"
+             "%.o: %.c\n\tgcc -g -O2 -c -o $@ $<\n");
   toy_fix (toy, "answer.c", "int check (int);\nint answer (int n) { return check (n) / 3 + 1; }\n");
   toy_fix (toy, "check.c", "int check (int n) { return n > 5 ? 5 : n; }\n");
   toy_make_fix (toy);
@@ -206,10 +213,12 @@ test_generated_code (void)
 
   toy_usual (toy, "");
   toy_write (toy, "number.in", "40\n");
-  toy_write (toy, "answer.c", "#include \"number.h\"\n#include \"answer.h\"\nint answer (int n) { return n / 3 + NUMBER; }\n");
-  toy_write (toy, "Makefile", "tool: main.o answer.o\n\tgcc -g -O2 -o $@ $^\nanswer.o: number.h\n"
-                              "number.h: number.in\n\techo \"#define NUMBER $$(cat number.in)\" > $@\n"
-                              "%.o: %.c\n\tgcc -g -O2 -c -o $@ $<\n");
+  toy_write (toy, "answer.c",
+             "#include \"number.h\"\n#include \"answer.h\"\nint answer (int n) { return n / 3 + NUMBER; }\n");
+  toy_write (toy, "Makefile",
+             "tool: main.o answer.o\n\tgcc -g -O2 -o $@ $^\nanswer.o: number.h\n"
+             "number.h: number.in\n\techo \"#define NUMBER $$(cat number.in)\" > $@\n"
+             "%.o: %.c\n\tgcc -g -O2 -c -o $@ $<\n");
   toy_fix (toy, "number.in", "41\n");
   toy_make_fix (toy);
   assert_functions (toy, "tool:answer");
@@ -222,8 +231,9 @@ test_copied_source (void)
   g_autoptr (Toy) toy = toy_new ();
 
   toy_usual (toy, "");
-  toy->build = (g_free (toy->build),
-                g_strdup ("make tool; mkdir variant; cp *.c *.h Makefile variant; make -C variant CFLAGS='-g -O1'"));
+  toy->build
+      = (g_free (toy->build),
+         g_strdup ("make tool; mkdir variant; cp *.c *.h Makefile variant; make -C variant CFLAGS='-g -O1'"));
   g_autofree char *functions = toy_functions (toy);
   g_auto (GStrv) words = g_strsplit (functions, " ", -1);
   g_assert_cmpuint (g_strv_length (words), ==, 2);
@@ -280,7 +290,8 @@ test_not_a_fix (void)
   toy_usual (toy, "");
   g_assert_true (g_file_set_contents (toy->fix, "nothing of the kind\n", -1, NULL));
   toy_refused (toy, LP_ERROR_SOURCES_FAILED, "holds no diff", NULL);
-  g_assert_true (g_file_set_contents (toy->fix, "--- a/../../etc/x\n+++ b/../../etc/x\n@@ -1 +1 @@\n-a\n+b\n", -1, NULL));
+  g_assert_true (g_file_set_contents (toy->fix, "--- a/../../etc/x\n+++ b/../../etc/x\n@@ -1 +1 @@\n-a\n+b\n",
+                                      -1, NULL));
   toy_refused (toy, LP_ERROR_SOURCES_FAILED, "not inside the source tree", NULL);
 }
 
@@ -327,8 +338,10 @@ test_initial_value (void)
   g_autoptr (Toy) toy = toy_new ();
 
   toy_usual (toy, "");
-  toy_write (toy, "answer.c", "#include \"answer.h\"\nint the_limit = 4;\nint answer (int n) { return n + the_limit; }\n");
-  toy_fix (toy, "answer.c", "#include \"answer.h\"\nint the_limit = 5;\nint answer (int n) { return n + the_limit; }\n");
+  toy_write (toy, "answer.c",
+             "#include \"answer.h\"\nint the_limit = 4;\nint answer (int n) { return n + the_limit; }\n");
+  toy_fix (toy, "answer.c",
+           "#include \"answer.h\"\nint the_limit = 5;\nint answer (int n) { return n + the_limit; }\n");
   toy_make_fix (toy);
   toy_refused (toy, LP_ERROR_REFUSED, "the_limit", NULL);
 }
@@ -348,8 +361,10 @@ test_assembly (void)
   g_autoptr (Toy) toy = toy_new ();
 
   toy_write (toy, "main.c", "int answer (void);\nint main (void) { return answer (); }\n");
-  toy_write (toy, "answer.S", ".globl answer\nanswer:\n\tmovl $1, %eax\n\tret\n.section .note.GNU-stack,\"\",@progbits\n");
-  toy_fix (toy, "answer.S", ".globl answer\nanswer:\n\tmovl $2, %eax\n\tret\n.section .note.GNU-stack,\"\",@progbits\n");
+  toy_write (toy, "answer.S",
+             ".globl answer\nanswer:\n\tmovl $1, %eax\n\tret\n.section .note.GNU-stack,\"\",@progbits\n");
+  toy_fix (toy, "answer.S",
+           ".globl answer\nanswer:\n\tmovl $2, %eax\n\tret\n.section .note.GNU-stack,\"\",@progbits\n");
   toy_make_fix (toy);
   toy->build = (g_free (toy->build), g_strdup ("gcc -o tool main.c answer.S"));
   toy_refused (toy, LP_ERROR_REFUSED, "answer.S is an assembly source", NULL);
@@ -412,7 +427,9 @@ test_dropped_hunk (void)
   g_autofree char *text = NULL;
   g_assert_true (g_file_get_contents (toy->fix, &text, NULL, NULL));
   g_autofree char *both
-      = g_strconcat (text, "--- a/tests/check.sh\n+++ b/tests/check.sh\n@@ -1,3 +1,3 @@\n one\n-two\n+2\n three\n", NULL);
+      = g_strconcat (text,
+                     "--- a/tests/check.sh\n+++ b/tests/check.sh\n@@ -1,3 +1,3 @@\n one\n-two\n+2\n three\n",
+                     NULL);
   g_assert_true (g_file_set_contents (toy->fix, both, -1, NULL));
   LpBuildResult *result = toy_build (toy, &error);
   g_assert_no_error (error);
@@ -475,7 +492,8 @@ test_clean_environment (void)
   toy_usual (toy, "");
   g_setenv ("CFLAGS", "-O0 -DFACTOR=1", TRUE);
   g_setenv ("SYSCARE_TEST_NOISE", "1", TRUE);
-  toy->build = (g_free (toy->build), g_strdup ("test -z \"$CFLAGS$SYSCARE_TEST_NOISE\"; test -z \"$(ls -A $HOME)\"; make"));
+  toy->build = (g_free (toy->build),
+                g_strdup ("test -z \"$CFLAGS$SYSCARE_TEST_NOISE\"; test -z \"$(ls -A $HOME)\"; make"));
   assert_functions (toy, "tool:answer");
   g_unsetenv ("CFLAGS");
   g_unsetenv ("SYSCARE_TEST_NOISE");

@@ -85,18 +85,20 @@ toy_run (Toy *toy, const char *command)
   char *output = NULL;
   int status;
 
-  g_spawn_sync (toy->folder, (char **)argv, NULL, G_SPAWN_DEFAULT, NULL, NULL, &output, NULL, &status, &error);
+  g_spawn_sync (toy->folder, (char **)argv, NULL, G_SPAWN_DEFAULT, NULL, NULL, &output, NULL, &status,
+                &error);
   g_assert_no_error (error);
   g_spawn_check_wait_status (status, &error);
   g_assert_no_error (error);
   return g_strchomp (output);
 }
 
-#define MAIN_C                                                                                                         \
-  "#include <stdio.h>\n#include <stdlib.h>\n#include \"answer.h\"\n"                                                   \
-  "int main (int argc, char **argv)\n{\n  printf (\"%d\\n\", answer (argc > 1 ? atoi (argv[1]) : 3));\n  return 0;\n}\n"
-#define ANSWER_C                                                                                                       \
-  "#include \"answer.h\"\n#include <stdio.h>\n\nint\nanswer (int n)\n{\n"                                              \
+#define MAIN_C                                                                                               \
+  "#include <stdio.h>\n#include <stdlib.h>\n#include \"answer.h\"\n"                                         \
+  "int main (int argc, char **argv)\n{\n  printf (\"%d\\n\", answer (argc > 1 ? atoi (argv[1]) : 3));\n  "   \
+  "return 0;\n}\n"
+#define ANSWER_C                                                                                             \
+  "#include \"answer.h\"\n#include <stdio.h>\n\nint\nanswer (int n)\n{\n"                                    \
   "  if (n > 100)\n    puts (\"large\");\n  return n * FACTOR + %d;\n}\n"
 
 void

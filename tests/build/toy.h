@@ -13,7 +13,7 @@ typedef struct {
   char *cache;
   GString *log; /* what was reported, "step event text" lines */
   GCancellable *cancellable;
-  char *build;  /* build command */
+  char *build; /* build command */
   char *installed;
   char *target;
 } Toy;
@@ -27,7 +27,8 @@ void toy_write (Toy *toy, const char *name, const char *text);
 /* Like the file before, but in a copy: toy_make_fix() writes the difference as the fix. */
 void toy_fix (Toy *toy, const char *name, const char *text);
 void toy_make_fix (Toy *toy);
-/* The usual program: main.c calls answer() in answer.c, which includes answer.h; Makefile with @flags; the fix changes answer(). */
+/* The usual program: main.c calls answer() in answer.c, which includes answer.h; Makefile with @flags; the
+ * fix changes answer(). */
 void toy_usual (Toy *toy, const char *flags);
 
 /* Runs @command in the test's folder and demands success. */
