@@ -227,10 +227,9 @@ return_to_event_stop (LpRemote *remote, GError **error)
   return run_to_stop (remote, PTRACE_CONT, TRUE, error);
 }
 
-gboolean
-lp_remote_end (LpRemote *remote, GError **error)
+static gboolean
+give_back (LpRemote *remote, GError **error)
 {
-  g_autofree LpRemote *owned = remote;
   LpProcess *process = lp_stop_process (remote->stop);
   int tid = remote->thread->tid;
 
@@ -247,6 +246,15 @@ lp_remote_end (LpRemote *remote, GError **error)
   lp_error_set_errno (error, LP_ERROR_FAILED, errno, "process %d: can't give thread %d its registers back",
                       lp_process_pid (process), tid);
   return FALSE;
+}
+
+gboolean
+lp_remote_end (LpRemote *remote, GError **error)
+{
+  gboolean done = give_back (remote, error);
+
+  g_free (remote);
+  return done;
 }
 
 int

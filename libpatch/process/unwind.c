@@ -321,7 +321,7 @@ step (LpUnwinder *unwinder, Frame *frame, gboolean is_return, gboolean *is_signa
   guint64 pc = frame->values[LP_DWARF_RA];
   guint64 place = is_return ? pc - 1 : pc; /* a call may be the function's last instruction */
   Table *table = table_for (unwinder, place);
-  Dwarf_Frame *row = NULL;
+  g_autofree Dwarf_Frame *row = NULL; /* libdw: free() */
   Dwarf_Op *ops;
   size_t n;
   bool signal_frame = false;
@@ -331,8 +331,6 @@ step (LpUnwinder *unwinder, Frame *frame, gboolean is_return, gboolean *is_signa
 
   if (table == NULL || dwarf_cfi_addrframe (table->cfi, place - table->bias, &row) != 0)
     return STEP_FAILED;
-  g_autofree Dwarf_Frame *owned = row; /* libdw: free with free() */
-  (void)owned;
   if (dwarf_frame_info (row, NULL, NULL, &signal_frame) < 0 || dwarf_frame_cfa (row, &ops, &n) != 0
       || !evaluate (unwinder, frame, FALSE, 0, ops, n, &cfa, &is_value))
     return STEP_FAILED;

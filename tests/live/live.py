@@ -168,6 +168,22 @@ def made(verb, *words, **more):
     return result
 
 
+PIE = ('-O2', '-fPIE', '-pie')
+NO_PIE = ('-O2', '-fno-pie', '-no-pie')
+
+
+def value_program(shop, flags=PIE, compiler='gcc', name='target', more=()):
+    """Builds the simplest program; returns its path."""
+    return shop.compile(name, [source('main.c'), source('value.c')], (*flags, *more), compiler)
+
+
+def start(processes, *words, **more):
+    """Starts a program that the test's end will find."""
+    process = Process(*words, **more)
+    processes.append(process)
+    return process
+
+
 def is_traced(pid):
     """Whether any thread of the process has a tracer or stands in a trace stop."""
     for tid in os.listdir(f'/proc/{pid}/task'):
