@@ -102,6 +102,7 @@ choose_stopped_thread (LpStop *stop, GError **error)
 {
   LpProcess *process = lp_stop_process (stop);
   const char *reason = "no thread is left";
+  LpError code = LP_ERROR_PROCESS_BUSY;
 
   for (guint i = 0; i < lp_stop_n_threads (stop); i++)
     {
@@ -112,14 +113,17 @@ choose_stopped_thread (LpStop *stop, GError **error)
       else if (!lp_stop_read_registers (stop, thread, NULL))
         reason = "its registers can't be read";
       else if (!lp_registers_are_64_bit (&thread->registers))
-        reason = "it runs 32-bit code";
+        {
+          reason = "it runs 32-bit code";
+          code = LP_ERROR_NOT_SUPPORTED;
+        }
       else if (in_restartable_sequence (process, thread->tid))
         reason = "every thread is inside a restartable sequence";
       else
         return thread;
     }
-  lp_error_set (error, LP_ERROR_NOT_SUPPORTED, NULL, "process %d: can't make a system call in it: %s",
-                lp_process_pid (process), reason);
+  lp_error_set (error, code, NULL, "process %d: can't make a system call in it: %s", lp_process_pid (process),
+                reason);
   return NULL;
 }
 

@@ -46,7 +46,7 @@ run_tracer (void *data)
   Run *run = data;
 
   run->done = run->func (run->data, run->error);
-  _exit (0); /* of this process only, and nothing of what exit() does: memory and files are the caller's */
+  return 0; /* clone() ends this process, and nothing else: memory and descriptors are the caller's */
 }
 
 gboolean

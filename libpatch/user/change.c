@@ -18,7 +18,9 @@
 typedef struct {
   LpTarget *target; /* NULL: couldn't be looked at */
   LpProcessResult *result;
-  gboolean pending; /* the step is still to be made */
+  gboolean wanted;  /* the step is to be made here, and nothing has failed so far */
+  gboolean done;    /* it was made */
+  gboolean pending; /* the present phase of it is still to be made */
   gboolean placed;
   gboolean switched;
 } Entry;
@@ -67,7 +69,7 @@ static gboolean
 entry_fail (Run *run, Entry *entry, GError *error)
 {
   lp_process_result_set_error (entry->result, error);
-  entry->pending = FALSE;
+  entry->wanted = entry->pending = FALSE;
   if (!is_decisive (entry->result->status) || run->error != NULL)
     {
       gboolean goes_on = !is_decisive (entry->result->status) || run->change->keep_on_failure;
@@ -109,11 +111,17 @@ add_process (Run *run, int pid)
   entry->result->command = g_strdup (lp_process_command (process));
   entry->result->start_time = lp_process_start_time (process);
   entry->result->status = LP_PROCESS_UNCHANGED;
+  if (run->change->pids == NULL && !lp_target_concerns (entry->target))
+    {
+      g_ptr_array_remove_index (run->entries,
+                                run->entries->len - 1); /* found by the scan for another patch's image */
+      return TRUE;
+    }
   if (!lp_target_needs (entry->target, run->change->step))
     return TRUE;
   if (!lp_target_check (entry->target, run->change->step, run->change->consistency, &error))
     return entry_fail (run, entry, error);
-  entry->pending = TRUE;
+  entry->wanted = TRUE;
   return TRUE;
 }
 
@@ -175,33 +183,6 @@ check_cancelled (Run *run)
   return TRUE;
 }
 
-static gboolean
-place_all (Run *run)
-{
-  if (run->change->step != LP_STEP_LOAD && run->change->step != LP_STEP_ACTIVATE)
-    return TRUE;
-  for (guint i = 0; i < run->entries->len; i++)
-    {
-      Entry *entry = g_ptr_array_index (run->entries, i);
-      GError *error = NULL;
-
-      if (!entry->pending || entry->placed)
-        continue;
-      if (check_cancelled (run))
-        return FALSE;
-      report (run, "place", i, TRUE);
-      entry->placed = lp_target_place (entry->target, &error);
-      if (!entry->placed && !entry_fail (run, entry, error))
-        return FALSE;
-      if (entry->placed && run->change->step == LP_STEP_LOAD)
-        {
-          entry->pending = FALSE;
-          entry->result->status = LP_PROCESS_DONE;
-        }
-    }
-  return TRUE;
-}
-
 static void
 take_figures (Entry *entry)
 {
@@ -221,6 +202,13 @@ count_pending (const Run *run)
 
 /* What is tried again and again on every process until nobody is busy or the time is up. */
 typedef gboolean (*Attempt) (const Run *run, Entry *entry, char **detail, GError **error);
+
+static gboolean
+attempt_place (const Run *run, Entry *entry, char **detail, GError **error)
+{
+  entry->placed |= lp_target_place (entry->target, error);
+  return entry->placed;
+}
 
 static gboolean
 attempt_switch (const Run *run, Entry *entry, char **detail, GError **error)
@@ -249,7 +237,6 @@ attempt_entry (Run *run, Entry *entry, Attempt attempt, gboolean last)
   if (attempt (run, entry, &detail, &error))
     {
       entry->pending = FALSE;
-      entry->result->status = LP_PROCESS_DONE;
       take_figures (entry);
       return TRUE;
     }
@@ -266,10 +253,17 @@ attempt_entry (Run *run, Entry *entry, Attempt attempt, gboolean last)
   return entry_fail (run, entry, error);
 }
 
+/* One phase in all processes in which the step is to be made. */
 static gboolean
 attempt_all (Run *run, Attempt attempt, const char *phase)
 {
   gint64 deadline = g_get_monotonic_time () + (gint64)run->change->timeout_ms * 1000;
+
+  for (guint i = 0; i < run->entries->len; i++)
+    {
+      Entry *entry = g_ptr_array_index (run->entries, i);
+      entry->pending = entry->wanted && !entry->done;
+    }
 
   for (guint64 pause = FIRST_PAUSE_US;; pause = MIN (pause * 2, LONGEST_PAUSE_US))
     {
@@ -326,9 +320,9 @@ undo (Run *run, gboolean all)
     {
       Entry *entry = g_ptr_array_index (run->entries, i);
       g_autoptr (GError) error = NULL;
-      gboolean was_done = entry->result->status == LP_PROCESS_DONE;
+      gboolean was_wanted = entry->wanted;
 
-      if (entry->target == NULL || (!entry->placed && !entry->switched) || (was_done && !all))
+      if (entry->target == NULL || (!entry->placed && !entry->switched) || (was_wanted && !all))
         continue;
       report (run, "undo", i, FALSE);
       if (!undo_entry (entry, run->change->timeout_ms, &error))
@@ -339,9 +333,9 @@ undo (Run *run, gboolean all)
           lp_error_set (&run->error, LP_ERROR_ROLLBACK_FAILED, NULL, "%s; and undoing it failed: %s", first,
                         second);
         }
-      else if (was_done || entry->pending)
+      else if (was_wanted)
         entry->result->status = LP_PROCESS_ROLLED_BACK;
-      entry->pending = FALSE;
+      entry->wanted = FALSE;
     }
 }
 
@@ -349,26 +343,30 @@ undo (Run *run, gboolean all)
 static gboolean
 run_steps (Run *run)
 {
-  if (!place_all (run))
+  gboolean places = run->change->step == LP_STEP_LOAD || run->change->step == LP_STEP_ACTIVATE;
+
+  if (places && !attempt_all (run, attempt_place, "place"))
     return FALSE;
-  if (run->change->step == LP_STEP_LOAD)
-    return TRUE;
-  if (!attempt_all (run, attempt_switch, "switch"))
+  if (run->change->step != LP_STEP_LOAD && !attempt_all (run, attempt_switch, "switch"))
     return FALSE;
+  for (guint i = 0; i < run->entries->len; i++)
+    {
+      Entry *entry = g_ptr_array_index (run->entries, i);
+      if (entry->wanted)
+        entry->result->status = LP_PROCESS_DONE;
+      entry->done = entry->wanted;
+    }
   return TRUE;
 }
 
 /* The second half of UNLOAD, once all processes are back on the original code: from here on nothing can be
  * undone. */
-static gboolean
+static void
 unmap_all (Run *run)
 {
   for (guint i = 0; i < run->entries->len; i++)
-    {
-      Entry *entry = g_ptr_array_index (run->entries, i);
-      entry->pending = entry->result->status == LP_PROCESS_DONE;
-    }
-  return attempt_all (run, attempt_unmap, "unload");
+    ((Entry *)g_ptr_array_index (run->entries, i))->done = FALSE;
+  attempt_all (run, attempt_unmap, "unload");
 }
 
 static gboolean
@@ -437,7 +435,7 @@ lp_change_check (const LpChange *change, GError **error)
       for (guint i = 0; i < run.entries->len; i++)
         {
           Entry *entry = g_ptr_array_index (run.entries, i);
-          if (entry->pending)
+          if (entry->wanted)
             entry->result->status = LP_PROCESS_DONE; /* it would be */
           g_ptr_array_add (results, g_steal_pointer (&entry->result));
         }

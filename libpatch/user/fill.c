@@ -125,14 +125,16 @@ apply_relocations (Fill *fill, GError **error)
 static void
 fill_identity (Fill *fill)
 {
-  LpEntityIdentity *identity = (LpEntityIdentity *)(gpointer)(fill->bytes + NOTE_DESC_OFFSET);
+  guint8 *place = fill->bytes + NOTE_DESC_OFFSET; /* aligned to 4 only */
   const char *digest = lp_entity_digest (fill->entity);
+  LpEntityIdentity identity;
 
+  memcpy (&identity, place, sizeof identity);
   for (guint i = 0; i < LP_DIGEST_SIZE; i++)
-    identity->digest[i]
-        = g_ascii_xdigit_value (digest[2 * i]) << 4 | g_ascii_xdigit_value (digest[2 * i + 1]);
-  identity->load_bias = fill->module->bias;
-  identity->load_time = g_get_real_time ();
+    identity.digest[i] = g_ascii_xdigit_value (digest[2 * i]) << 4 | g_ascii_xdigit_value (digest[2 * i + 1]);
+  identity.load_bias = fill->module->bias;
+  identity.load_time = g_get_real_time ();
+  memcpy (place, &identity, sizeof identity);
 }
 
 /* Writes the pages that differ from what is mapped there. The first page goes last: its digest says that the

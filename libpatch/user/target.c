@@ -199,6 +199,12 @@ part_needs (const LpPart *part, LpStep step)
 }
 
 gboolean
+lp_target_concerns (const LpTarget *target)
+{
+  return target->parts->len > 0 || target->leftovers->len > 0;
+}
+
+gboolean
 lp_target_needs (const LpTarget *target, LpStep step)
 {
   for (guint i = 0; i < target->parts->len; i++)

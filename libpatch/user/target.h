@@ -24,6 +24,7 @@ LpProcess *lp_target_process (LpTarget *target);
 
 /* Whether @step would change anything as far as can be seen now; also FALSE when no entity concerns the
  * process. */
+gboolean lp_target_concerns (const LpTarget *target); /* whether any entity does */
 gboolean lp_target_needs (const LpTarget *target, LpStep step);
 
 /* Checks without stopping or writing: original bytes against the mapped file, sites against originals.
