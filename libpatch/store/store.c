@@ -83,15 +83,23 @@ lp_store_bundles (LpStore *store)
   return store->bundles;
 }
 
+static void
+add_problems (GStrvBuilder *builder, const char *word, const GPtrArray *problems)
+{
+  for (guint i = 0; i < problems->len; i++)
+    {
+      g_autofree char *text = g_strdup_printf ("%s: %s", word, (const char *)problems->pdata[i]);
+      g_strv_builder_add (builder, text);
+    }
+}
+
 GStrv
 lp_store_problems (LpStore *store)
 {
   g_autoptr (GStrvBuilder) builder = g_strv_builder_new ();
 
-  for (guint i = 0; i < store->state_problems->len; i++)
-    g_strv_builder_add (builder, store->state_problems->pdata[i]);
-  for (guint i = 0; i < store->patch_problems->len; i++)
-    g_strv_builder_add (builder, store->patch_problems->pdata[i]);
+  add_problems (builder, "state", store->state_problems);
+  add_problems (builder, "bundle", store->patch_problems);
   return g_strv_builder_end (builder);
 }
 

@@ -57,7 +57,8 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (LpStore, lp_store_free)
 gboolean lp_store_rescan (LpStore *store, gboolean *changed, GError **error);
 /* LpBundle, borrowed, sorted by full name of the first object. A bundle that a rescan finds unchanged keeps its address; others are freed by it. */
 GPtrArray *lp_store_bundles (LpStore *store);
-GStrv lp_store_problems (LpStore *store);                   /* caller frees */
+/* What is wrong, each "WORD: sentence"; WORD is state (a damaged state file was moved aside) or bundle. Caller frees. */
+GStrv lp_store_problems (LpStore *store);
 
 const LpWish *lp_store_wish (LpStore *store, const char *uuid);   /* NULL when never wished for: not-applied */
 GPtrArray *lp_store_wishes (LpStore *store);                       /* LpWish, borrowed, by sequence */

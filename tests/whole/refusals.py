@@ -47,7 +47,7 @@ def refused(status, words, *command, user=None):
 
 def picture():
     """What may not change: states, installed files, code in the toy."""
-    states = json.loads(run('syscare', 'list', '--json')[0])
+    states = [(row['uuid'], row['name'], row['state']) for row in json.loads(run('syscare', 'list', '--json')[0])['patches']]
     files = run('bash', '-c', f'find {PATCHES} /etc/syscare -type f -print0 2>/dev/null | sort -z | xargs -0r sha256sum')[0]
     return states, files, code_in(STAGE['toy'].pid), STAGE['toy'].ask(21)
 
@@ -163,21 +163,39 @@ def _():
         run('syscare', 'rescan')
 
 
-@case('a patch for another build of the running program')
+@case('a patch for another build of the program')
 def _():
     shutil.copy(TARGET, '/opt/toy/toy.kept')
+    STAGE['toy'].end()
+    make_tree('/opt/toy-other', SOURCE.replace('asked++', 'asked += 2'))
+    run('make', folder='/opt/toy-other')
+    os.replace('/opt/toy-other/toy', TARGET)
+    other = Toy(TARGET)
+    code = code_in(other.pid)
     try:
-        make_tree('/opt/toy-other', SOURCE.replace('asked++', 'asked += 2'))
-        run('make', folder='/opt/toy-other')
-        os.replace('/opt/toy-other/toy', TARGET)
-        second = Toy(TARGET)
-        out, err = run('syscare', 'apply', STAGE['uuid'], expect=None)
-        # The process of the right build may be patched; the other one never.
-        expect('answer of the other build', second.ask(21), 42)
-        second.end()
-        run('syscare', 'remove', STAGE['uuid'], expect=None)
+        refused(7, ['build'], 'syscare', 'apply', STAGE['uuid'])
+        expect('answer of the other build', other.ask(21), 42)
+        expect('code of the other build', code_in(other.pid), code)
     finally:
+        other.end()
         os.replace('/opt/toy/toy.kept', TARGET)
+        STAGE['toy'] = Toy(TARGET)
+
+
+@case('a patch for another build that runs beside the right one')
+def _():
+    make_tree('/opt/toy-beside', SOURCE.replace('asked++', 'asked += 3'))
+    run('make', folder='/opt/toy-beside')
+    other = Toy('/opt/toy-beside/toy')
+    code = code_in(other.pid)
+    try:
+        run('syscare', 'apply', STAGE['uuid'])
+        expect('answer of the right build', STAGE['toy'].ask(21), 43)
+        expect('answer of the other build', other.ask(21), 42)
+        expect('code of the other build', code_in(other.pid), code)
+    finally:
+        run('syscare', 'remove', STAGE['uuid'])
+        other.end()
 
 
 def damaged(file, damage, words=()):
