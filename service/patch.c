@@ -96,6 +96,10 @@ gboolean
 sc_patch_observe (ScPatch *patch, const ScCarriers *carriers, const char *target_problem, gboolean untrusted)
 {
   LpState state = sc_patch_compute_state (patch->wished, carriers);
+
+  /* Images that a step has only placed so far are its preparations, not a state that somebody asked for. */
+  if (patch->in_step && state == LP_STATE_DEACTIVATED && patch->state == LP_STATE_NOT_APPLIED)
+    state = LP_STATE_NOT_APPLIED;
   g_auto (GStrv) problems = find_problems (patch, state, carriers, target_problem, untrusted);
   gboolean same = state == patch->state && carriers->total == patch->total
                   && carriers->active == patch->patched

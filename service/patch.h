@@ -21,6 +21,7 @@ typedef struct {
   GStrv problems;   /* sorted words */
   /* the work */
   guint64 job;          /* 0: none */
+  gboolean in_step;     /* a worker is changing its processes right now */
   GHashTable *outcomes; /* pid -> ScOutcomeRecord: why the last job could not patch a process */
 } ScPatch;
 

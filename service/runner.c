@@ -177,11 +177,23 @@ on_truth_after (GObject *source, GAsyncResult *result, gpointer user_data)
 }
 
 static void
+set_in_step (ScRun *run, gboolean in_step)
+{
+  for (guint i = 0; i < run->plan->len; i++)
+    {
+      ScPatch *patch = ((ScPlanEntry *)g_ptr_array_index (run->plan, i))->patch;
+
+      patch->in_step = in_step;
+    }
+}
+
+static void
 on_worked (GObject *source, GAsyncResult *result, gpointer user_data)
 {
   ScRun *run = user_data;
 
   sc_worker_run_finish (result, &run->reply, &run->batch_error);
+  set_in_step (run, FALSE);
   sc_truth_refresh_async (run->service->truth, 0, on_truth_after, run);
 }
 
@@ -203,6 +215,7 @@ start_worker (ScRun *run)
   guint64 patience
       = options->timeout != 0 ? options->timeout / G_USEC_PER_SEC : service->settings->busy_timeout;
 
+  set_in_step (run, TRUE);
   sc_plan_fill_request (run->plan, run->job->verb, options, service->settings->busy_timeout, request);
   sc_worker_run_async (service->paths.worker, request, (guint)patience + DEADLINE_MARGIN, on_progress, run,
                        run->job->cancellable, on_worked, run);

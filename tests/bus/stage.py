@@ -130,10 +130,8 @@ class Process:
 class Error(Exception):
     def __init__(self, error):
         self.name = Gio.dbus_error_get_remote_error(error) or f'local: {error.domain}'
-        text = GLib.Error.copy(error)
-        Gio.dbus_error_strip_remote_error(text)
-        super().__init__(f'{self.name}: {text.message}')
-        self.message = text.message
+        self.message = error.message.removeprefix(f'GDBus.Error:{self.name}: ')
+        super().__init__(f'{self.name}: {self.message}')
 
     def remember(self, name, message):
         self.name, self.message, self.args = name, message, (f'{name}: {message}',)
