@@ -56,7 +56,8 @@ hint_of (const GError *error, const char *own)
 {
   const LpErrorInfo *info = lp_error_info_for (error);
 
-  if (own != NULL)
+  /* How to be asked is ours to say: the service doesn't know about terminals. */
+  if (own != NULL && info->code != LP_ERROR_AUTH_REQUIRED)
     return own;
   return hints[info->code] != NULL ? _ (hints[info->code]) : NULL;
 }

@@ -57,6 +57,26 @@ name_of_path (GPtrArray *patches, const char *path)
   return path;
 }
 
+/* One row. A message may have a second line: what to do. */
+static void
+add_finding (CliTable *table, GPtrArray *patches, GVariant *finding)
+{
+  const char *severity = cli_get_string (finding, "Severity");
+  const char *detail = cli_get_string (finding, "Detail");
+  guint64 pid = cli_get_number (finding, "Pid");
+  const char *hint;
+  g_autofree char *pid_text = pid != 0 ? g_strdup_printf ("%" G_GUINT64_FORMAT, pid) : g_strdup ("");
+  g_autofree char *message = lp_error_split (cli_get_string (finding, "Message"), &hint);
+
+  cli_table_cell (table, CLI_PLAIN, name_of_path (patches, cli_get_string (finding, "Patch")));
+  cli_table_cell (table, cli_word_style (severity), cli_word (severity));
+  cli_table_cell (table, CLI_PLAIN, pid_text);
+  cli_table_cell (table, CLI_PLAIN, cli_get_string (finding, "Command"));
+  cli_table_cell (table, CLI_PLAIN,
+                  *message != '\0' ? message : cli_problem_sentence (cli_get_string (finding, "Finding")));
+  cli_table_cell (table, CLI_PLAIN, *detail != '\0' || hint == NULL ? detail : hint);
+}
+
 static void
 print_findings (GPtrArray *patches, GVariant *findings)
 {
@@ -72,21 +92,7 @@ print_findings (GPtrArray *patches, GVariant *findings)
   for (gsize i = 0; i < n; i++)
     {
       g_autoptr (GVariant) finding = g_variant_get_child_value (findings, i);
-      const char *severity = cli_get_string (finding, "Severity");
-      const char *message = cli_get_string (finding, "Message");
-      guint64 pid = cli_get_number (finding, "Pid");
-
-      cli_table_cell (table, CLI_PLAIN, name_of_path (patches, cli_get_string (finding, "Patch")));
-      cli_table_cell (table, cli_word_style (severity), cli_word (severity));
-      if (pid != 0)
-        cli_table_printf (table, CLI_PLAIN, "%" G_GUINT64_FORMAT, pid);
-      else
-        cli_table_cell (table, CLI_PLAIN, "");
-      cli_table_cell (table, CLI_PLAIN, cli_get_string (finding, "Command"));
-      cli_table_cell (table, CLI_PLAIN,
-                      *message != '\0' ? message
-                                       : cli_problem_sentence (cli_get_string (finding, "Finding")));
-      cli_table_cell (table, CLI_PLAIN, cli_get_string (finding, "Detail"));
+      add_finding (table, patches, finding);
     }
   cli_table_print (table, stdout, 0);
 }

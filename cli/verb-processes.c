@@ -50,7 +50,7 @@ print_processes (GVariant *processes)
       cli_table_cell (table, CLI_PLAIN, cli_get_string (process, "Detail"));
     }
   if (n == 0)
-    fprintf (stderr, "%s\n", _ ("No process runs the target."));
+    puts (_ ("No process runs the target."));
   cli_table_print (table, stdout, 0);
 }
 

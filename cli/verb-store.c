@@ -47,20 +47,51 @@ arguments_with_options (CliContext *context, GVariant *first, GError **error)
                                            : g_variant_new_tuple (&options, 1));
 }
 
+/* What the installed bundle @id is called: the common name of its patches, else its id; caller frees. */
+static char *
+bundle_name (CliContext *context, const char *id)
+{
+  static const char *const naming[] = { CLI_NAMING_PROPERTIES, NULL };
+  GVariantDict match;
+
+  g_variant_dict_init (&match, NULL);
+  g_variant_dict_insert (&match, "bundle", "s", id);
+  g_autoptr (GPtrArray) patches = cli_list_patches (context, g_variant_dict_end (&match), naming, NULL);
+  return patches != NULL && patches->len != 0 ? cli_describe_patches (patches) : g_strdup (id);
+}
+
 static void
-print_result (const char *what, GVariant *result)
+print_result (CliContext *context, const char *what, GVariant *result)
 {
   const char *name = cli_patch_name (result);
   const char *bundle = cli_get_string (result, "Bundle");
   const char *state = cli_get_string (result, "State");
   const char *word = cli_get_string (result, "Result");
-  g_autofree char *shown = cli_escape (*name != '\0' ? name : *bundle != '\0' ? bundle : what);
+  g_autofree char *called = *name != '\0'     ? g_strdup (name)
+                            : *bundle != '\0' ? bundle_name (context, bundle)
+                                              : g_strdup (what);
+  g_autofree char *shown = cli_escape (called);
 
   printf ("%s: %s", shown, cli_word (word));
   if (*state != '\0')
     printf (" (%s)", cli_word (state));
   putchar ('\n');
   cli_job_print_processes (result, stdout);
+}
+
+/* What a job that has ended well has done. */
+static void
+print_results (CliContext *context, const char *what, GVariant *results)
+{
+  gsize n = results != NULL ? g_variant_n_children (results) : 0;
+
+  if (n == 0)
+    printf ("%s: %s\n", what, cli_word ("succeeded"));
+  for (gsize i = 0; i < n; i++)
+    {
+      g_autoptr (GVariant) result = g_variant_get_child_value (results, i);
+      print_result (context, what, result);
+    }
 }
 
 /* One job: ordered, awaited, shown, and written to @json. Returns the exit status. */
@@ -104,11 +135,8 @@ run_job (CliContext *context, const char *method, GVariant *first_argument, cons
     printf ("%s\n", _ ("nothing to do"));
   else if (!wait)
     printf (_ ("job %s started\n"), cli_job_number (path));
-  for (gsize i = 0; results != NULL && i < g_variant_n_children (results); i++)
-    {
-      g_autoptr (GVariant) result = g_variant_get_child_value (results, i);
-      print_result (what, result);
-    }
+  else
+    print_results (context, what, results);
   return CLI_EXIT_DONE;
 }
 
