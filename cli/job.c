@@ -21,6 +21,7 @@ typedef struct {
   GVariant *results;
   GError *error;
   guint interrupts;
+  gboolean cancel_wanted; /* and not accepted yet */
   gboolean show_progress;
   gboolean line_shown;
 } Wait;
@@ -77,26 +78,39 @@ show_progress (Wait *wait, GVariant *properties)
   wait->line_shown = TRUE;
 }
 
+static void send_cancel (Wait *wait);
+
 static void
 on_all_properties (GObject *source, GAsyncResult *result, gpointer user_data)
 {
+  Wait *wait = user_data;
   g_autoptr (GVariant) reply = g_dbus_connection_call_finish (G_DBUS_CONNECTION (source), result, NULL);
+  gboolean cancelable = FALSE;
+
   if (reply == NULL)
     return;
-
   g_autoptr (GVariant) properties = g_variant_get_child_value (reply, 0);
-  show_progress (user_data, properties);
+  show_progress (wait, properties);
+  g_variant_lookup (properties, "Cancelable", "b", &cancelable);
+  if (wait->cancel_wanted && cancelable)
+    send_cancel (wait);
 }
 
 /* A change rarely names every property, so all are read: at most ten times a second. */
 static void
+read_properties (Wait *wait)
+{
+  if (wait->show_progress || wait->cancel_wanted)
+    g_dbus_connection_call (wait->context->bus, CLI_BUS_NAME, wait->path, CLI_PROPERTIES, "GetAll",
+                            g_variant_new ("(s)", CLI_JOB), G_VARIANT_TYPE ("(a{sv})"),
+                            G_DBUS_CALL_FLAGS_NONE, -1, wait->leave, on_all_properties, wait);
+}
+
+static void
 on_changed (GDBusConnection *bus, const char *sender, const char *path, const char *interface,
             const char *signal, GVariant *arguments, gpointer user_data)
 {
-  Wait *wait = user_data;
-  g_dbus_connection_call (bus, CLI_BUS_NAME, wait->path, CLI_PROPERTIES, "GetAll",
-                          g_variant_new ("(s)", CLI_JOB), G_VARIANT_TYPE ("(a{sv})"), G_DBUS_CALL_FLAGS_NONE,
-                          -1, wait->leave, on_all_properties, wait);
+  read_properties (user_data);
 }
 
 static void
@@ -109,8 +123,24 @@ on_cancel_answered (GObject *source, GAsyncResult *result, gpointer user_data)
   if (reply != NULL || g_error_matches (error, G_IO_ERROR, G_IO_ERROR_CANCELLED))
     return;
   cli_bus_translate_error (&error);
+  /* A job that tries again later can be cancelled again then. */
+  if (g_error_matches (error, LP_ERROR, LP_ERROR_NOT_CANCELABLE))
+    {
+      wait->cancel_wanted = TRUE;
+      read_properties (wait); /* it may have changed meanwhile */
+      return;
+    }
   clear_line (wait);
   cli_report_line (_ ("cancel"), error);
+}
+
+static void
+send_cancel (Wait *wait)
+{
+  wait->cancel_wanted = FALSE;
+  g_dbus_connection_call (wait->context->bus, CLI_BUS_NAME, wait->path, CLI_JOB, "Cancel",
+                          g_variant_new ("(a{sv})", NULL), NULL, G_DBUS_CALL_FLAGS_NONE, -1, wait->leave,
+                          on_cancel_answered, wait);
 }
 
 static gboolean
@@ -122,9 +152,7 @@ on_interrupt (gpointer user_data)
   if (wait->interrupts++ == 0)
     {
       fprintf (stderr, "%s\n", _ ("syscare: cancelling; press Ctrl-C again to leave the job alone"));
-      g_dbus_connection_call (wait->context->bus, CLI_BUS_NAME, wait->path, CLI_JOB, "Cancel",
-                              g_variant_new ("(a{sv})", NULL), NULL, G_DBUS_CALL_FLAGS_NONE, -1, wait->leave,
-                              on_cancel_answered, wait);
+      send_cancel (wait);
       return G_SOURCE_CONTINUE;
     }
   g_cancellable_cancel (wait->leave);
@@ -192,14 +220,10 @@ cli_job_wait (CliContext *context, const char *path, const char *title, GVariant
                 .leave = leave,
                 .show_progress = isatty (STDERR_FILENO) };
 
-  guint subscription = 0;
-  if (wait.show_progress)
-    {
-      subscription = g_dbus_connection_signal_subscribe (context->bus, CLI_BUS_NAME, CLI_PROPERTIES,
-                                                         "PropertiesChanged", path, CLI_JOB,
-                                                         G_DBUS_SIGNAL_FLAGS_NONE, on_changed, &wait, NULL);
-      on_changed (context->bus, NULL, NULL, NULL, NULL, NULL, &wait);
-    }
+  guint subscription
+      = g_dbus_connection_signal_subscribe (context->bus, CLI_BUS_NAME, CLI_PROPERTIES, "PropertiesChanged",
+                                            path, CLI_JOB, G_DBUS_SIGNAL_FLAGS_NONE, on_changed, &wait, NULL);
+  read_properties (&wait);
   guint interrupt = g_unix_signal_add (SIGINT, on_interrupt, &wait);
   /* Wait answers at once when the job has ended already, so that no signal can be missed. */
   g_dbus_connection_call (context->bus, CLI_BUS_NAME, path, CLI_JOB, "Wait", g_variant_new ("(a{sv})", NULL),
@@ -207,8 +231,7 @@ cli_job_wait (CliContext *context, const char *path, const char *title, GVariant
                           on_wait_answered, &wait);
   g_main_loop_run (loop);
   g_source_remove (interrupt);
-  if (subscription != 0)
-    g_dbus_connection_signal_unsubscribe (context->bus, subscription);
+  g_dbus_connection_signal_unsubscribe (context->bus, subscription);
   clear_line (&wait);
 
   /* Answers that are still on their way name `wait`: cancel them and let their callbacks run. */

@@ -147,16 +147,66 @@ set_ambiguous (GError **error, const char *id, GPtrArray *candidates)
   lp_error_set (error, LP_ERROR_AMBIGUOUS, hint->str, _ ("\"%s\" fits %u patches"), id, candidates->len);
 }
 
+/* @id in the form in which the bus writes ids, if it could be (the beginning of) one: lower case, dashes
+ * where they belong; else as it is. Caller frees. */
+static char *
+canonical_id (const char *id, gboolean *is_hex)
+{
+  static const guint dashes[] = { 8, 13, 18, 23 }; /* RFC 9562: 8-4-4-4-12 */
+  g_autoptr (GString) canonical = g_string_new (NULL);
+  const char *p = id;
+
+  for (; *p == '-' || g_ascii_isxdigit (*p); p++)
+    {
+      if (*p == '-')
+        continue;
+      for (gsize i = 0; i < G_N_ELEMENTS (dashes); i++)
+        if (canonical->len == dashes[i])
+          g_string_append_c (canonical, '-');
+      g_string_append_c (canonical, g_ascii_tolower (*p));
+    }
+  *is_hex = *p == '\0' && canonical->len >= 4 && canonical->len <= 36;
+  return *is_hex ? g_string_free (g_steal_pointer (&canonical), FALSE) : g_strdup (id);
+}
+
+static GPtrArray *
+list_matching (CliContext *context, const char *key, const char *value, const char *const *properties,
+               GError **error)
+{
+  GVariantDict match;
+
+  g_variant_dict_init (&match, NULL);
+  g_variant_dict_insert (&match, key, "s", value);
+  return cli_list_patches (context, g_variant_dict_end (&match), properties, error);
+}
+
+/* Everything that @id could mean. The bus finds patches by bundle id only under a key of its own. */
+static GPtrArray *
+find_candidates (CliContext *context, const char *id, const char *const *properties, GError **error)
+{
+  gboolean is_hex;
+  g_autofree char *canonical = canonical_id (id, &is_hex);
+  g_autoptr (GPtrArray) candidates = list_matching (context, "id", id, properties, error);
+
+  if (candidates != NULL && candidates->len == 0 && is_hex && !g_str_equal (canonical, id))
+    {
+      g_ptr_array_unref (candidates);
+      candidates = list_matching (context, "id", canonical, properties, error);
+    }
+  if (candidates != NULL && candidates->len == 0 && is_hex)
+    {
+      g_ptr_array_unref (candidates);
+      candidates = list_matching (context, "bundle", canonical, properties, error);
+    }
+  return g_steal_pointer (&candidates);
+}
+
 /* What @id means, added to @patches unless it is there already. */
 static gboolean
 resolve_one (CliContext *context, const char *id, const char *const *properties, GPtrArray *patches,
              GHashTable *seen, GError **error)
 {
-  GVariantDict match;
-  g_variant_dict_init (&match, NULL);
-  g_variant_dict_insert (&match, "id", "s", id);
-  g_autoptr (GPtrArray) candidates
-      = cli_list_patches (context, g_variant_dict_end (&match), properties, error);
+  g_autoptr (GPtrArray) candidates = find_candidates (context, id, properties, error);
   if (candidates == NULL)
     return FALSE;
 

@@ -31,6 +31,8 @@ typedef struct {
   JsonObject *last;
   GError *error; /* ours, when the talk broke */
   gboolean killed;
+  GBytes *request;
+  gboolean request_written, cancel_wanted;
 } ScWorkerRun;
 
 static void read_header (ScWorkerRun *run);
@@ -46,6 +48,7 @@ run_free (gpointer data)
   g_clear_object (&run->input);
   g_clear_object (&run->output);
   g_clear_object (&run->cancellable);
+  g_clear_pointer (&run->request, g_bytes_unref);
   g_free (run->body);
   g_clear_pointer (&run->last, json_object_unref);
   g_clear_error (&run->error);
@@ -191,9 +194,8 @@ set_deadline (ScWorkerRun *run, guint seconds)
 }
 
 static void
-on_cancelled (GCancellable *cancellable, gpointer user_data)
+tell_cancel (ScWorkerRun *run)
 {
-  ScWorkerRun *run = user_data;
   g_autoptr (JsonObject) message = json_object_new ();
 
   json_object_set_string_member (message, "type", "cancel");
@@ -201,16 +203,31 @@ on_cancelled (GCancellable *cancellable, gpointer user_data)
   /* A few bytes into an empty socket buffer: doesn't block; a worker that is gone is noticed by the reader.
    */
   g_output_stream_write_bytes (run->output, bytes, NULL, NULL);
+}
+
+static void
+on_cancelled (GCancellable *cancellable, gpointer user_data)
+{
+  ScWorkerRun *run = user_data;
+
+  run->cancel_wanted = TRUE;
+  if (run->request_written)
+    tell_cancel (run);
   set_deadline (run, CANCEL_PATIENCE);
 }
 
 static void
 on_request_written (GObject *source, GAsyncResult *result, gpointer user_data)
 {
-  g_autoptr (GBytes) request = user_data;
+  g_autoptr (GTask) task = user_data;
+  ScWorkerRun *run = g_task_get_task_data (task);
 
   /* A failure shows as the worker's death. */
   g_output_stream_write_all_finish (G_OUTPUT_STREAM (source), result, NULL, NULL);
+  /* A stream takes one write at a time: a wish to cancel that came meanwhile had to wait. */
+  run->request_written = TRUE;
+  if (run->cancel_wanted)
+    tell_cancel (run);
 }
 
 static gboolean
@@ -251,7 +268,6 @@ sc_worker_run_async (const char *program, JsonObject *request, guint deadline, S
 {
   GTask *task = g_task_new (NULL, NULL, callback, user_data);
   ScWorkerRun *run = g_new0 (ScWorkerRun, 1);
-  GBytes *bytes = sc_wire_encode (request);
   GError *error = NULL;
 
   g_task_set_task_data (task, run, run_free);
@@ -260,7 +276,6 @@ sc_worker_run_async (const char *program, JsonObject *request, guint deadline, S
   run->progress_data = progress_data;
   if (!start (run, program, &error))
     {
-      g_bytes_unref (bytes);
       g_task_return_new_error (task, LP_ERROR, LP_ERROR_FAILED, "%s", error->message);
       g_error_free (error);
       g_object_unref (task);
@@ -268,8 +283,10 @@ sc_worker_run_async (const char *program, JsonObject *request, guint deadline, S
     }
 
   set_deadline (run, deadline);
-  g_output_stream_write_all_async (run->output, g_bytes_get_data (bytes, NULL), g_bytes_get_size (bytes),
-                                   G_PRIORITY_DEFAULT, NULL, on_request_written, bytes);
+  run->request = sc_wire_encode (request);
+  g_output_stream_write_all_async (run->output, g_bytes_get_data (run->request, NULL),
+                                   g_bytes_get_size (run->request), G_PRIORITY_DEFAULT, NULL,
+                                   on_request_written, g_object_ref (task));
   read_header (run);
   if (cancellable != NULL)
     {
