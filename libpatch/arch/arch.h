@@ -12,13 +12,13 @@ G_BEGIN_DECLS
 typedef enum {
   LP_RELOC_UNKNOWN,
   LP_RELOC_NONE,
-  LP_RELOC_ABSOLUTE,     /* S + A */
-  LP_RELOC_PC,           /* S + A - P */
-  LP_RELOC_PLT,          /* a call or branch: S + A - P, may go through a stub */
-  LP_RELOC_GOT_PC,       /* address of a slot that holds S: G + A - P */
-  LP_RELOC_TLS_LE,       /* S + A - TP: fixed in a program */
-  LP_RELOC_TLS_IE,       /* slot with the offset from the thread pointer */
-  LP_RELOC_TLS_GD,       /* pair of slots for __tls_get_addr */
+  LP_RELOC_ABSOLUTE, /* S + A */
+  LP_RELOC_PC,       /* S + A - P */
+  LP_RELOC_PLT,      /* a call or branch: S + A - P, may go through a stub */
+  LP_RELOC_GOT_PC,   /* address of a slot that holds S: G + A - P */
+  LP_RELOC_TLS_LE,   /* S + A - TP: fixed in a program */
+  LP_RELOC_TLS_IE,   /* slot with the offset from the thread pointer */
+  LP_RELOC_TLS_GD,   /* pair of slots for __tls_get_addr */
   LP_RELOC_TLS_LD,
   LP_RELOC_TLS_DTPOFF,
   LP_RELOC_TLS_DESC,
@@ -27,7 +27,7 @@ typedef enum {
 
 typedef struct {
   guint32 type;
-  const char *name;   /* "R_X86_64_PC32" */
+  const char *name; /* "R_X86_64_PC32" */
   LpRelocKind kind;
   guint width;        /* bytes written at the place */
   gboolean is_signed; /* range check as signed (else unsigned) */
@@ -43,9 +43,9 @@ typedef enum {
 
 typedef struct {
   LpEntryClass class;
-  guint length;      /* bytes of the first instruction */
-  guint undo_bytes;  /* for LP_ENTRY_UNDO_STACK */
-  char text[48];     /* the instruction in words, for `syscare inspect` */
+  guint length;     /* bytes of the first instruction */
+  guint undo_bytes; /* for LP_ENTRY_UNDO_STACK */
+  char text[48];    /* the instruction in words, for `syscare inspect` */
 } LpEntryInfo;
 
 /* What a dynamic relocation of a linked file does to its place. */
@@ -88,16 +88,18 @@ typedef struct {
 
 typedef struct LpArch LpArch;
 struct LpArch {
-  const char *name;    /* "x86_64": the architecture word of the manifest */
-  guint16 machine;     /* EM_* */
-  guint page_size;     /* largest page size that segments must be aligned to */
-  guint redirect_size; /* bytes of one redirect: 5 on x86-64, 4 on aarch64 */
-  guint64 branch_range;/* a redirect or call reaches +- this many bytes */
+  const char *name;     /* "x86_64": the architecture word of the manifest */
+  guint16 machine;      /* EM_* */
+  guint page_size;      /* largest page size that segments must be aligned to */
+  guint redirect_size;  /* bytes of one redirect: 5 on x86-64, 4 on aarch64 */
+  guint64 branch_range; /* a redirect or call reaches +- this many bytes */
 
   const LpRelocInfo *(*reloc_info) (guint32 type);
-  /* Writes the relocation of @type at @place (@place_size bytes are there) whose run-time address is @p. @s and @a are
-   * symbol value and addend. Range-checked. Errors: LP_ERROR_REFUSED (out of range, type unknown). */
-  gboolean (*relocate) (guint32 type, guint8 *place, gsize place_size, guint64 p, guint64 s, gint64 a, GError **error);
+  /* Writes the relocation of @type at @place (@place_size bytes are there) whose run-time address is @p. @s
+   * and @a are symbol value and addend. Range-checked. Errors: LP_ERROR_REFUSED (out of range, type unknown).
+   */
+  gboolean (*relocate) (guint32 type, guint8 *place, gsize place_size, guint64 p, guint64 s, gint64 a,
+                        GError **error);
   /* Encodes a redirect that stands at run-time address @from and goes to @to. FALSE when out of range. */
   gboolean (*encode_redirect) (guint64 from, guint64 to, guint8 *out, GError **error);
   /* Whether @bytes at @from is such a redirect, and where it goes. */
@@ -107,24 +109,28 @@ struct LpArch {
   /* Code that undoes the first instruction and leaves the branch to be placed behind it; appended to @out. */
   void (*emit_undo) (const LpEntryInfo *info, GByteArray *out);
   /* Whether any direct branch inside @code (function at address @address) goes into [lo, hi). */
-  gboolean (*branches_into) (const guint8 *code, gsize size, guint64 address, guint64 lo, guint64 hi, gboolean *result,
-                             GError **error);
+  gboolean (*branches_into) (const guint8 *code, gsize size, guint64 address, guint64 lo, guint64 hi,
+                             gboolean *result, GError **error);
   /* How many of @bytes from the start are padding (nops, int3, zeroes: never executed). */
   gsize (*padding) (const guint8 *bytes, gsize size);
 
-  /* Appends every instruction of @code as an LpInsn to @out. Errors: LP_ERROR_REFUSED naming the offset that isn't code. */
+  /* Appends every instruction of @code as an LpInsn to @out. Errors: LP_ERROR_REFUSED naming the offset that
+   * isn't code. */
   gboolean (*decode) (const guint8 *code, gsize size, guint64 address, GArray *out, GError **error);
-  /* Whether @linked is what a linker makes of the instruction @object (both @length bytes) that holds a relaxable relocation. */
+  /* Whether @linked is what a linker makes of the instruction @object (both @length bytes) that holds a
+   * relaxable relocation. */
   gboolean (*relaxed) (const guint8 *object, const guint8 *linked, gsize length, LpRelaxed *how);
   /* Whether a PLT entry stands at @bytes (run-time address @address), and which GOT slot it goes through. */
   gboolean (*plt_slot) (const guint8 *bytes, gsize size, guint64 address, guint64 *slot);
-  /* Appends a branch through a GOT slot to @out; the place of its slot reference (relocation reloc_slot, addend
+  /* Appends a branch through a GOT slot to @out; the place of its slot reference (relocation reloc_slot,
+   * addend
    * @addend) is returned as an offset in @out. */
   guint (*emit_slot_branch) (GByteArray *out, gint64 *addend);
   guint32 reloc_absolute; /* full-width S + A */
-  guint32 reloc_near;     /* what a PLT or GOT_PC relocation becomes once its destination is known; 0: it stays what it is */
-  guint32 reloc_slot;     /* what emit_slot_branch() needs */
-  guint plt_entry_max;    /* bytes that plt_slot() wants to see */
+  guint32 reloc_near;  /* what a PLT or GOT_PC relocation becomes once its destination is known; 0: it stays
+                          what it is */
+  guint32 reloc_slot;  /* what emit_slot_branch() needs */
+  guint plt_entry_max; /* bytes that plt_slot() wants to see */
   LpDynamicKind (*dynamic_kind) (guint32 type);
 };
 

@@ -21,17 +21,20 @@ static const LpErrorInfo error_table[LP_N_ERRORS] = {
   OWN (LP_ERROR_NOT_CANCELABLE, "NotCancelable", 5, N_ ("the job can no longer be cancelled")),
   OWN (LP_ERROR_PATCH_CORRUPT, "PatchCorrupt", 7, N_ ("the patch is damaged")),
   OWN (LP_ERROR_UNTRUSTED, "Untrusted", 7, N_ ("the patch is not trusted")),
-  OWN (LP_ERROR_TARGET_MISMATCH, "TargetMismatch", 7, N_ ("the target is another build than the patch was made for")),
+  OWN (LP_ERROR_TARGET_MISMATCH, "TargetMismatch", 7,
+       N_ ("the target is another build than the patch was made for")),
   OWN (LP_ERROR_TARGET_MISSING, "TargetMissing", 7, N_ ("the target is not on this machine")),
   OWN (LP_ERROR_CONFLICT, "Conflict", 7, N_ ("something else has changed the same code")),
   OWN (LP_ERROR_OVERRIDDEN, "Overridden", 7, N_ ("a later patch stands on top of this one")),
   OWN (LP_ERROR_KERNEL_UNSUPPORTED, "KernelUnsupported", 7, N_ ("this kernel lacks a needed feature")),
   OWN (LP_ERROR_MODULE_REJECTED, "ModuleRejected", 7, N_ ("the kernel rejected the patch module")),
-  OWN (LP_ERROR_TRANSITION_TIMEOUT, "TransitionTimeout", 5, N_ ("the kernel's transition did not end in time")),
+  OWN (LP_ERROR_TRANSITION_TIMEOUT, "TransitionTimeout", 5,
+       N_ ("the kernel's transition did not end in time")),
   OWN (LP_ERROR_PROCESS_BUSY, "ProcessBusy", 5, N_ ("threads kept running the old code")),
   OWN (LP_ERROR_PROCESS_GONE, "ProcessGone", 1, N_ ("the process is gone")),
   OWN (LP_ERROR_PARTLY_APPLIED, "PartlyApplied", 1, N_ ("some processes were changed, some were not")),
-  OWN (LP_ERROR_ROLLBACK_FAILED, "RollbackFailed", 1, N_ ("a step failed, and undoing the others failed too")),
+  OWN (LP_ERROR_ROLLBACK_FAILED, "RollbackFailed", 1,
+       N_ ("a step failed, and undoing the others failed too")),
   OWN (LP_ERROR_STATE_CORRUPT, "StateCorrupt", 1, N_ ("the recorded state is damaged")),
   OWN (LP_ERROR_NOT_SUPPORTED, "NotSupported", 7, N_ ("not supported here")),
 
@@ -55,7 +58,7 @@ lp_error_quark (void)
 const LpErrorInfo *
 lp_error_info (LpError code)
 {
-  g_return_val_if_fail ((guint) code < LP_N_ERRORS, &error_table[LP_ERROR_FAILED]);
+  g_return_val_if_fail ((guint)code < LP_N_ERRORS, &error_table[LP_ERROR_FAILED]);
   return &error_table[code];
 }
 
@@ -71,7 +74,7 @@ lp_error_info_by_name (const char *name)
 const LpErrorInfo *
 lp_error_info_for (const GError *error)
 {
-  if (error->domain == LP_ERROR && (guint) error->code < LP_N_ERRORS)
+  if (error->domain == LP_ERROR && (guint)error->code < LP_N_ERRORS)
     return &error_table[error->code];
   if (g_error_matches (error, G_IO_ERROR, G_IO_ERROR_CANCELLED))
     return &error_table[LP_ERROR_CANCELLED];

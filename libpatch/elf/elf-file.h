@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* An ELF file in memory, read-only: header, segments, sections, symbols, relocations, notes, Build-ID.
- * Every length, offset and index of the file is checked once, when it is opened (or when a table is first asked
- * for); users may trust what they get. Must not know about processes, patches or architectures.
+ * Every length, offset and index of the file is checked once, when it is opened (or when a table is first
+ * asked for); users may trust what they get. Must not know about processes, patches or architectures.
  * Sources: System V gABI chapters 4-5; elf(5). */
 #pragma once
 
@@ -31,15 +31,15 @@ typedef struct {
   const char *name;    /* never NULL */
   const char *version; /* dynamic symbols: version name, NULL when unversioned */
   gboolean version_hidden;
-  const char *file;    /* local symbols of .symtab: name of the STT_FILE symbol before it, NULL when none */
-  guint file_index;    /* index of that STT_FILE symbol, 0 when none: tells equal file names apart */
+  const char *file; /* local symbols of .symtab: name of the STT_FILE symbol before it, NULL when none */
+  guint file_index; /* index of that STT_FILE symbol, 0 when none: tells equal file names apart */
   guint64 value;
   guint64 size;
-  guint8 type;         /* STT_* */
-  guint8 bind;         /* STB_* */
-  guint8 visibility;   /* STV_* */
-  guint32 section;     /* real section index (SHN_XINDEX resolved), or SHN_UNDEF, SHN_ABS, SHN_COMMON */
-  guint16 shndx;       /* as it stands in the file */
+  guint8 type;       /* STT_* */
+  guint8 bind;       /* STB_* */
+  guint8 visibility; /* STV_* */
+  guint32 section;   /* real section index (SHN_XINDEX resolved), or SHN_UNDEF, SHN_ABS, SHN_COMMON */
+  guint16 shndx;     /* as it stands in the file */
 } LpElfSymbol;
 
 typedef struct {
@@ -62,7 +62,7 @@ void lp_elf_unref (LpElf *elf);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (LpElf, lp_elf_unref)
 
 const char *lp_elf_name (const LpElf *elf);
-GBytes *lp_elf_bytes (const LpElf *elf);          /* borrowed */
+GBytes *lp_elf_bytes (const LpElf *elf); /* borrowed */
 const Elf64_Ehdr *lp_elf_header (const LpElf *elf);
 const Elf64_Phdr *lp_elf_segments (const LpElf *elf, guint *n);
 /* Build-ID as raw bytes, borrowed (NULL when there is none). */
@@ -70,21 +70,22 @@ const guint8 *lp_elf_build_id (const LpElf *elf, gsize *size);
 /* Same as lower-case hex, caller frees; NULL when there is none. */
 char *lp_elf_build_id_hex (const LpElf *elf);
 
-const LpElfSection *lp_elf_sections (const LpElf *elf, guint *n);  /* [0] is the null section */
+const LpElfSection *lp_elf_sections (const LpElf *elf, guint *n);                /* [0] is the null section */
 const LpElfSection *lp_elf_section_by_name (const LpElf *elf, const char *name); /* first one, or NULL */
 /* The section's bytes, borrowed; NULL with @size 0 for SHT_NOBITS and empty ones. */
 const guint8 *lp_elf_section_data (const LpElf *elf, const LpElfSection *section, gsize *size);
 
 /* All symbols of a table, borrowed ([0] is the null symbol); n = 0 when the table doesn't exist. */
 const LpElfSymbol *lp_elf_symbols (LpElf *elf, LpElfTable table, guint *n, GError **error);
-/* Relocations that apply to section @index of an ET_REL (array of LpElfRelocation, cached, borrowed, sorted by
- * offset); empty array when there are none. SHT_REL is refused (x86-64 and aarch64 use SHT_RELA). */
+/* Relocations that apply to section @index of an ET_REL (array of LpElfRelocation, cached, borrowed, sorted
+ * by offset); empty array when there are none. SHT_REL is refused (x86-64 and aarch64 use SHT_RELA). */
 GArray *lp_elf_relocations (LpElf *elf, guint index, GError **error);
-/* Dynamic relocations of an executable or library: .rela.dyn and .rela.plt through PT_DYNAMIC; symbols are in DYNSYM. */
+/* Dynamic relocations of an executable or library: .rela.dyn and .rela.plt through PT_DYNAMIC; symbols are in
+ * DYNSYM. */
 GArray *lp_elf_dynamic_relocations (LpElf *elf, GError **error);
 
-/* Bytes of [address, address+size) as the file holds them in its PT_LOAD segments; NULL when not wholly inside one
- * segment's file image. */
+/* Bytes of [address, address+size) as the file holds them in its PT_LOAD segments; NULL when not wholly
+ * inside one segment's file image. */
 const guint8 *lp_elf_at (const LpElf *elf, guint64 address, gsize size);
 /* File offset -> virtual address by PT_LOAD; FALSE when the offset isn't loaded. */
 gboolean lp_elf_offset_to_address (const LpElf *elf, guint64 offset, guint64 *address);

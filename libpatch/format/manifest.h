@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* patch.json: what a bundle says about itself. Reading checks every member's type, length and form (a bundle is data from
- * outside); writing gives canonical JSON (sorted keys, two-space indent) so that equal inputs give equal files.
- * Must not know where bundles are installed. Shape: docs/patch-format.md. */
+/* patch.json: what a bundle says about itself. Reading checks every member's type, length and form (a bundle
+ * is data from outside); writing gives canonical JSON (sorted keys, two-space indent) so that equal inputs
+ * give equal files. Must not know where bundles are installed. Shape: docs/patch-format.md. */
 #pragma once
 
 #include <gio/gio.h>
@@ -15,12 +15,12 @@ G_BEGIN_DECLS
 
 typedef struct {
   char *name;
-  char *kind;         /* "changed", "new" */
-  guint64 address;    /* target address, 0 for new ones */
-  guint64 size;       /* old size; new size for new ones */
-  char *unit;         /* translation unit, as its STT_FILE symbol says */
-  char *proof;        /* "identical": original compiles to the shipped bytes; "" for new functions */
-  char *redirect;     /* "after-entry", "at-entry", "" */
+  char *kind;      /* "changed", "new" */
+  guint64 address; /* target address, 0 for new ones */
+  guint64 size;    /* old size; new size for new ones */
+  char *unit;      /* translation unit, as its STT_FILE symbol says */
+  char *proof;     /* "identical": original compiles to the shipped bytes; "" for new functions */
+  char *redirect;  /* "after-entry", "at-entry", "" */
 } LpManifestFunction;
 
 typedef struct {
@@ -34,28 +34,28 @@ typedef struct {
   GStrv files;        /* absolute paths of the target on an installed machine; may be empty */
   gboolean installed; /* proven against an installed file; FALSE: the baseline output itself is the target */
   GPtrArray *functions; /* LpManifestFunction */
-  JsonNode *proof;    /* (nullable) free-form record of what was proven, shown by `syscare inspect` */
+  JsonNode *proof;      /* (nullable) free-form record of what was proven, shown by `syscare inspect` */
   GStrv warnings;
 } LpManifestObject;
 
 typedef struct {
-  char *name;         /* file name of the fix */
-  char *digest;       /* SHA-256, hex */
-  GStrv dropped;      /* "file: hunk N: why" for hunks that were left out */
+  char *name;    /* file name of the fix */
+  char *digest;  /* SHA-256, hex */
+  GStrv dropped; /* "file: hunk N: why" for hunks that were left out */
 } LpManifestSource;
 
 typedef struct {
-  char *id;           /* bundle UUID, derived from content */
-  char *name;         /* "HP001" */
-  char *version;      /* of the patch itself */
+  char *id;      /* bundle UUID, derived from content */
+  char *name;    /* "HP001" */
+  char *version; /* of the patch itself */
   char *release;
-  char *architecture; /* "x86_64" */
-  char *kind;         /* "user", "kernel" */
-  char *target_source;/* source package */
+  char *architecture;    /* "x86_64" */
+  char *kind;            /* "user", "kernel" */
+  char *target_source;   /* source package */
   GStrv target_packages; /* binary packages that hold the objects */
   char *target_version;  /* full version with epoch */
   char *description;
-  char *severity;     /* "", low, medium, high, critical */
+  char *severity; /* "", low, medium, high, critical */
   char *license;
   GStrv issues;       /* CVE ids */
   GStrv replaces;     /* bundle ids */
@@ -64,8 +64,9 @@ typedef struct {
   GHashTable *tools;  /* char* tool -> char* version */
 } LpManifest;
 
-/* Errors: LP_ERROR_PATCH_CORRUPT naming the member ("objects[1].digest: not a SHA-256 in hex"). Unknown members are ignored.
- * The text must be exactly as lp_manifest_serialize() writes it: LP_MANIFEST_SEAL tells damage. */
+/* Errors: LP_ERROR_PATCH_CORRUPT naming the member ("objects[1].digest: not a SHA-256 in hex"). Unknown
+ * members are ignored. The text must be exactly as lp_manifest_serialize() writes it: LP_MANIFEST_SEAL tells
+ * damage. */
 LpManifest *lp_manifest_parse (const char *data, gssize length, GError **error);
 /* Canonical JSON text, caller frees. */
 char *lp_manifest_serialize (const LpManifest *manifest);
@@ -79,10 +80,12 @@ void lp_manifest_function_free (LpManifestFunction *function);
 void lp_manifest_source_free (LpManifestSource *source);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (LpManifest, lp_manifest_free)
 
-/* Sets @manifest->id from everything else in it (entity digests included), then each object's uuid is left alone: entities carry
- * their uuid, so the id is derived from what was known before they were emitted. See lp_manifest_derive_id(). */
-/* Bundle id = UUIDv5 (fixed SysCare namespace, canonical text of: name, version, release, architecture, target, source patch digests,
- * objects' names and Build-IDs). Equal inputs give an equal id. Caller frees. */
+/* Sets @manifest->id from everything else in it (entity digests included), then each object's uuid is left
+ * alone: entities carry their uuid, so the id is derived from what was known before they were emitted. See
+ * lp_manifest_derive_id(). */
+/* Bundle id = UUIDv5 (fixed SysCare namespace, canonical text of: name, version, release, architecture,
+ * target, source patch digests, objects' names and Build-IDs). Equal inputs give an equal id. Caller frees.
+ */
 char *lp_manifest_derive_id (const LpManifest *manifest);
 /* UUIDv5 (@bundle_id, @object_name); caller frees. NULL when @bundle_id isn't a UUID. */
 char *lp_manifest_object_uuid (const char *bundle_id, const char *object_name);

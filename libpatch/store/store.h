@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The patches installed on this machine, the states that the administrator wishes for them, and the history of who did what.
- * Wishes and history are durable before a call returns (temporary file, fsync, rename, fsync of the directory; the history is
- * an append-only file of JSON lines, fsynced). Must not know the truth in the processes. */
+/* The patches installed on this machine, the states that the administrator wishes for them, and the history
+ * of who did what. Wishes and history are durable before a call returns (temporary file, fsync, rename, fsync
+ * of the directory; the history is an append-only file of JSON lines, fsynced). Must not know the truth in
+ * the processes. */
 #pragma once
 
 #include "format/bundle.h"
@@ -18,61 +19,68 @@ typedef enum {
   LP_STATE_ACCEPTED,
 } LpState;
 
-const char *lp_state_word (LpState state);                 /* "not-applied" ... */
+const char *lp_state_word (LpState state); /* "not-applied" ... */
 gboolean lp_state_from_word (const char *word, LpState *state);
 
 /* What is wished for one patch. */
 typedef struct {
   char *uuid;
   LpState state;
-  gboolean restore;       /* `save`: comes back after a reboot although not accepted */
-  guint64 sequence;       /* order of activation: later ones stand on top */
-  guint64 changed;        /* microseconds since the epoch, UTC */
-  guint uid;              /* who */
-  char *boot_id;          /* of the boot in which it was wished: tells a reboot from a restart */
+  gboolean restore; /* `save`: comes back after a reboot although not accepted */
+  guint64 sequence; /* order of activation: later ones stand on top */
+  guint64 changed;  /* microseconds since the epoch, UTC */
+  guint uid;        /* who */
+  char *boot_id;    /* of the boot in which it was wished: tells a reboot from a restart */
 } LpWish;
 
 typedef struct {
-  guint64 time;           /* microseconds since the epoch, UTC */
-  guint uid, login_uid;   /* G_MAXUINT when unknown */
+  guint64 time;         /* microseconds since the epoch, UTC */
+  guint uid, login_uid; /* G_MAXUINT when unknown */
   char *session;
-  char *verb;             /* apply activate deactivate remove accept revoke install uninstall */
-  char *patch;            /* uuid */
-  char *name;             /* full name */
-  char *reason;           /* the caller's words */
-  char *result;           /* "succeeded", "failed", "denied", "unchanged" */
-  char *error;            /* error name, "" when none */
+  char *verb;   /* apply activate deactivate remove accept revoke install uninstall */
+  char *patch;  /* uuid */
+  char *name;   /* full name */
+  char *reason; /* the caller's words */
+  char *result; /* "succeeded", "failed", "denied", "unchanged" */
+  char *error;  /* error name, "" when none */
   char *message;
-  JsonNode *processes;    /* (nullable) array of per-process results */
+  JsonNode *processes; /* (nullable) array of per-process results */
 } LpHistoryRecord;
 
-/* @patch_dir, @state_dir: absolute; created (0755, 0700) when missing. A damaged state file is moved aside (STATE.corrupt-N), never
- * overwritten; lp_store_problems() says so. */
+/* @patch_dir, @state_dir: absolute; created (0755, 0700) when missing. A damaged state file is moved aside
+ * (STATE.corrupt-N), never overwritten; lp_store_problems() says so. */
 LpStore *lp_store_open (const char *patch_dir, const char *state_dir, LpBundleFlags flags, GError **error);
 void lp_store_free (LpStore *store);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (LpStore, lp_store_free)
 
-/* Reads the patch directory anew. Directories that start with a dot or lack patch.json are half-written and skipped silently; corrupt or
- * untrusted ones are listed in lp_store_problems() and not loaded. TRUE in @changed when the set differs from before. */
+/* Reads the patch directory anew. Directories that start with a dot or lack patch.json are half-written and
+ * skipped silently; corrupt or untrusted ones are listed in lp_store_problems() and not loaded. TRUE in
+ * @changed when the set differs from before. */
 gboolean lp_store_rescan (LpStore *store, gboolean *changed, GError **error);
-/* LpBundle, borrowed, sorted by full name of the first object. A bundle that a rescan finds unchanged keeps its address; others are freed by it. */
+/* LpBundle, borrowed, sorted by full name of the first object. A bundle that a rescan finds unchanged keeps
+ * its address; others are freed by it. */
 GPtrArray *lp_store_bundles (LpStore *store);
-/* What is wrong, each "WORD: sentence"; WORD is state (a damaged state file was moved aside) or bundle. Caller frees. */
+/* What is wrong, each "WORD: sentence"; WORD is state (a damaged state file was moved aside) or bundle.
+ * Caller frees. */
 GStrv lp_store_problems (LpStore *store);
 
-const LpWish *lp_store_wish (LpStore *store, const char *uuid);   /* NULL when never wished for: not-applied */
-GPtrArray *lp_store_wishes (LpStore *store);                       /* LpWish, borrowed, by sequence */
-gboolean lp_store_set_wish (LpStore *store, const LpWish *wish, GError **error); /* durable on return; copies */
+const LpWish *lp_store_wish (LpStore *store, const char *uuid); /* NULL when never wished for: not-applied */
+GPtrArray *lp_store_wishes (LpStore *store);                    /* LpWish, borrowed, by sequence */
+gboolean lp_store_set_wish (LpStore *store, const LpWish *wish,
+                            GError **error); /* durable on return; copies */
 gboolean lp_store_forget_wish (LpStore *store, const char *uuid, GError **error);
 
-gboolean lp_store_append_history (LpStore *store, const LpHistoryRecord *record, GError **error); /* durable on return */
-/* Records since @since, newest first, at most @limit (0 = all); element-type LpHistoryRecord, caller frees. */
+gboolean lp_store_append_history (LpStore *store, const LpHistoryRecord *record,
+                                  GError **error); /* durable on return */
+/* Records since @since, newest first, at most @limit (0 = all); element-type LpHistoryRecord, caller frees.
+ */
 GPtrArray *lp_store_history (LpStore *store, guint64 since, guint limit, GError **error);
 LpHistoryRecord *lp_history_record_new (void); /* zeroed, user ids unknown */
 void lp_history_record_free (LpHistoryRecord *record);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (LpHistoryRecord, lp_history_record_free)
 
-/* The history is kept in two files of at most @bytes each (4 MiB unless set): when the newer one is full, it takes the older one's place. */
+/* The history is kept in two files of at most @bytes each (4 MiB unless set): when the newer one is full, it
+ * takes the older one's place. */
 void lp_store_set_history_limit (LpStore *store, gsize bytes);
 
 G_END_DECLS

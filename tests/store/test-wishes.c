@@ -320,13 +320,13 @@ test_malformed_members (Fixture *fixture, gconstpointer data)
     "[{\"uuid\": \"x\", \"state\": \"active\", \"restore\": true, \"sequence\": 1, \"changed\": 1, \"uid\": "
     "0, \"boot-id\": \"\"}]",
     "[{\"uuid\": \"" UUID_1 "\", \"state\": \"on\", \"restore\": true, \"sequence\": 1, \"changed\": 1, "
-                            "\"uid\": 0, \"boot-id\": \"\"}]",
+    "\"uid\": 0, \"boot-id\": \"\"}]",
     "[{\"uuid\": \"" UUID_1 "\", \"state\": \"active\", \"restore\": 1, \"sequence\": 1, \"changed\": 1, "
-                            "\"uid\": 0, \"boot-id\": \"\"}]",
+    "\"uid\": 0, \"boot-id\": \"\"}]",
     "[{\"uuid\": \"" UUID_1 "\", \"state\": \"active\", \"restore\": true, \"sequence\": -1, \"changed\": 1, "
-                            "\"uid\": 0, \"boot-id\": \"\"}]",
+    "\"uid\": 0, \"boot-id\": \"\"}]",
     "[{\"uuid\": \"" UUID_1 "\", \"state\": \"active\", \"restore\": true, \"sequence\": 1, \"changed\": 1, "
-                            "\"uid\": 4294967296, \"boot-id\": \"\"}]",
+    "\"uid\": 4294967296, \"boot-id\": \"\"}]",
     "[{\"uuid\": \"" UUID_1 "\", \"state\": \"active\"}]",
   };
 

@@ -15,7 +15,7 @@ struct point {
 void
 complain (const char *what, int n)
 {
-  complaint = n + (int) strlen (what);
+  complaint = n + (int)strlen (what);
 }
 
 static __attribute__ ((noinline)) int

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* KEEP: a function that compilers neither inline nor look into, so that its callers really call it. UNKNOWN: makes a value unknown to them
- * (clang has no noipa). */
+/* KEEP: a function that compilers neither inline nor look into, so that its callers really call it. UNKNOWN:
+ * makes a value unknown to them (clang has no noipa). */
 #pragma once
 
 #ifdef __clang__
