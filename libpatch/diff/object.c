@@ -12,6 +12,8 @@
 #define SHT_X86_64_UNWIND 0x70000001
 #endif
 
+#define OFFSET_MAX (G_GINT64_CONSTANT (1) << 46) /* bytes: half of what a process can address */
+
 static void
 piece_free (gpointer data)
 {
@@ -564,6 +566,14 @@ lp_object_reference (LpPiece *from, const LpElfRelocation *relocation, LpReferen
   const LpElfSymbol *symbol = &object->symbols[relocation->symbol];
   LpPiece *piece = object->by_symbol[relocation->symbol];
   gint64 offset = relocation->addend, to_base = 0;
+
+  if (ABS (offset / 2) > OFFSET_MAX || symbol->value > OFFSET_MAX)
+    {
+      lp_error_set (error, LP_ERROR_REFUSED, NULL,
+                    "%s+0x%" G_GINT64_MODIFIER "x: impossible addend or symbol value", from->name,
+                    relocation->offset - from->start);
+      return FALSE;
+    }
   if (info->kind == LP_RELOC_PC || info->kind == LP_RELOC_PLT || info->kind == LP_RELOC_GOT_PC
       || info->kind == LP_RELOC_TLS_IE || info->kind == LP_RELOC_TLS_GD || info->kind == LP_RELOC_TLS_LD)
     to_base = distance_to_base (from, relocation, info);

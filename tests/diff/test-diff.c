@@ -67,6 +67,8 @@ static const Variant variants[] = {
   { "gcc-O3-cet-noplt", "gcc", "-O3 -fPIE -fcf-protection -fno-plt -fstack-protector-strong", "-pie" },
   { "clang-O2-pie", "clang", "-O2 -fPIE", "-pie" },
   { "clang-O0-pie", "clang", "-O0 -fPIE", "-pie" },
+  { "gcc-Os-gold", "gcc", "-Os -fPIE", "-pie -fuse-ld=gold" },
+  { "clang-O2-lld", "clang", "-O2 -fPIE", "-pie -fuse-ld=lld" },
 };
 
 #define GCC_OPTIMISED (GCC_O2 | GCC_O2_FIXED | GCC_CET)
