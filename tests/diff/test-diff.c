@@ -24,11 +24,12 @@ typedef enum {
   LINK_LIBRARY, /* all files but the last are a shared library */
 } Link;
 
-enum {
+typedef enum {
   DAMAGE_NONE,
-  DAMAGE_SHIPPED, /* one byte of the function victim() in the shipped file and its twin isn't what the source
-                     says */
-};
+  DAMAGE_CODE,   /* a number in the linked code isn't what the source says */
+  DAMAGE_STRING, /* nor is a string that the code refers to */
+  DAMAGE_TWIN,   /* the shipped file isn't its twin */
+} Damage;
 
 typedef struct {
   const char *name;
@@ -39,7 +40,8 @@ typedef struct {
   const char *not_in; /* function that must not be replaced */
   const char *flags;  /* in addition */
   guint only;         /* variants: bit mask, 0 = all */
-  int damage;
+  Damage damage;
+  guint only_fixed; /* index of a file that the original doesn't have */
 } Case;
 
 typedef struct {
@@ -105,6 +107,12 @@ static const Case cases[] = {
     .link = LINK_LIBRARY,
     .says = "lib_call" },
 
+  { "same-file-names-and-same-symbols",
+    { "one/util.c", "two/util.c", "util-main.c" },
+    .says = "util_two",
+    .not_in = "util_one" },
+  { "a-new-file", { "newfile.c", "newfile-extra.c" }, .says = "work", .only_fixed = 1 },
+
   { "the-same-source-is-nothing-to-patch", { "same.c" }, .expect = EXPECT_NOTHING },
   { "only-line-numbers-moved", { "lines.c" }, .expect = EXPECT_NOTHING },
   { "a-number-that-is-no-line-number", { "numbers.c" }, .says = "work" },
@@ -122,12 +130,41 @@ static const Case cases[] = {
     .says = "too short",
     .flags = "-falign-functions=1",
     .only = GCC_O2 },
+  { "refuses-a-new-file-with-a-constructor",
+    { "newfile.c", "newfile-extra.c", "newfile-constructor.c" },
+    .expect = EXPECT_REFUSED,
+    .says = ".init_array",
+    .only_fixed = 2 },
+  { "refuses-exception-tables",
+    { "cleanup.c" },
+    .expect = EXPECT_REFUSED,
+    .says = "exception tables",
+    .flags = "-fexceptions" },
+  { "refuses-a-librarys-thread-local",
+    { "lib-tls.c", "lib-tls-main.c" },
+    .link = LINK_LIBRARY,
+    .expect = EXPECT_REFUSED,
+    .says = "thread-local" },
+  { "refuses-a-function-that-moved",
+    { "moved-a.c", "moved-b.c" },
+    .expect = EXPECT_REFUSED,
+    .says = "helper" },
   { "refuses-an-element-of-a-linker-set", { "set.c" }, .expect = EXPECT_REFUSED, .says = "my_set" },
   { "finds-one-other-instruction",
     { "mismatch.c" },
     .expect = EXPECT_MISMATCH,
     .says = "victim",
-    .damage = DAMAGE_SHIPPED },
+    .damage = DAMAGE_CODE },
+  { "finds-another-string",
+    { "constant.c" },
+    .expect = EXPECT_MISMATCH,
+    .says = "victim",
+    .damage = DAMAGE_STRING },
+  { "finds-that-the-twin-is-no-twin",
+    { "constant.c" },
+    .expect = EXPECT_MISMATCH,
+    .says = ".rodata",
+    .damage = DAMAGE_TWIN },
 };
 
 /* --- compiling
@@ -201,6 +238,13 @@ n_files (const Case *test)
   return n;
 }
 
+/* A file that only the fix has is in every kind but the original ones. */
+static gboolean
+is_in (const Case *test, guint i, const char *kind)
+{
+  return test->only_fixed == 0 || i < test->only_fixed || strcmp (kind, "base") != 0;
+}
+
 /* Compiles file @i to DIR/i.KIND.o. */
 static void
 compile (const Case *test, const Variant *variant, const char *dir, guint i, const char *kind,
@@ -227,7 +271,8 @@ link_all (const Case *test, const Variant *variant, const char *dir, const char 
                dir, kind, objects->str);
           g_string_truncate (objects, 0);
         }
-      g_string_append_printf (objects, "%s/%u.%s.o ", dir, i, kind);
+      if (is_in (test, i, kind))
+        g_string_append_printf (objects, "%s/%u.%s.o ", dir, i, kind);
     }
   if (n_library != 0)
     g_string_append_printf (objects, "-L%s -l%s", dir, kind);
@@ -235,20 +280,34 @@ link_all (const Case *test, const Variant *variant, const char *dir, const char 
        objects->str);
 }
 
+/* Changes one byte of @needle, which stands in the file once. */
 static void
-damage (const char *path)
+damage (const char *dir, const char *name, const void *needle, gsize needle_size)
 {
-  g_autofree char *bytes = NULL;
+  g_autofree char *path = g_build_filename (dir, name, NULL), *bytes = NULL;
   gsize size;
   g_assert_true (g_file_get_contents (path, &bytes, &size, NULL));
 
-  /* victim() holds this number once, as an operand */
-  const guint8 needle[] = { 0x15, 0xcd, 0x5b, 0x07 };
-  guint8 *found = memmem (bytes, size, needle, sizeof needle);
+  guint8 *found = memmem (bytes, size, needle, needle_size);
   g_assert_nonnull (found);
   found[1] ^= 1;
   g_assert_true (g_file_set_contents (path, bytes, (gssize)size, NULL));
   g_chmod (path, 0755);
+}
+
+static void
+apply_damage (const Case *test, const char *dir)
+{
+  static const guint8 number[] = { 0x15, 0xcd, 0x5b, 0x07 }; /* 123456789 */
+  static const char text[] = "a telling string";
+
+  if (test->damage == DAMAGE_CODE)
+    damage (dir, "base", number, sizeof number);
+  if (test->damage == DAMAGE_STRING)
+    damage (dir, "base", text, sizeof text);
+  run ("strip -o %s/shipped %s/%s", dir, dir, test->link == LINK_LIBRARY ? "libbase.so" : "base");
+  if (test->damage == DAMAGE_TWIN)
+    damage (dir, "shipped", text, sizeof text);
 }
 
 static LpElf *
@@ -279,13 +338,15 @@ diff (const Case *test, const char *dir, GError **error)
   for (guint i = 0; i < (test->link == LINK_LIBRARY ? n - 1 : n); i++)
     {
       LpDiffUnit *unit = lp_diff_unit_new (test->files[i]);
-      unit->baseline = open_elf ("%s/%u.base.o", dir, i);
-      unit->original = open_elf ("%s/%u.original.o", dir, i);
+      if (is_in (test, i, "base"))
+        {
+          unit->baseline = open_elf ("%s/%u.base.o", dir, i);
+          unit->original = open_elf ("%s/%u.original.o", dir, i);
+        }
       unit->patched = open_elf ("%s/%u.patched.o", dir, i);
       g_ptr_array_add (units, unit);
     }
 
-  run ("strip -o %s/shipped %s/%s", dir, dir, object);
   g_autoptr (LpElf) shipped = open_elf ("%s/shipped", dir), twin = open_elf ("%s/%s", dir, object);
   LpDiffRequest request
       = { .object_name = object, .uuid = UUID, .shipped = shipped, .twin = twin, .units = units };
@@ -353,11 +414,7 @@ run_case (gconstpointer data)
     }
   link_all (test, pair->variant, dir, "base");
   link_all (test, pair->variant, dir, "fixed");
-  if (test->damage == DAMAGE_SHIPPED)
-    {
-      g_autofree char *path = g_build_filename (dir, "base", NULL);
-      damage (path);
-    }
+  apply_damage (test, dir);
 
   g_autoptr (LpDiffResult) result = diff (test, dir, &error);
   switch (test->expect)

@@ -2,8 +2,7 @@
 /* GCC makes clones: constprop, isra, part. */
 #include <stdio.h>
 
-struct pair
-{
+struct pair {
   int a, b;
   const char *name;
 };

@@ -9,7 +9,7 @@ scale (double x, float y)
   if (x > 2.5)
     return x * 0.125 - 3.75;
 #endif
-  return x * 1.5 + (double) (y * 2.25f) - 100.0;
+  return x * 1.5 + (double)(y * 2.25f) - 100.0;
 }
 
 __attribute__ ((noinline)) void

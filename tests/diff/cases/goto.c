@@ -12,7 +12,10 @@ run (const unsigned char *code, int limit)
   if (limit > 3)
     limit = 3;
 #endif
-#define NEXT if (limit-- <= 0) return -1000 - r; goto *labels[*code++]
+#define NEXT                                                                                                 \
+  if (limit-- <= 0)                                                                                          \
+    return -1000 - r;                                                                                        \
+  goto *labels[*code++]
   NEXT;
 op_add:
   r += 5;

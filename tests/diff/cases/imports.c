@@ -8,7 +8,7 @@
 static int
 by_value (const void *a, const void *b)
 {
-  return *(const int *) a - *(const int *) b;
+  return *(const int *)a - *(const int *)b;
 }
 
 int (*transform) (int) = toupper;
@@ -27,8 +27,8 @@ work (char *text)
 #endif
   qsort (numbers, 4, sizeof numbers[0], by_value);
   for (size_t i = 0; i < strlen (text); i++)
-    text[i] = (char) transform (text[i]);
-  return numbers[1] * 10 + (int) n + atoi ("7");
+    text[i] = (char)transform (text[i]);
+  return numbers[1] * 10 + (int)n + atoi ("7");
 }
 
 int

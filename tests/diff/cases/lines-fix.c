@@ -10,7 +10,7 @@ report_failure (const char *what, const char *file, int line)
   exit (1);
 }
 
-#define check(e) ((e) ? (void) 0 : report_failure (#e, __FILE__, __LINE__))
+#define check(e) ((e) ? (void)0 : report_failure (#e, __FILE__, __LINE__))
 
 __attribute__ ((noinline)) int
 mended (int i)

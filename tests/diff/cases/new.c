@@ -21,7 +21,7 @@ validate (int a)
       rejected += new_global;
       return -calls;
     }
-  return weights[a] + (int) strlen (names[a % 3]);
+  return weights[a] + (int)strlen (names[a % 3]);
 }
 
 __attribute__ ((noinline)) int
@@ -37,7 +37,7 @@ work (int a)
 #ifdef FIX
   return new_exported (a);
 #else
-  return (int) strlen (log_of_calls) + a;
+  return (int)strlen (log_of_calls) + a;
 #endif
 }
 

@@ -40,7 +40,7 @@ main (void)
     {
       Function f;
       printf ("%d ", pick (i, &f));
-      printf ("%d %d %d\n", f == table[i], f (3), table[i] (3));
+      printf ("%d %d %d\n", f == table[i], f (3), table[i](3));
     }
   return 0;
 }

@@ -2,8 +2,7 @@
 /* The linker gathers the elements of a section; a running program has counted them already. */
 #include <stdio.h>
 
-#define ELEMENT(name, value) \
-  __attribute__ ((section ("my_set"), used)) static const int name = value
+#define ELEMENT(name, value) __attribute__ ((section ("my_set"), used)) static const int name = value
 
 ELEMENT (one, 1);
 ELEMENT (two, 2);

@@ -9,17 +9,34 @@ choose (int kind, int x)
 {
   switch (kind)
     {
-    case 0: state = x; return x + 1;
-    case 1: state += x; return x * 3;
-    case 2: printf ("two\n"); return x - 7;
-    case 3: state ^= x; return x / 2;
-    case 4: printf ("four %d\n", state); return x << 2;
-    case 5: state -= 3 * x; return x & 5;
+    case 0:
+      state = x;
+      return x + 1;
+    case 1:
+      state += x;
+      return x * 3;
+    case 2:
+      printf ("two\n");
+      return x - 7;
+    case 3:
+      state ^= x;
+      return x / 2;
+    case 4:
+      printf ("four %d\n", state);
+      return x << 2;
+    case 5:
+      state -= 3 * x;
+      return x & 5;
 #ifdef FIX
-    case 6: state = 0; return 1000 + x;
+    case 6:
+      state = 0;
+      return 1000 + x;
 #endif
-    case 7: puts ("seven"); return state;
-    default: return -1;
+    case 7:
+      puts ("seven");
+      return state;
+    default:
+      return -1;
     }
 }
 

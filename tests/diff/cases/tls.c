@@ -15,7 +15,7 @@ work (int i)
 #endif
   mine += i;
   shared_one += mine;
-  name[i] = (char) ('a' + i);
+  name[i] = (char)('a' + i);
   return shared_one;
 }
 

@@ -19,7 +19,7 @@ report (const char *format, ...)
 #ifdef FIX
   snprintf (buffer, sizeof buffer, "sum %.2f", sum);
 #else
-  snprintf (buffer, sizeof buffer, "total %d", (int) sum);
+  snprintf (buffer, sizeof buffer, "total %d", (int)sum);
 #endif
   puts (buffer);
   return sum;
