@@ -98,6 +98,8 @@ read_section (LpElf *elf, guint index, GError **error)
     }
   if (raw.sh_type != SHT_NOBITS && !lp_span_inside (raw.sh_offset, raw.sh_size, elf->size))
     return lp_elf_corrupt (elf, error, "section %u lies outside the file", index);
+  if (raw.sh_size > LP_ELF_SANE_MAX)
+    return lp_elf_corrupt (elf, error, "section %u has an impossible size", index);
   if (raw.sh_size > G_MAXUINT64 - raw.sh_addr)
     return lp_elf_corrupt (elf, error, "section %u goes beyond the end of the address space", index);
   if (raw.sh_addralign != 0 && !lp_is_power_of_two (raw.sh_addralign))

@@ -11,6 +11,10 @@ G_BEGIN_DECLS
 #error "ELF structures are copied as they stand in little-endian files"
 #endif
 
+/* Sizes and addends beyond this are no real ones; with it, an offset plus a size plus an addend fits into 64
+ * bits. */
+#define LP_ELF_SANE_MAX (G_GINT64_CONSTANT (1) << 61)
+
 /* What is read on first use; failures aren't remembered: the next call fails again, with the same message. */
 typedef struct {
   gboolean read;

@@ -49,6 +49,9 @@ read_section (LpElf *elf, const LpElfSection *section, const LpElfSection *targe
       if (!lp_span_inside (relocation.offset, relocation.type != 0 ? 1 : 0, target->size))
         return lp_elf_corrupt (elf, error, "%s: relocation %" G_GUINT64_FORMAT " lies outside %s",
                                section->name, i, target->name);
+      if (relocation.addend > LP_ELF_SANE_MAX || relocation.addend < -LP_ELF_SANE_MAX)
+        return lp_elf_corrupt (elf, error, "%s: relocation %" G_GUINT64_FORMAT " has an impossible addend",
+                               section->name, i);
       if (relocation.symbol >= n_symbols)
         return lp_elf_corrupt (elf, error, "%s: relocation %" G_GUINT64_FORMAT " names symbol %u of %u",
                                section->name, i, relocation.symbol, n_symbols);

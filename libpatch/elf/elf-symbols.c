@@ -58,6 +58,28 @@ resolve_section (const LpElf *elf, const LpElfSection *table, const ExtendedInde
   return TRUE;
 }
 
+/* In an object a symbol's value is an offset in its section (its end included), or the alignment of a common
+ * symbol. */
+static gboolean
+check_value (const LpElf *elf, const LpElfSection *table, const LpElfSymbol *symbol, GError **error)
+{
+  gboolean is_section
+      = symbol->shndx == SHN_XINDEX || (symbol->shndx != SHN_UNDEF && symbol->shndx < SHN_LORESERVE);
+
+  if (symbol->size > LP_ELF_SANE_MAX)
+    return lp_elf_corrupt (elf, error, "%s: symbol %u (%s) has an impossible size", table->name,
+                           symbol->index, symbol->name);
+  if (elf->header.e_type != ET_REL)
+    return TRUE;
+  if (is_section && symbol->value > elf->sections[symbol->section].size)
+    return lp_elf_corrupt (elf, error, "%s: symbol %u (%s) lies outside its section", table->name,
+                           symbol->index, symbol->name);
+  if (symbol->shndx == SHN_COMMON && symbol->value > LP_ELF_SANE_MAX)
+    return lp_elf_corrupt (elf, error, "%s: symbol %u (%s) has an impossible alignment", table->name,
+                           symbol->index, symbol->name);
+  return TRUE;
+}
+
 static gboolean
 read_symbol (const LpElf *elf, const LpElfSection *table, const LpElfSection *strings,
              const ExtendedIndexes *extended, LpElfSymbol *symbol, GError **error)
@@ -75,7 +97,7 @@ read_symbol (const LpElf *elf, const LpElfSection *table, const LpElfSection *st
   symbol->bind = ELF64_ST_BIND (raw.st_info);
   symbol->visibility = ELF64_ST_VISIBILITY (raw.st_other);
   symbol->shndx = raw.st_shndx;
-  return resolve_section (elf, table, extended, symbol, error);
+  return resolve_section (elf, table, extended, symbol, error) && check_value (elf, table, symbol, error);
 }
 
 /* Local symbols stand behind the STT_FILE symbol of their translation unit. Global ones come after all local

@@ -225,6 +225,7 @@ test_section_lies (void)
   } lies[] = {
     { ".text", { "lies outside the file", IN_SECTION (sh_offset), G_MAXUINT64 - 1 } },
     { ".text", { "lies outside the file", IN_SECTION (sh_size), G_MAXUINT64 } },
+    { ".bss", { "impossible size", IN_SECTION (sh_size), G_MAXINT64 } },
     { ".text", { "end of the address space", IN_SECTION (sh_addr), G_MAXUINT64 } },
     { ".text", { "not a power of two", IN_SECTION (sh_addralign), 3 } },
     { ".symtab", { "are no symbol table", IN_SECTION (sh_entsize), 0 } },
@@ -269,6 +270,33 @@ test_relocation_lies (void)
           &(Lie){ "lies outside", G_STRUCT_OFFSET (Elf64_Rela, r_offset), 8, section->size + 0x10000 });
   expect (object, section->offset,
           &(Lie){ "names symbol", G_STRUCT_OFFSET (Elf64_Rela, r_info) + 4, 4, 0x00ffffff });
+}
+
+static void
+test_symbol_lies (void)
+{
+  const char *object = g_getenv ("OBJECT");
+  g_autoptr (GError) error = NULL;
+  g_autoptr (LpElf) elf = lp_elf_open (object, &error);
+  guint n;
+  g_assert_no_error (error);
+  const LpElfSection *table = lp_elf_section_by_name (elf, ".symtab");
+  const LpElfSymbol *symbols = lp_elf_symbols (elf, LP_ELF_SYMTAB, &n, &error);
+  const Lie lies[] = {
+    { "lies outside .strtab", G_STRUCT_OFFSET (Elf64_Sym, st_name), 4, G_MAXUINT32 },
+    { "but there are only", G_STRUCT_OFFSET (Elf64_Sym, st_shndx), 2, 0xfe00 },
+    { "unknown reserved section index", G_STRUCT_OFFSET (Elf64_Sym, st_shndx), 2, 0xff20 },
+    { "no table for it", G_STRUCT_OFFSET (Elf64_Sym, st_shndx), 2, SHN_XINDEX },
+    { "lies outside its section", G_STRUCT_OFFSET (Elf64_Sym, st_value), 8, G_MAXUINT64 },
+    { "impossible size", G_STRUCT_OFFSET (Elf64_Sym, st_size), 8, G_MAXUINT64 },
+  };
+  guint function = 1;
+
+  while (function < n && strcmp (symbols[function].name, "fixture_sum") != 0)
+    function++;
+  g_assert_cmpuint (function, <, n);
+  for (guint i = 0; i < G_N_ELEMENTS (lies); i++)
+    expect (object, table->offset + function * sizeof (Elf64_Sym), &lies[i]);
 }
 
 static void
@@ -371,6 +399,7 @@ main (int argc, char **argv)
                         test_flipped);
   g_test_add_func ("/elf/damage/each lie of the header is named", test_header_lies);
   g_test_add_func ("/elf/damage/each lie of a section is named", test_section_lies);
+  g_test_add_func ("/elf/damage/each lie of a symbol is named", test_symbol_lies);
   g_test_add_func ("/elf/damage/each lie of a segment is named", test_segment_lies);
   g_test_add_func ("/elf/damage/each lie of a relocation is named", test_relocation_lies);
   g_test_add_func ("/elf/damage/each lie of the dynamic section is named", test_dynamic_lies);
