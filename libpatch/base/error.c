@@ -89,8 +89,11 @@ lp_error_set (GError **error, LpError code, const char *hint, const char *format
 
   va_list args;
   va_start (args, format);
-  g_autofree char *what = g_strdup_vprintf (format, args);
+  g_autofree char *raw = g_strdup_vprintf (format, args);
   va_end (args);
+  g_autofree char *what
+      = g_utf8_make_valid (raw,
+                           -1); /* names out of foreign files may be anything; the bus takes UTF-8 only */
 
   if (hint != NULL)
     g_set_error (error, LP_ERROR, code, "%s\n%s", what, hint);
@@ -106,8 +109,9 @@ lp_error_set_errno (GError **error, LpError code, int errnum, const char *format
 
   va_list args;
   va_start (args, format);
-  g_autofree char *what = g_strdup_vprintf (format, args);
+  g_autofree char *raw = g_strdup_vprintf (format, args);
   va_end (args);
+  g_autofree char *what = g_utf8_make_valid (raw, -1);
 
   g_set_error (error, LP_ERROR, code, "%s: %s", what, g_strerror (errnum));
 }
