@@ -99,7 +99,8 @@ parse_options (Options *options, int argc, char **argv, GError **error)
     { "keep", 0, 0, G_OPTION_ARG_NONE, &options->keep, N_ ("keep the objects of this run"), NULL },
     { "json", 0, 0, G_OPTION_ARG_NONE, &options->json, N_ ("print the result as JSON"), NULL },
     { "verbose", 'v', 0, G_OPTION_ARG_NONE, &options->verbose, N_ ("say more"), NULL },
-    { "to", 0, G_OPTION_FLAG_HIDDEN, G_OPTION_ARG_STRING, &options->to, NULL, NULL },
+    { "to", 0, 0, G_OPTION_ARG_STRING, &options->to,
+      N_ ("the difference to this version of the source package is the fix"), N_ ("VERSION|FILE.dsc") },
     { G_OPTION_REMAINING, 0, 0, G_OPTION_ARG_FILENAME_ARRAY, &options->more_patches, NULL, NULL },
     { NULL },
   };
@@ -150,17 +151,11 @@ check_options (const Options *options, GError **error)
 {
   static const char *const severities[] = { "low", "medium", "high", "critical", NULL };
 
-  if (options->to != NULL)
-    {
-      lp_error_set (error, LP_ERROR_NOT_SUPPORTED,
-                    _ ("take the fix out of that version's debian/patches and give it with --patch"), "%s",
-                    _ ("--to can't be used yet"));
-      return FALSE;
-    }
   if ((options->package != NULL) == (options->source != NULL))
     return usage (error, _ ("give one of --package and --source"));
-  if (options->patches == NULL && options->more_patches == NULL)
-    return usage (error, _ ("give at least one --patch"));
+  gboolean has_patch = options->patches != NULL || options->more_patches != NULL;
+  if (has_patch == (options->to != NULL))
+    return usage (error, _ ("give at least one --patch, or --to"));
   if (options->package != NULL && (options->build != NULL || options->prepare != NULL))
     return usage (error, _ ("--build and --prepare go with --source DIR"));
   if (options->jobs < 0 || options->jobs > 1024)
@@ -196,6 +191,7 @@ make_request (const Options *options)
   request->prepare_command = g_strdup (options->prepare);
   request->targets = g_strdupv (options->targets);
   request->patches = join (options->patches, options->more_patches);
+  request->to = g_strdup (options->to);
   request->name = g_strdup (options->name);
   request->description = g_strdup (options->description);
   request->severity = g_strdup (options->severity);

@@ -10,6 +10,7 @@
 #include "build/baseline.h"
 #include "build/bundle-maker.h"
 #include "build/content.h"
+#include "build/difference.h"
 
 #include <string.h>
 #include <sys/utsname.h>
@@ -101,13 +102,15 @@ load_fixes (Build *build, GError **error)
 {
   GStrv patches = build->request->patches;
 
+  build->fixes = g_ptr_array_new_with_free_func ((GDestroyNotify)lp_fix_free);
+  if (build->request->to != NULL)
+    return TRUE; /* made when both sources are there */
   if (patches == NULL || patches[0] == NULL)
     {
       lp_error_set (error, LP_ERROR_INVALID_ARGS, "give at least one --patch FILE",
                     "there is no fix to build a patch from");
       return FALSE;
     }
-  build->fixes = g_ptr_array_new_with_free_func ((GDestroyNotify)lp_fix_free);
   for (guint i = 0; patches[i] != NULL; i++)
     {
       LpFix *fix = lp_fix_load (patches[i], error);
@@ -202,10 +205,28 @@ step_baseline (Build *build, GError **error)
   return TRUE;
 }
 
+/* The fix that turns this source into another version of it. */
+static gboolean
+make_difference (Build *build, GError **error)
+{
+  g_autofree char *path
+      = lp_difference_make (build->source, build->request->to, build->cache, build->workspace->scratch,
+                            build->workspace->home, build->cancellable, error);
+  LpFix *fix = path != NULL ? lp_fix_load (path, error) : NULL;
+
+  if (fix == NULL)
+    return FALSE;
+  g_ptr_array_add (build->fixes, fix);
+  report_format (build, "note", "%s: %u files differ", fix->name, fix->files->len);
+  return TRUE;
+}
+
 static gboolean
 step_affected (Build *build, GError **error)
 {
   begin (build, "affected", "which compilations read what the fix changes");
+  if (build->request->to != NULL && !make_difference (build, error))
+    return FALSE;
   build->affected = lp_affected_find (build->trace, build->fixes, build->workspace->scratch, build->jobs,
                                       build->cancellable, error);
   /* Dependencies were asked for even if the fix is refused: they are good for the next one. */
@@ -416,6 +437,7 @@ lp_build_request_free (LpBuildRequest *request)
   if (request == NULL)
     return;
   g_free (request->source);
+  g_free (request->to);
   g_free (request->build_command);
   g_free (request->prepare_command);
   g_strfreev (request->targets);

@@ -26,7 +26,8 @@ typedef struct {
   char *prepare_command; /* FROM_TREE (nullable) */
   GStrv targets; /* installed paths, or paths relative to the built tree; NULL = every installed ELF of the
                     package's files that the fix reaches */
-  GStrv patches; /* fix files, applied in order with -p1 */
+  GStrv patches; /* fix files, applied in order with -p1; NULL with @to */
+  char *to;      /* (nullable) instead of patches: another version of the source package, or its .dsc */
   char *name;    /* NULL: "HP001" */
   char *description;
   char *severity;
@@ -39,7 +40,8 @@ typedef struct {
   gboolean keep;   /* keep the work folder */
 } LpBuildRequest;
 
-/* @step: prepare baseline verify affected compile diff prove package; @event: begin, end, note, warning;
+/* @step: prepare baseline verify affected compile diff prove package; @event: begin, end, note, warning,
+ * detail;
  * @text one line.
  * @seconds: for end, how long the step took. */
 typedef void (*LpBuildProgress) (const char *step, const char *event, const char *text, double seconds,

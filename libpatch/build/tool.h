@@ -28,6 +28,10 @@ LpToolKind lp_tool_kind (const char *executable);
 const char *lp_tool_option (const char *const *argv, const char *name);
 gboolean lp_tool_has (const char *const *argv, const char *argument);
 
+/* Whether @option takes the next argument as its value. */
+gboolean lp_tool_cc1_takes_value (const char *option);
+gboolean lp_tool_clang_takes_value (const char *option);
+
 /* Main source file of a cc1 command line, NULL when there is none ("-" for standard input). Borrowed. */
 const char *lp_tool_cc1_source (const char *const *argv);
 /* Whether this cc1 only preprocesses (-E, -M, -MM). */
