@@ -10,6 +10,8 @@
 #include "build/command.h"
 #include "build/content.h"
 
+#include <errno.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <time.h>
@@ -412,9 +414,18 @@ lp_apt_fetch_binary (LpApt *apt, const char *name, const char *version, const ch
       fetch_error (name, version, &result, error);
       return NULL;
     }
-  const char *const unpack[] = { "dpkg-deb", "-x", deb, unpacked, NULL };
+  /* Under its own name only when it is whole: a folder that is there is taken as it is next time. */
+  g_autofree char *partial = g_strconcat (unpacked, ".new", NULL);
+  const char *const unpack[] = { "dpkg-deb", "-x", deb, partial, NULL };
+  if (!lp_content_remove (partial, error) || !lp_content_remove (unpacked, error))
+    return NULL;
   g_autofree char *output
       = lp_command_output (unpack, (const char *const *)apt->environment, folder, cancellable, error);
   unlink (deb);
-  return output != NULL ? g_steal_pointer (&unpacked) : NULL;
+  if (output == NULL)
+    return NULL;
+  if (rename (partial, unpacked) == 0)
+    return g_steal_pointer (&unpacked);
+  lp_error_set_errno (error, LP_ERROR_FAILED, errno, "%s", unpacked);
+  return NULL;
 }

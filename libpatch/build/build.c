@@ -286,7 +286,8 @@ static gboolean
 step_verify (Build *build, GError **error)
 {
   LpBuildTargetContext context
-      = { build->trace, build->source, build->request, build->workspace->scratch, build->cancellable };
+      = { build->trace,      build->source, build->request, build->cache, build->workspace->scratch,
+          build->cancellable };
   g_autoptr (GPtrArray) changed = g_ptr_array_new ();
   g_autoptr (GPtrArray) notes = g_ptr_array_new_with_free_func (g_free);
 
@@ -304,8 +305,6 @@ step_verify (Build *build, GError **error)
   for (guint i = 0; i < build->targets->len; i++)
     {
       const LpBuildTarget *target = g_ptr_array_index (build->targets, i);
-      if (target->note != NULL)
-        report (build, "note", target->note, 0);
       if (!target->installed)
         report_format (build, "warning",
                        "%s: no installed file to compare with, the unchanged build's output is the target",

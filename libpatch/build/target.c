@@ -21,7 +21,6 @@ lp_build_target_free (LpBuildTarget *target)
   g_clear_pointer (&target->twin, lp_elf_unref);
   g_strfreev (target->files);
   g_clear_pointer (&target->units, g_ptr_array_unref);
-  g_free (target->note);
   g_free (target);
 }
 
@@ -120,9 +119,11 @@ join_debuginfo (const LpBuildTargetContext *context, const char *shipped, GError
   return output != NULL ? lp_elf_open (joined, error) : NULL;
 }
 
-/* Takes @path as the shipped file of @target and demands that the rebuilt file is its twin. */
+/* Takes @path as the shipped file of @target and demands that the rebuilt file is its twin. @shown is its
+ * name for people. */
 static gboolean
-verify (const LpBuildTargetContext *context, LpBuildTarget *target, const char *path, GError **error)
+verify (const LpBuildTargetContext *context, LpBuildTarget *target, const char *path, const char *shown,
+        GPtrArray *notes, GError **error)
 {
   g_autofree char *why = NULL;
   gboolean same_id;
@@ -134,14 +135,14 @@ verify (const LpBuildTargetContext *context, LpBuildTarget *target, const char *
   if (lp_build_is_twin (target->shipped, target->twin, &same_id, &why))
     {
       g_autofree char *id = lp_elf_build_id_hex (target->shipped);
-      g_free (target->note);
-      target->note
-          = same_id
-                ? g_strdup_printf ("%s: rebuilt with the same Build-ID %s", path, id != NULL ? id : "(none)")
-                : g_strdup_printf (
-                    "%s: every allocated section is the shipped one; the Build-ID differs, as it also "
-                    "covers debug information",
-                    path);
+      if (same_id)
+        g_ptr_array_add (notes, g_strdup_printf ("%s: rebuilt with the same Build-ID %s", shown,
+                                                 id != NULL ? id : "(none)"));
+      else
+        g_ptr_array_add (notes,
+                         g_strdup_printf ("%s: every allocated section is the shipped one; the Build-ID "
+                                          "differs, as it also covers debug information",
+                                          shown));
       return TRUE;
     }
   if (context->request->debuginfo != NULL)
@@ -151,15 +152,15 @@ verify (const LpBuildTargetContext *context, LpBuildTarget *target, const char *
         return FALSE;
       lp_elf_unref (target->twin);
       target->twin = twin;
-      target->note
-          = g_strdup_printf ("%s: the rebuild differs (%s), the given debug information is used", path, why);
+      g_ptr_array_add (notes,
+                       g_strdup_printf ("%s: the rebuild differs (%s), the given debug information is used",
+                                        shown, why));
       return TRUE;
     }
   lp_error_set (error, LP_ERROR_TARGET_MISMATCH,
                 "another compiler, other libraries or other options made the installed file: give its debug "
-                "information with "
-                "--debuginfo FILE",
-                "%s is not what this source builds here: %s", path, why);
+                "information with --debuginfo FILE",
+                "%s is not what this source builds here: %s", shown, why);
   return FALSE;
 }
 
@@ -243,7 +244,8 @@ shipped_root (const LpBuildTargetContext *context, const char *name, GPtrArray *
 {
   LpSource *source = context->source;
   g_autofree char *version = installed_version (source, name);
-  g_autofree char *folder = g_build_filename (context->scratch, "shipped", NULL);
+  g_autofree char *folder
+      = g_strdup_printf ("%s/sources/%s_%s/shipped", context->cache, source->package, source->version);
   g_autofree char *unpacked = g_build_filename (folder, name, NULL);
   g_autofree char *asked = source->asked != NULL ? installed_version (source, source->asked) : NULL;
   g_autoptr (GError) error = NULL;
@@ -313,7 +315,10 @@ verify_packaged (const LpBuildTargetContext *context, LpBuildTarget *target, con
                     path, packaged->package);
       return FALSE;
     }
-  if (!verify (context, target, path, error))
+  g_autofree char *shown = root != NULL && root[0] != '\0'
+                               ? g_strdup_printf ("%s of the archive's %s", packaged->path, packaged->package)
+                               : g_strdup (path);
+  if (!verify (context, target, path, shown, notes, error))
     return FALSE;
   target->installed = TRUE;
   g_free (target->package);
@@ -424,7 +429,7 @@ is_latest_output (const LpTrace *trace, const LpTraceLink *link)
 
 static gboolean
 add_tree_target (const LpBuildTargetContext *context, const Candidate *candidate, GPtrArray *targets,
-                 GError **error)
+                 GPtrArray *notes, GError **error)
 {
   gboolean everything = context->request->targets == NULL || context->request->targets[0] == NULL;
   gboolean is_installed = FALSE;
@@ -442,7 +447,7 @@ add_tree_target (const LpBuildTargetContext *context, const Candidate *candidate
   const char *shipped = context->request->installed != NULL ? context->request->installed
                         : is_installed                      ? wanted
                                                             : NULL;
-  if (shipped != NULL && !verify (context, target, shipped, error))
+  if (shipped != NULL && !verify (context, target, shipped, shipped, notes, error))
     {
       lp_build_target_free (target);
       return FALSE;
@@ -550,7 +555,7 @@ lp_build_targets_find (const LpBuildTargetContext *context, GPtrArray *changed, 
       const Candidate *candidate = g_ptr_array_index (candidates, i);
       gboolean ok = context->source->dsc != NULL
                         ? add_package_target (context, candidate, targets, notes, error)
-                        : add_tree_target (context, candidate, targets, error);
+                        : add_tree_target (context, candidate, targets, notes, error);
       if (!ok)
         return NULL;
     }

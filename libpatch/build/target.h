@@ -18,7 +18,6 @@ typedef struct {
   GStrv files;        /* absolute paths on an installed machine: regular files first, then links to them */
   GPtrArray *units;   /* LpTraceUnit*: the changed ones in it */
   const LpTraceLink *link;
-  char *note; /* (nullable) what verification has to say */
 } LpBuildTarget;
 
 void lp_build_target_free (LpBuildTarget *target);
@@ -27,6 +26,7 @@ typedef struct {
   const LpTrace *trace;
   LpSource *source;
   const LpBuildRequest *request;
+  const char *cache;
   const char *scratch;
   GCancellable *cancellable;
 } LpBuildTargetContext;

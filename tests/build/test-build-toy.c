@@ -331,6 +331,22 @@ test_only_documents (void)
   toy_refused (toy, LP_ERROR_NOTHING_TO_PATCH, "nothing to patch", NULL);
 }
 
+static void
+test_line_numbers (void)
+{
+  g_autoptr (Toy) toy = toy_new ();
+
+  toy_usual (toy, "");
+  toy_write (toy, "answer.c",
+             "#include <stdio.h>\n#include \"answer.h\"\nint answer (int n)\n{\n  if (n < 0)\n"
+             "    fprintf (stderr, \"%s:%d\\n\", __FILE__, __LINE__);\n  return n;\n}\n");
+  toy_fix (toy, "answer.c",
+           "#include <stdio.h>\n\n\n#include \"answer.h\"\nint answer (int n)\n{\n  if (n < 0)\n"
+           "    fprintf (stderr, \"%s:%d\\n\", __FILE__, __LINE__);\n  return n;\n}\n");
+  toy_make_fix (toy);
+  toy_refused (toy, LP_ERROR_NOTHING_TO_PATCH, "nothing to patch", NULL);
+}
+
 /* Hazard 6: a changed initial value is refused, and the variable is named. */
 static void
 test_initial_value (void)
@@ -544,6 +560,7 @@ main (int argc, char **argv)
   g_test_add_func ("/build/an-applied-fix-is-recognised", test_already_applied);
   g_test_add_func ("/build/a-comment-is-nothing-to-patch", test_nothing_to_patch);
   g_test_add_func ("/build/documents-are-nothing-to-patch", test_only_documents);
+  g_test_add_func ("/build/line-numbers-are-nothing-to-patch", test_line_numbers);
   g_test_add_func ("/build/a-changed-initial-value-is-named", test_initial_value);
   g_test_add_func ("/build/link-time-optimisation-is-refused", test_lto);
   g_test_add_func ("/build/assembly-is-refused", test_assembly);
