@@ -41,12 +41,12 @@ def every_source_is_listed():
 
 @case
 def every_text_is_translated():
-    """each language has a translation of every text as it stands in the sources, with the same placeholders"""
+    """each language has a translation of every text of the command line and of libpatch's errors, with the same placeholders"""
     with tempfile.TemporaryDirectory() as folder:
         template = os.path.join(folder, 'syscare.pot')
-        c_sources = [name for name in SOURCES if name.endswith(('.c', '.h'))]
+        sources = [name for name in SOURCES if name.startswith(('cli/', 'libpatch/'))]
         run('xgettext', '--from-code=UTF-8', '--keyword=_', '--keyword=N_', '--keyword=C_:1c,2', '--keyword=ngettext:1,2', '-o', template,
-            *c_sources)
+            *sources)
         for language in LANGUAGES:
             catalog = os.path.join(PO, language + '.po')
             run('msgcmp', '--no-fuzzy-matching', catalog, template)
