@@ -89,6 +89,19 @@ lp_stop_new (LpProcess *process)
   return stop;
 }
 
+LpStop *
+lp_stop_adopt (LpProcess *process, int tid)
+{
+  LpStop *stop = lp_stop_new (process);
+  LpThread *thread = g_new0 (LpThread, 1);
+
+  thread->tid = tid;
+  thread->stopped = TRUE;
+  g_ptr_array_add (stop->threads, thread);
+  stop->started_ns = now_ns ();
+  return stop;
+}
+
 void
 lp_stop_free (LpStop *stop)
 {

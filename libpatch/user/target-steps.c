@@ -17,6 +17,7 @@ typedef struct {
   gboolean only_placed;
   LpConsistency consistency;
   GArray *undo; /* changes to take back instead of a plan */
+  LpStop *held; /* the caller's own stop, when the process is held already */
   gboolean busy;
   LpStackHit hit;
   char *hit_name;
@@ -77,19 +78,24 @@ map_parts (LpTarget *target, LpRemote *remote, GError **error)
   return TRUE;
 }
 
+/* Maps what is missing by means of @remote, which is given back. */
 static gboolean
-place_in_tracer (gpointer data, GError **error)
+map_with (LpTarget *target, LpRemote *remote, GError **error)
 {
-  Work *work = data;
-  LpTarget *target = work->target;
-  g_autoptr (LpStop) stop = lp_stop_new (target->process);
-  LpRemote *remote = borrow_thread (stop, target->maps, error);
-
   if (remote == NULL)
     return FALSE;
   gboolean done = unmap_leftovers (target, remote, error) && map_parts (target, remote, error);
   gboolean ended = lp_remote_end (remote, done ? error : NULL);
   return done && ended;
+}
+
+static gboolean
+place_in_tracer (gpointer data, GError **error)
+{
+  LpTarget *target = ((Work *)data)->target;
+  g_autoptr (LpStop) stop = lp_stop_new (target->process);
+
+  return map_with (target, borrow_thread (stop, target->maps, error), error);
 }
 
 static gboolean
@@ -111,10 +117,9 @@ fill_parts (LpTarget *target, GError **error)
   return TRUE;
 }
 
-gboolean
-lp_target_place (LpTarget *target, GError **error)
+static gboolean
+needs_place (const LpTarget *target)
 {
-  Work work = { .target = target };
   gboolean needed = target->leftovers->len > 0;
 
   for (guint i = 0; i < target->parts->len; i++)
@@ -122,7 +127,15 @@ lp_target_place (LpTarget *target, GError **error)
       const LpPart *part = &g_array_index (target->parts, LpPart, i);
       needed |= part->base == 0 && part->module != NULL;
     }
-  if (!needed)
+  return needed;
+}
+
+gboolean
+lp_target_place (LpTarget *target, GError **error)
+{
+  Work work = { .target = target };
+
+  if (!needs_place (target))
     return TRUE;
   if (lp_stop_run (place_in_tracer, &work, error) && fill_parts (target, error))
     return TRUE;
@@ -133,6 +146,7 @@ lp_target_place (LpTarget *target, GError **error)
 /* What the world looks like now that everybody stands still. */
 typedef struct {
   LpStop *stop;
+  gboolean is_held; /* @stop is the caller's */
   LpMaps *maps;
   GPtrArray *images;
 } Scene;
@@ -142,7 +156,8 @@ scene_clear (Scene *scene)
 {
   g_clear_pointer (&scene->images, g_ptr_array_unref);
   g_clear_pointer (&scene->maps, lp_maps_free);
-  g_clear_pointer (&scene->stop, lp_stop_free); /* lets the process go */
+  if (!scene->is_held)
+    g_clear_pointer (&scene->stop, lp_stop_free); /* lets the process go */
 }
 
 /* The image of @part, checked again after the stop; so is the target's mapping. */
@@ -247,10 +262,13 @@ plan_undo (Work *work, GArray *changes, GArray *ranges, GError **error)
 }
 
 static gboolean
-stop_and_look (LpTarget *target, Scene *scene, GError **error)
+stop_and_look (Work *work, Scene *scene, GError **error)
 {
-  scene->stop = lp_stop_new (target->process);
-  if (!lp_stop_all (scene->stop, STOP_TIMEOUT_MS, error))
+  LpTarget *target = work->target;
+
+  scene->is_held = work->held != NULL;
+  scene->stop = scene->is_held ? work->held : lp_stop_new (target->process);
+  if (!scene->is_held && !lp_stop_all (scene->stop, STOP_TIMEOUT_MS, error))
     return FALSE;
   scene->maps = lp_maps_read (target->process, error);
   if (scene->maps == NULL)
@@ -285,7 +303,7 @@ switch_scene (Work *work, Scene *scene, GError **error)
   g_autoptr (GArray) ranges = g_array_new (FALSE, TRUE, sizeof (LpCodeRange));
   guint pages = 0;
 
-  if (!stop_and_look (target, scene, error))
+  if (!stop_and_look (work, scene, error))
     return FALSE;
   if (work->undo != NULL ? !plan_undo (work, changes, ranges, error)
                          : !plan_all (work, scene, changes, ranges, error))
@@ -294,8 +312,11 @@ switch_scene (Work *work, Scene *scene, GError **error)
     return FALSE;
   if (!lp_sites_write (target->process, changes, lp_stop_get_thread (scene->stop, 0)->tid, &pages, error))
     return FALSE;
-  lp_stop_release (scene->stop);
-  target->stop_ns = MAX (target->stop_ns, lp_stop_duration (scene->stop));
+  if (!scene->is_held)
+    {
+      lp_stop_release (scene->stop);
+      target->stop_ns = MAX (target->stop_ns, lp_stop_duration (scene->stop));
+    }
   target->private_pages += work->on ? pages : 0;
   g_clear_pointer (&target->changes, g_array_unref);
   target->changes = g_steal_pointer (&changes);
@@ -354,6 +375,18 @@ lp_target_switch (LpTarget *target, gboolean on, LpConsistency consistency, char
   Work work = { .target = target, .on = on, .consistency = consistency };
 
   return run_step (&work, switch_in_tracer, detail, error);
+}
+
+gboolean
+lp_target_activate_held (LpTarget *target, LpStop *stop, GError **error)
+{
+  Work work = { .target = target, .on = TRUE, .held = stop };
+
+  if (needs_place (target)
+      && (!map_with (target, lp_remote_begin (stop, target->maps, error), error)
+          || !fill_parts (target, error)))
+    return FALSE;
+  return prepare_unwinder (target, error) && switch_in_tracer (&work, error);
 }
 
 gboolean
@@ -419,7 +452,7 @@ unmap_in_tracer (gpointer data, GError **error)
   Work *work = data;
   Scene scene = { 0 };
   g_autoptr (GArray) ranges = g_array_new (FALSE, TRUE, sizeof (LpCodeRange));
-  gboolean done = stop_and_look (work->target, &scene, error);
+  gboolean done = stop_and_look (work, &scene, error);
 
   for (guint i = 0; i < work->target->parts->len && done; i++)
     {

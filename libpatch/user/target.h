@@ -7,7 +7,7 @@
 #pragma once
 
 #include "user/engine.h"
-#include "process/process.h"
+#include "process/stop.h"
 
 G_BEGIN_DECLS
 
@@ -43,6 +43,10 @@ gboolean lp_target_place (LpTarget *target, GError **error);
  * LP_ERROR_PROCESS_GONE, LP_ERROR_FAILED. */
 gboolean lp_target_switch (LpTarget *target, gboolean on, LpConsistency consistency, char **detail,
                            GError **error);
+
+/* lp_target_place() and lp_target_switch() for a process that is met before it can run the target's code: the calling
+ * tracer thread holds @stop, whose threads are the only ones that could get there. Nobody is let go. Errors: as there. */
+gboolean lp_target_activate_held (LpTarget *target, LpStop *stop, GError **error);
 
 /* Puts back what the last lp_target_switch() has changed, when no thread is in the way. Errors: as
  * lp_target_switch(). */

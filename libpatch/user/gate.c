@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* fanotify permission events on the inodes of patched files. Must not know what is done about an opener. */
+#include "user/gate.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/fanotify.h>
+#include <unistd.h>
+
+#define BUFFER_SIZE 4096
+/* One open of a program gives an exec event and then an open event: both are wanted, because ld.so can be
+ * started by hand with the program as its argument, and then only opens it. */
+#define MASK (FAN_OPEN_EXEC_PERM | FAN_OPEN_PERM)
+
+struct LpGate {
+  int fd;
+};
+
+LpGate *
+lp_gate_new (GError **error)
+{
+  int fd = fanotify_init (FAN_CLASS_CONTENT | FAN_CLOEXEC | FAN_NONBLOCK | FAN_REPORT_TID
+                              | FAN_UNLIMITED_QUEUE | FAN_UNLIMITED_MARKS,
+                          O_RDONLY | O_CLOEXEC | O_LARGEFILE);
+
+  if (fd < 0)
+    {
+      lp_error_set_errno (error, errno == EPERM ? LP_ERROR_ACCESS_DENIED : LP_ERROR_KERNEL_UNSUPPORTED, errno,
+                          "the kernel gives no fanotify permission events");
+      return NULL;
+    }
+  LpGate *gate = g_new0 (LpGate, 1);
+  gate->fd = fd;
+  return gate;
+}
+
+void
+lp_gate_free (LpGate *gate)
+{
+  if (gate == NULL)
+    return;
+  close (gate->fd);
+  g_free (gate);
+}
+
+int
+lp_gate_fd (const LpGate *gate)
+{
+  return gate->fd;
+}
+
+static gboolean
+mark (LpGate *gate, guint flags, int fd, GError **error)
+{
+  g_autofree char *path = g_strdup_printf ("/proc/self/fd/%d", fd);
+
+  if (fanotify_mark (gate->fd, flags, MASK, AT_FDCWD, path) == 0
+      || (flags == FAN_MARK_REMOVE && errno == ENOENT))
+    return TRUE;
+  lp_error_set_errno (error, LP_ERROR_FAILED, errno, "the target's file can't be watched");
+  return FALSE;
+}
+
+gboolean
+lp_gate_watch (LpGate *gate, int fd, GError **error)
+{
+  return mark (gate, FAN_MARK_ADD, fd, error);
+}
+
+gboolean
+lp_gate_unwatch (LpGate *gate, int fd, GError **error)
+{
+  return mark (gate, FAN_MARK_REMOVE, fd, error);
+}
+
+void
+lp_gate_allow (LpGate *gate, const LpGateEvent *event)
+{
+  struct fanotify_response response = { .fd = event->fd, .response = FAN_ALLOW };
+
+  /* A short or failed write can only mean that the opener is gone. */
+  while (write (gate->fd, &response, sizeof response) < 0 && errno == EINTR)
+    ;
+  close (event->fd);
+}
+
+static void
+handle (const struct fanotify_event_metadata *metadata, LpGateFunc func, gpointer user_data)
+{
+  if (metadata->fd < 0)
+    return; /* the queue overflowed: it can't with FAN_UNLIMITED_QUEUE, and nobody is held by such an event */
+
+  LpGateEvent event
+      = { .tid = metadata->pid, .exec = (metadata->mask & FAN_OPEN_EXEC_PERM) != 0, .fd = metadata->fd };
+  func (&event, user_data);
+}
+
+gboolean
+lp_gate_dispatch (LpGate *gate, LpGateFunc func, gpointer user_data, GError **error)
+{
+  struct fanotify_event_metadata buffer[BUFFER_SIZE / sizeof (struct fanotify_event_metadata)];
+  gssize left = read (gate->fd, buffer, sizeof buffer);
+
+  if (left < 0 && (errno == EAGAIN || errno == EINTR))
+    return TRUE;
+  if (left <= 0)
+    {
+      lp_error_set_errno (error, LP_ERROR_FAILED, left < 0 ? errno : EPIPE, "the gate can't be read");
+      return FALSE;
+    }
+  for (const struct fanotify_event_metadata *metadata = buffer; FAN_EVENT_OK (metadata, left);
+       metadata = FAN_EVENT_NEXT (metadata, left))
+    {
+      if (metadata->vers != FANOTIFY_METADATA_VERSION)
+        {
+          lp_error_set (error, LP_ERROR_KERNEL_UNSUPPORTED, NULL,
+                        "the kernel speaks version %u of fanotify, not %u", metadata->vers,
+                        FANOTIFY_METADATA_VERSION);
+          return FALSE;
+        }
+      handle (metadata, func, user_data);
+    }
+  return TRUE;
+}

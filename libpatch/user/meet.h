@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Meets a thread that the gate holds, and patches its process before it can run the target's code: at the end
+ * of exec, before the new program's first instruction, or as soon as a library's segments are mapped. Must
+ * not know who holds it or which patches there are.
+ *
+ * Quiet: seized, not signalled; neither the program nor its parent sees a stop. */
+#pragma once
+
+#include "user/engine.h"
+
+G_BEGIN_DECLS
+
+typedef enum {
+  LP_MEET_PATCHED,       /* all entities that concern the process are active in it */
+  LP_MEET_NOT_CONCERNED, /* exec failed, or the file was opened for something else than running it */
+  LP_MEET_LATER,  /* could not be done at this point (see reason): the process must be looked at again once it
+                     runs */
+  LP_MEET_FAILED, /* this process can't be patched (see reason) */
+} LpMeetOutcome;
+
+typedef struct {
+  int pid;
+  LpMeetOutcome outcome;
+  char *reason;    /* "" or one line */
+  guint64 held_ns; /* from the seizure to the release */
+} LpMeetResult;
+
+/* What the gate's keeper wants to be told, always from the thread that called lp_meet(). */
+typedef struct {
+  void (*allow) (gpointer user_data);   /* lets the held thread go on; called once */
+  void (*leaving) (gpointer user_data); /* the thread is about to be let go by us; called once. What it opens from now on is news */
+  gpointer user_data;
+} LpMeetKeeper;
+
+/**
+ * lp_meet:
+ * @tid: the held thread
+ * @exec: it is inside exec; else inside open
+ * @entities: (element-type LpEntity): those that shall be active
+ * @timeout_ms: how long to stay attached at most
+ *
+ * Blocks. The calling thread becomes the tracer and must end soon after: its end lets go whatever is still held, however it ended.
+ */
+LpMeetResult *lp_meet (int tid, gboolean exec, GPtrArray *entities, guint timeout_ms, const LpMeetKeeper *keeper);
+void lp_meet_result_free (LpMeetResult *result);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (LpMeetResult, lp_meet_result_free)
+
+G_END_DECLS

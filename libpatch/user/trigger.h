@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Keeps patches bound to their ELF files: whoever starts a target's program or loads its library is met at
+ * the gate and patched before the target's code runs. Runs in a process of its own, on the thread-default
+ * main context of its creator; must not know states on disk, the bus, or who wants the patches.
+ *
+ * Rules that keep it out of everybody's way: the loop itself never traces, opens no watched file and waits
+ * for nobody; each held opener has its own thread and a deadline, after which it is let go and looked at
+ * afterwards; too many at once are let go at once. When the process dies, the kernel lets everybody go on. */
+#pragma once
+
+#include "user/meet.h"
+
+G_BEGIN_DECLS
+
+typedef struct LpTrigger LpTrigger;
+
+/* One patch bound to its files. */
+typedef struct {
+  LpEntity *entity;
+  GStrv files; /* paths of the target on this machine; those that aren't this target any more are left out */
+} LpBinding;
+
+typedef struct {
+  guint64 met;     /* openers that were held */
+  guint64 patched; /* of these: patched before the target's first instruction */
+  guint64 later;   /* patched only after they had begun to run, or still waiting for that */
+  guint64 missed;  /* let go at the deadline or because too many were held */
+  guint64 failed;  /* can't be patched */
+} LpTriggerCounts;
+
+/* A process that was met (element of interest for the administrator); from the main context. */
+typedef void (*LpTriggerReport) (const LpMeetResult *result, gpointer user_data);
+
+/* Errors: as lp_gate_new(). */
+LpTrigger *lp_trigger_new (LpTriggerReport report, gpointer user_data, GError **error);
+void lp_trigger_free (LpTrigger *trigger); /* lets everybody go */
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (LpTrigger, lp_trigger_free)
+
+/**
+ * lp_trigger_bind:
+ * @bindings: (element-type LpBinding): all patches that shall be bound from now on; replaces the set before
+ * @problems: (out): (element-type utf8): one line for each file that couldn't be watched
+ *
+ * When it returns, no new process escapes; those that run already are the caller's next step. Errors:
+ * LP_ERROR_FAILED (the old set stays).
+ */
+gboolean lp_trigger_bind (LpTrigger *trigger, GPtrArray *bindings, GPtrArray **problems, GError **error);
+
+LpTriggerCounts lp_trigger_counts (LpTrigger *trigger);
+
+LpBinding *lp_binding_new (LpEntity *entity, const char *const *files);
+void lp_binding_free (LpBinding *binding);
+
+G_END_DECLS
