@@ -93,6 +93,14 @@ resume (const Meeting *meeting, int request, int signal)
   return ptrace (request, meeting->tid, 0, (long)signal) == 0;
 }
 
+static gboolean
+is_single_threaded (const LpProcess *process)
+{
+  g_autoptr (GArray) threads = lp_process_threads (process, NULL);
+
+  return threads != NULL && threads->len == 1;
+}
+
 /* Patches the process, which stands in a PTRACE_EVENT_STOP. */
 static void
 patch_here (Meeting *meeting)
@@ -111,6 +119,11 @@ patch_here (Meeting *meeting)
       return;
     }
 
+  if (meeting->exec && !meeting->executed && !is_single_threaded (lp_target_process (target)))
+    {
+      set_outcome (meeting, LP_MEET_LATER, "its other threads run the target already");
+      return;
+    }
   g_autoptr (LpStop) stop = lp_stop_adopt (lp_target_process (target), meeting->tid);
   gboolean done = lp_target_check (target, LP_STEP_ACTIVATE, LP_CONSISTENCY_STRICT, &error)
                   && lp_target_activate_held (target, stop, &error);
@@ -170,15 +183,16 @@ handle_stop (Meeting *meeting, int status, gboolean *may_patch)
       set_outcome (meeting, LP_MEET_LATER, "it is being stopped by a signal");
       return FALSE;
     }
-  if (event == PTRACE_EVENT_STOP && *may_patch)
+  if (event == PTRACE_EVENT_STOP && (*may_patch || meeting->exec))
     {
+      /* Inside exec and no exec seen: it has failed, and the process is back in its old program; or we came
+       * just too late to see it. */
       patch_here (meeting);
       return FALSE;
     }
-  if (event == PTRACE_EVENT_STOP && meeting->exec)
-    return FALSE; /* exec has failed: it is back in its old program */
   if (event == PTRACE_EVENT_STOP)
-    return resume (meeting, PTRACE_SYSCALL, 0);
+    return !is_mapped (meeting)
+           && resume (meeting, PTRACE_SYSCALL, 0); /* mapped already: others may be running in it */
   if (signal == STATUS_SYSCALL)
     {
       *may_patch = opener_has_mapped (meeting);

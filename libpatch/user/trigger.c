@@ -11,9 +11,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* A held opener is let go after this, whatever its tracer is doing: longer than a patch takes by orders of
- * magnitude, shorter than a person notices. */
-#define DEADLINE_MS 200
+/* A held opener is let go after this, whatever its tracer is doing. Attaching takes some 100 us, except to a
+ * thread inside exec that holds its cred_guard_mutex (interpreters of scripts, ld.so; all of exec on older
+ * kernels): there the tracer waits for that exec, which waits for us, so this must be short. The tracer then
+ * attaches at the end of the exec, still before the first instruction in nearly all cases. */
+#define DEADLINE_MS 10
 /* How long a tracer may stay attached after the opener was let through (mapping a library takes the linker
  * some milliseconds). */
 #define MEETING_MS 1000
@@ -314,7 +316,7 @@ arm_deadline (LpTrigger *trigger)
 {
   if (trigger->deadline_source != NULL)
     return;
-  trigger->deadline_source = g_timeout_source_new (DEADLINE_MS / 4);
+  trigger->deadline_source = g_timeout_source_new (DEADLINE_MS / 2);
   g_source_set_callback (trigger->deadline_source, enforce_deadline, trigger, NULL);
   g_source_attach (trigger->deadline_source, trigger->context);
 }

@@ -1,0 +1,354 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The gate on real processes: whoever starts a bound program or loads a bound library runs the new function from the first call, and
+neither it nor its parent notices. TAP on standard output. usage: gate-test.py LP-DIFF LP-TRIGGER"""
+import ctypes
+import os
+import shutil
+import signal
+import stat
+import subprocess
+import sys
+import tempfile
+import textwrap
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+LP_DIFF, LP_TRIGGER = sys.argv[1:3]
+UUID = '11111111-2222-3333-4444-5555555555'
+ANSWER = '''
+    #include <stdio.h>
+    int answer (int x);
+    __attribute__ ((noinline)) int
+    answer (int x)
+    {
+    #ifdef PATCHED
+      printf ("new\\n");
+      return x + 2;
+    #else
+      printf ("old\\n");
+      return x + 1;
+    #endif
+    }
+'''
+MAIN = '''
+    int answer (int x);
+    int main (int argc, char **argv) { return answer (argc) == argc + 2 ? 0 : 1; }
+'''
+
+
+def must(*command):
+    done = subprocess.run([str(word) for word in command], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    if done.returncode:
+        raise RuntimeError(f'{command}: {done.stdout}')
+    return done.stdout
+
+
+class Target:
+    """A program or library with the function answer(), and the entity that patches it."""
+    count = 0
+
+    def __init__(self, folder, name, link, flags=('-O2', '-fPIE'), main=True):
+        Target.count += 1
+        self.folder = folder / name
+        self.folder.mkdir()
+        source = self.folder / 'answer.c'
+        source.write_text(textwrap.dedent(ANSWER + (MAIN if main else '')))
+        self.path = self.folder / name
+        sections = ['-ffunction-sections', '-fdata-sections']
+        must('gcc', *flags, '-c', source, '-o', self.folder / 'baseline.o')
+        must('gcc', *flags, *sections, '-c', source, '-o', self.folder / 'original.o')
+        must('gcc', *flags, *sections, '-DPATCHED', '-c', source, '-o', self.folder / 'patched.o')
+        must('gcc', *link, '-Wl,--build-id', self.folder / 'baseline.o', '-o', self.path)
+        self.entity = self.folder / 'entity'
+        must(LP_DIFF, '--shipped', self.path, '--twin', self.path, '--uuid', f'{UUID}{Target.count:02}', '--out', self.entity,
+             *(self.folder / f'{kind}.o' for kind in ('baseline', 'original', 'patched')))
+
+
+class Trigger:
+    """A running lp-trigger; as a context it is ended in order."""
+
+    def __init__(self, target, *files):
+        files = files or (target.path,)
+        self.process = subprocess.Popen([LP_TRIGGER, target.entity, *files], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        self.problems = []
+        for line in self.process.stdout:
+            if line == 'ready\n':
+                return
+            self.problems.append(line)
+        raise RuntimeError('lp-trigger did not start')
+
+    def finish(self):
+        """Ends it; (lines, counts)."""
+        text, _ = self.process.communicate()
+        words = next(line for line in text.splitlines() if line.startswith('counts ')).split()[1:]
+        return text.splitlines(), dict(zip(words[::2], map(int, words[1::2])))
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        if self.process.poll() is None:
+            self.process.kill()
+        self.process.wait()
+        self.process.stdin.close()
+        self.process.stdout.close()
+
+
+def start(*command, **options):
+    return subprocess.run([str(word) for word in command], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                          text=True, timeout=60, **options)
+
+
+def expect(have, want, what=''):
+    if have != want:
+        raise AssertionError(f'{what}: {have!r} instead of {want!r}')
+
+
+def expect_new(done):
+    expect((done.returncode, done.stdout), (0, 'new\n'))
+
+
+# ---------------------------------------------------------------------------------------------------- programs
+
+def one_after_another(things):
+    with Trigger(things.program) as trigger:
+        for _ in range(200):
+            expect_new(start(things.program.path))
+        _, counts = trigger.finish()
+        expect(counts['patched'], 200, 'patched')
+        expect(counts['missed'] + counts['failed'], 0, 'missed or failed')
+    expect(start(things.program.path).stdout, 'old\n', 'after the trigger has ended')
+
+
+def eight_at_a_time(things):
+    with Trigger(things.program), ThreadPoolExecutor(8) as pool:
+        for done in pool.map(lambda _: start(things.program.path), range(200)):
+            expect_new(done)
+
+
+def many_at_once(things):
+    """More at once than the trigger holds: all end well, and none is lost from the count."""
+    with Trigger(things.program) as trigger:
+        running = [subprocess.Popen([things.program.path], stdout=subprocess.PIPE, text=True) for _ in range(300)]
+        outputs = [process.communicate()[0] for process in running]
+        expect({process.returncode for process in running} <= {0, 1}, True, 'exit statuses')
+        expect(set(outputs) <= {'new\n', 'old\n'}, True, 'outputs')
+        _, counts = trigger.finish()
+        # Those that were let through count as missed.
+        if outputs.count('old\n') > counts['missed'] + counts['later']:
+            raise AssertionError(f'{outputs.count("old" + chr(10))} ran the old code, counted: {counts}')
+
+
+def static_program(things):
+    with Trigger(things.static):
+        expect_new(start(things.static.path))
+
+
+def fixed_address_program(things):
+    with Trigger(things.fixed):
+        expect_new(start(things.fixed.path))
+
+
+def started_by_the_linker(things):
+    with Trigger(things.program):
+        expect_new(start('/lib64/ld-linux-x86-64.so.2', things.program.path))
+
+
+def interpreter_of_a_script(things):
+    script = things.folder / 'script'
+    script.write_text(f'#!{things.program.path}\n')
+    script.chmod(0o755)
+    with Trigger(things.program):
+        done = start(script)
+        expect(done.stdout, 'new\n')
+
+
+def exec_that_fails(things):
+    """The program is opened, and then exec fails: the caller gets its error and goes on."""
+    with Trigger(things.program) as trigger:
+        try:
+            subprocess.run([str(things.program.path), 'x' * (1 << 20)], check=False)
+        except OSError as error:
+            expect(error.errno, 7, 'errno')  # E2BIG
+        else:
+            raise AssertionError('exec did not fail')
+        expect_new(start(things.program.path))
+        expect(trigger.finish()[1]['failed'], 0, 'failed')
+
+
+def thread_that_execs(things):
+    with Trigger(things.program):
+        pid = os.fork()
+        if pid == 0:
+            os.dup2(os.open(things.folder / 'thread.out', os.O_WRONLY | os.O_CREAT | os.O_TRUNC), 1)
+            thread = threading.Thread(target=lambda: os.execv(things.program.path, [str(things.program.path)]))
+            thread.start()
+            thread.join()
+            os._exit(99)
+        expect(os.waitpid(pid, 0)[1], 0, 'wait status')
+        expect((things.folder / 'thread.out').read_text(), 'new\n')
+
+
+def setuid_program(things):
+    program = things.folder / 'setuid'
+    shutil.copy(things.program.path, program)
+    os.chown(program, 65534, 65534)
+    program.chmod(0o4755)
+    watched = Path(program)
+    with Trigger(things.program, watched):
+        # It keeps its privileges (a parent would see them lost if a tracer were in the way), and is patched.
+        process = subprocess.Popen(['/bin/sh', '-c', f'exec {program}'], stdout=subprocess.PIPE, text=True)
+        expect(process.communicate()[0], 'new\n')
+    expect(stat.S_IMODE(program.stat().st_mode), 0o4755)
+
+
+def parent_sees_no_stop(things):
+    """waitpid with WUNTRACED and SIGCHLD: only the exit is seen."""
+    seen = []
+    old = signal.signal(signal.SIGCHLD, lambda *_: seen.append(1))
+    try:
+        with Trigger(things.program):
+            pid = os.posix_spawn(things.program.path, [str(things.program.path)], {},
+                                 file_actions=[(os.POSIX_SPAWN_OPEN, 1, '/dev/null', os.O_WRONLY, 0)])
+            _, status = os.waitpid(pid, os.WUNTRACED | os.WCONTINUED)
+            expect(os.WIFEXITED(status) and os.WEXITSTATUS(status), 0, 'first status')
+            expect(len(seen), 1, 'SIGCHLD')
+    finally:
+        signal.signal(signal.SIGCHLD, old)
+
+
+def reading_the_file(things):
+    with Trigger(things.program) as trigger:
+        expect(start('cmp', things.program.path, things.program.path).returncode, 0)
+        expect(len(start('sha256sum', things.program.path).stdout.split()[0]), 64)
+        expect(trigger.finish()[1]['failed'], 0, 'failed')
+
+
+# ---------------------------------------------------------------------------------------------------- libraries
+
+def library_at_start(things):
+    with Trigger(things.library):
+        for _ in range(20):
+            expect_new(start(things.user))
+
+
+def library_by_dlopen(things):
+    with Trigger(things.library):
+        expect_new(start(things.loader, things.library.path))
+
+
+def library_by_preload(things):
+    with Trigger(things.library):
+        expect_new(start('/bin/true', env={'LD_PRELOAD': f'{things.library.path}:{things.caller}'}))
+
+
+# ---------------------------------------------------------------------------------------------------- in nobody's way
+
+def another_build(things):
+    """A file that isn't the target isn't watched, and the trigger says so."""
+    with Trigger(things.program, things.static.path) as trigger:
+        expect(len(trigger.problems), 1, 'problems')
+        expect('another build' in trigger.problems[0], True, trigger.problems[0])
+        expect(start(things.static.path).stdout, 'old\n')
+
+
+def killed_trigger(things):
+    """SIGKILL while programs start: each of them runs to its end."""
+    for _ in range(10):
+        with Trigger(things.program) as trigger:
+            running = [subprocess.Popen([things.program.path], stdout=subprocess.PIPE, text=True) for _ in range(8)]
+            trigger.process.kill()
+            outputs = [process.communicate(timeout=30)[0] for process in running]
+        expect(set(outputs) <= {'new\n', 'old\n'}, True, outputs)
+    expect(start(things.program.path).stdout, 'old\n')
+
+
+def frozen_trigger(things):
+    """While it is frozen an opener waits; the moment it is killed, which is its supervisor's part, the opener goes on."""
+    output = things.folder / 'frozen.out'
+    with Trigger(things.program) as trigger:
+        os.kill(trigger.process.pid, signal.SIGSTOP)
+        pid = os.fork()  # anything that waits for the exec would wait here, too
+        if pid == 0:
+            os.dup2(os.open(output, os.O_WRONLY | os.O_CREAT | os.O_TRUNC), 1)
+            os.execv(things.program.path, [str(things.program.path)])
+        while 'fanotify' not in Path(f'/proc/{pid}/wchan').read_text() and Path(f'/proc/{pid}/comm').read_text() != 'program\n':
+            time.sleep(0.001)
+        expect(os.waitpid(pid, os.WNOHANG), (0, 0), 'held')
+    expect(os.WEXITSTATUS(os.waitpid(pid, 0)[1]), 1, 'exit status of the old function')
+    expect(output.read_text(), 'old\n')
+
+
+class Things:
+    """All targets, built once."""
+
+    def __init__(self, folder):
+        self.folder = folder
+        self.program = Target(folder, 'program', ['-pie'])
+        self.static = Target(folder, 'static', ['-static'], ['-O2', '-fno-pie'])
+        self.fixed = Target(folder, 'fixed', ['-no-pie'], ['-O2', '-fno-pie'])
+        self.library = Target(folder, 'libanswer.so', ['-shared', '-Wl,-soname,libanswer.so'], ['-O2', '-fPIC'], main=False)
+        self.user = self.compile('user', MAIN, '-L', self.library.folder, '-lanswer', f'-Wl,-rpath,{self.library.folder}')
+        self.loader = self.compile('loader', '''
+            #include <dlfcn.h>
+            int main (int argc, char **argv)
+            {
+              int (*answer) (int) = (int (*) (int)) dlsym (dlopen (argv[1], RTLD_NOW), "answer");
+              return answer (1) == 3 ? 0 : 1;
+            }''')
+        self.caller = self.compile('libcaller.so', '''
+            int answer (int x);
+            __attribute__ ((constructor)) static void call (void) { answer (1); }''', '-shared', '-fPIC')
+
+    def compile(self, name, text, *flags):
+        source = self.folder / f'{name}.c'
+        source.write_text(textwrap.dedent(text))
+        must('gcc', '-O2', source, '-o', self.folder / name, *flags)
+        return self.folder / name
+
+
+TESTS = [
+    ('200 starts one after another all run the new function, and the old one when the trigger has ended', one_after_another),
+    ('200 starts eight at a time all run the new function', eight_at_a_time),
+    ('300 starts at once all end well, and whoever ran the old function is counted', many_at_once),
+    ('a static program', static_program),
+    ('a program at a fixed address', fixed_address_program),
+    ('a program started by ld.so by hand', started_by_the_linker),
+    ('the interpreter of a script', interpreter_of_a_script),
+    ('an exec that fails gives its error to the caller', exec_that_fails),
+    ('an exec by a thread that is not the leader', thread_that_execs),
+    ('a setuid program', setuid_program),
+    ('the parent sees no stop and one SIGCHLD', parent_sees_no_stop),
+    ('reading the file is nothing special', reading_the_file),
+    ('a library that a program needs', library_at_start),
+    ('a library by dlopen', library_by_dlopen),
+    ('a library by LD_PRELOAD, called by a constructor', library_by_preload),
+    ('another build at the path is left alone and named', another_build),
+    ('a trigger killed while programs start leaves none waiting (hazard 22h)', killed_trigger),
+    ('a frozen trigger that is killed lets its openers go (hazard 22h)', frozen_trigger),
+]
+
+
+def main():
+    libc = ctypes.CDLL(None)
+    libc.prctl(36, 1, 0, 0, 0)  # PR_SET_CHILD_SUBREAPER: nothing of ours outlives us unseen
+    failed = 0
+    with tempfile.TemporaryDirectory(prefix='gate-test.') as folder:
+        print(f'1..{len(TESTS)}', flush=True)
+        things = Things(Path(folder))
+        for number, (name, test) in enumerate(TESTS, 1):
+            started = time.monotonic()
+            try:
+                test(things)
+                print(f'ok {number} - {name}  # {time.monotonic() - started:.1f} s'.replace('#', '(', 1) + ')', flush=True)
+            except Exception as error:  # pylint: disable=broad-except
+                failed += 1
+                print(f'not ok {number} - {name}\n# {type(error).__name__}: {error}', flush=True)
+    return 1 if failed else 0
+
+
+if __name__ == '__main__':
+    sys.exit(main())
