@@ -16,6 +16,9 @@
   300000 /* a thread that sleeps is stopped after some 10 us: wait that long without sleeping ourselves */
 #define POLL_NS 50000
 #define TRACER_STACK (1u << 20)
+/* No step takes this long. Should our other threads be killed while they hold a lock that the tracer needs
+ * (the allocator's), it must not hold its process for good. */
+#define TRACER_SECONDS 10
 
 struct LpStop {
   LpProcess *process;
@@ -44,7 +47,13 @@ static int
 run_tracer (void *data)
 {
   Run *run = data;
+  sigset_t watchdog;
 
+  sigemptyset (&watchdog);
+  sigaddset (&watchdog, SIGALRM);
+  signal (SIGALRM, SIG_DFL); /* handlers aren't shared with the caller */
+  sigprocmask (SIG_UNBLOCK, &watchdog, NULL);
+  alarm (TRACER_SECONDS);
   run->done = run->func (run->data, run->error);
   return 0; /* clone() ends this process, and nothing else: memory and descriptors are the caller's */
 }

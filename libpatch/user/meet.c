@@ -32,7 +32,8 @@ typedef struct {
   gint64 deadline;   /* monotonic microseconds */
   GPtrArray *entities;
   const LpMeetKeeper *keeper;
-  gboolean left; /* the keeper was told that we are leaving */
+  LpTarget *unfinished; /* an attempt that failed half-way */
+  gboolean left;        /* the keeper was told that we are leaving */
   LpMeetResult *result;
 } Meeting;
 
@@ -138,7 +139,7 @@ patch_here (Meeting *meeting)
   gboolean may_come = g_error_matches (error, LP_ERROR, LP_ERROR_TARGET_MISMATCH)
                       || g_error_matches (error, LP_ERROR, LP_ERROR_PROCESS_BUSY);
   set_outcome (meeting, may_come ? LP_MEET_LATER : LP_MEET_FAILED, error->message);
-  lp_target_unmap (target, /* only_placed= */ TRUE, NULL, NULL);
+  meeting->unfinished = g_steal_pointer (&target); /* taken back once the tracer has ended */
 }
 
 /* Whether some target is completely mapped now: the dynamic linker has gone on to other things. */
@@ -214,6 +215,33 @@ process_of (int tid)
   return tgid != NULL ? (int)g_ascii_strtoll (tgid, NULL, 10) : 0;
 }
 
+/* The whole meeting, in the tracer. */
+static gboolean
+hold_meeting (gpointer data, GError **error)
+{
+  Meeting *meeting = data;
+  gboolean seized = ptrace (PTRACE_SEIZE, meeting->tid, 0, PTRACE_O_TRACEEXEC | PTRACE_O_TRACESYSGOOD) == 0
+                    && ptrace (PTRACE_INTERRUPT, meeting->tid, 0, 0) == 0;
+  int number = errno;
+
+  meeting->keeper->allow (meeting->keeper->user_data);
+  if (!seized)
+    {
+      g_autofree char *reason = g_strdup_printf ("can't attach: %s", g_strerror (number));
+      set_outcome (meeting, number == ESRCH ? LP_MEET_NOT_CONCERNED : LP_MEET_LATER, reason);
+      tell_leaving (meeting);
+      return TRUE;
+    }
+
+  int status;
+  gboolean may_patch = FALSE, go_on = TRUE;
+  while (go_on && await_stop (meeting, &status))
+    go_on = handle_stop (meeting, status, &may_patch);
+  tell_leaving (meeting);
+  ptrace (PTRACE_DETACH, meeting->tid, 0, 0); /* fails when it was let go already */
+  return TRUE;
+}
+
 LpMeetResult *
 lp_meet (int tid, gboolean exec, GPtrArray *entities, guint timeout_ms, const LpMeetKeeper *keeper)
 {
@@ -225,28 +253,20 @@ lp_meet (int tid, gboolean exec, GPtrArray *entities, guint timeout_ms, const Lp
                       .entities = entities,
                       .keeper = keeper,
                       .result = result };
+  g_autoptr (GError) error = NULL;
 
   result->pid = process_of (tid);
   result->reason = g_strdup ("");
   result->outcome = LP_MEET_NOT_CONCERNED;
-  gboolean seized = ptrace (PTRACE_SEIZE, tid, 0, PTRACE_O_TRACEEXEC | PTRACE_O_TRACESYSGOOD) == 0
-                    && ptrace (PTRACE_INTERRUPT, tid, 0, 0) == 0;
-  int number = errno;
-  keeper->allow (keeper->user_data);
-  if (!seized)
+  if (!lp_stop_run (hold_meeting, &meeting, &error))
     {
-      g_autofree char *reason = g_strdup_printf ("can't attach: %s", g_strerror (number));
-      set_outcome (&meeting, number == ESRCH ? LP_MEET_NOT_CONCERNED : LP_MEET_LATER, reason);
+      set_outcome (&meeting, LP_MEET_LATER, error->message);
+      keeper->allow (keeper->user_data);
       tell_leaving (&meeting);
-      return result;
     }
-
-  int status;
-  gboolean may_patch = FALSE, go_on = TRUE;
-  while (go_on && await_stop (&meeting, &status))
-    go_on = handle_stop (&meeting, status, &may_patch);
-  tell_leaving (&meeting);
-  ptrace (PTRACE_DETACH, meeting.tid, 0, 0); /* fails when it was let go already */
+  if (meeting.unfinished != NULL)
+    lp_target_unmap (meeting.unfinished, /* only_placed= */ TRUE, NULL, NULL);
+  lp_target_free (meeting.unfinished);
   result->held_ns = (guint64)(g_get_monotonic_time () - started) * 1000;
   return result;
 }

@@ -25,10 +25,12 @@ typedef struct {
   guint64 held_ns; /* from the seizure to the release */
 } LpMeetResult;
 
-/* What the gate's keeper wants to be told, always from the thread that called lp_meet(). */
+/* What the gate's keeper wants to be told; from the tracer, which shares our memory and files but is a
+ * process of its own. */
 typedef struct {
   void (*allow) (gpointer user_data);   /* lets the held thread go on; called once */
-  void (*leaving) (gpointer user_data); /* the thread is about to be let go by us; called once. What it opens from now on is news */
+  void (*leaving) (gpointer user_data); /* the thread is about to be let go by us; called once. What it opens
+                                           from now on is news */
   gpointer user_data;
 } LpMeetKeeper;
 
@@ -39,9 +41,10 @@ typedef struct {
  * @entities: (element-type LpEntity): those that shall be active
  * @timeout_ms: how long to stay attached at most
  *
- * Blocks. The calling thread becomes the tracer and must end soon after: its end lets go whatever is still held, however it ended.
+ * Blocks. When we are killed meanwhile the tracer brings this meeting to its end.
  */
-LpMeetResult *lp_meet (int tid, gboolean exec, GPtrArray *entities, guint timeout_ms, const LpMeetKeeper *keeper);
+LpMeetResult *lp_meet (int tid, gboolean exec, GPtrArray *entities, guint timeout_ms,
+                       const LpMeetKeeper *keeper);
 void lp_meet_result_free (LpMeetResult *result);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (LpMeetResult, lp_meet_result_free)
 

@@ -7,6 +7,7 @@
 
 #include <fcntl.h>
 #include <glib-unix.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -15,7 +16,7 @@
  * thread inside exec that holds its cred_guard_mutex (interpreters of scripts, ld.so; all of exec on older
  * kernels): there the tracer waits for that exec, which waits for us, so this must be short. The tracer then
  * attaches at the end of the exec, still before the first instruction in nearly all cases. */
-#define DEADLINE_MS 10
+#define DEADLINE_MS 50
 /* How long a tracer may stay attached after the opener was let through (mapping a library takes the linker
  * some milliseconds). */
 #define MEETING_MS 1000
@@ -30,6 +31,7 @@ typedef struct {
   LpTrigger *trigger;
   LpGateEvent event;
   gint allowed; /* atomic */
+  gint left;    /* atomic: its tracer is done with it, what it opens now is a new event */
   gint64 since; /* monotonic microseconds */
   GPtrArray *entities;
   LpMeetResult *result;
@@ -54,7 +56,6 @@ struct LpTrigger {
   gpointer user_data;
   GPtrArray *entities; /* LpEntity; replaced as a whole, so that tracers keep theirs */
   GArray *watched;     /* int: descriptors of the watched files */
-  GMutex lock;         /* guards what follows */
   GHashTable *held;    /* tid -> Held: met by a tracer that hasn't left it yet */
   guint threads;
   LpTriggerCounts counts; /* of the loop alone, as what follows */
@@ -113,29 +114,18 @@ keeper_allow (gpointer user_data)
   allow_once (user_data);
 }
 
+/* No lock here: when we are killed, the tracer goes on alone, and whoever held the lock will never give it
+ * back. */
 static void
 keeper_leaving (gpointer user_data)
 {
-  Held *held = user_data;
-
-  g_mutex_lock (&held->trigger->lock);
-  if (g_hash_table_lookup (held->trigger->held, GINT_TO_POINTER (held->event.tid)) == held)
-    g_hash_table_remove (held->trigger->held, GINT_TO_POINTER (held->event.tid));
-  g_mutex_unlock (&held->trigger->lock);
+  g_atomic_int_set (&((Held *)user_data)->left, TRUE);
 }
 
 static void
 run_in_loop (LpTrigger *trigger, GSourceFunc func, gpointer data)
 {
   g_main_context_invoke_full (trigger->context, G_PRIORITY_DEFAULT, func, data, NULL);
-}
-
-static void
-thread_done (LpTrigger *trigger)
-{
-  g_mutex_lock (&trigger->lock);
-  trigger->threads--;
-  g_mutex_unlock (&trigger->lock);
 }
 
 static gboolean start_look (gpointer data);
@@ -179,7 +169,7 @@ look_finished (gpointer data)
   Look *look = data;
   LpTrigger *trigger = look->trigger;
 
-  thread_done (trigger);
+  trigger->threads--;
   if (look->result->outcome == LP_MEET_LATER)
     look_again (look);
   else
@@ -225,9 +215,7 @@ start_thread (LpTrigger *trigger, const char *name, GThreadFunc func, gpointer d
   if (thread == NULL)
     return FALSE;
   g_thread_unref (thread);
-  g_mutex_lock (&trigger->lock);
   trigger->threads++;
-  g_mutex_unlock (&trigger->lock);
   return TRUE;
 }
 
@@ -238,7 +226,7 @@ start_look (gpointer data)
 
   g_clear_pointer (&look->wait, g_source_unref);
   g_hash_table_steal (look->trigger->looks, look);
-  if (!start_thread (look->trigger, "look", look_thread, look))
+  if (look->trigger->threads >= MEETINGS_MAX || !start_thread (look->trigger, "look", look_thread, look))
     look_again (look);
   return G_SOURCE_REMOVE;
 }
@@ -264,8 +252,11 @@ meeting_finished (gpointer data)
 {
   Held *held = data;
   LpTrigger *trigger = held->trigger;
+  gpointer key = GINT_TO_POINTER (held->event.tid);
 
-  thread_done (trigger);
+  if (g_hash_table_lookup (trigger->held, key) == held)
+    g_hash_table_remove (trigger->held, key);
+  trigger->threads--;
   if (held->result->outcome == LP_MEET_LATER)
     plan_look (trigger, held->result->pid, held->entities, held->result->reason);
   else if (held->result->outcome != LP_MEET_NOT_CONCERNED)
@@ -298,13 +289,11 @@ enforce_deadline (gpointer data)
   GHashTableIter iter;
   gpointer value;
 
-  g_mutex_lock (&trigger->lock);
   g_hash_table_iter_init (&iter, trigger->held);
   while (g_hash_table_iter_next (&iter, NULL, &value))
     if (((Held *)value)->since < oldest && allow_once (value))
       trigger->counts.missed++;
   gboolean somebody = g_hash_table_size (trigger->held) > 0;
-  g_mutex_unlock (&trigger->lock);
   if (somebody)
     return G_SOURCE_CONTINUE;
   g_clear_pointer (&trigger->deadline_source, g_source_unref);
@@ -321,36 +310,28 @@ arm_deadline (LpTrigger *trigger)
   g_source_attach (trigger->deadline_source, trigger->context);
 }
 
-/* Whether a tracer can take this one on; it is in the table then. */
-static gboolean
-admit (LpTrigger *trigger, Held *held)
-{
-  g_mutex_lock (&trigger->lock);
-  gboolean room = trigger->threads < MEETINGS_MAX
-                  && !g_hash_table_contains (trigger->held, GINT_TO_POINTER (held->event.tid));
-  if (room)
-    g_hash_table_insert (trigger->held, GINT_TO_POINTER (held->event.tid), g_atomic_rc_box_acquire (held));
-  g_mutex_unlock (&trigger->lock);
-  return room;
-}
-
-/* The second event of one exec, or an opener that its tracer holds already. */
+/* The second event of one exec, or an opener that its tracer holds still. */
 static gboolean
 is_known (LpTrigger *trigger, int tid)
 {
-  g_mutex_lock (&trigger->lock);
-  gboolean known = g_hash_table_contains (trigger->held, GINT_TO_POINTER (tid));
-  g_mutex_unlock (&trigger->lock);
-  return known;
+  Held *held = g_hash_table_lookup (trigger->held, GINT_TO_POINTER (tid));
+
+  return held != NULL && !g_atomic_int_get (&held->left);
 }
 
-/* Our tracers open the files that are mapped in a process. */
+/* Ourselves and our tracers, which open the files that are mapped in a process. Our only children are
+ * tracers. */
 static gboolean
-is_our_thread (int tid)
+is_ours (int tid)
 {
-  g_autofree char *path = g_strdup_printf ("/proc/self/task/%d", tid);
+  g_autofree char *path = g_strdup_printf ("/proc/%d/status", tid);
+  g_autofree char *status = NULL;
 
-  return access (path, F_OK) == 0;
+  if (!g_file_get_contents (path, &status, NULL, NULL))
+    return FALSE;
+  const char *process = strstr (status, "\nTgid:"), *parent = strstr (status, "\nPPid:");
+  return (process != NULL && atoi (process + 6) == getpid ())
+         || (parent != NULL && atoi (parent + 6) == getpid ());
 }
 
 static void
@@ -359,7 +340,7 @@ handle_event (const LpGateEvent *event, gpointer user_data)
   LpTrigger *trigger = user_data;
 
   /* Our own opens, a known one's next event, and processes that this pid namespace can't name. */
-  if (event->tid == 0 || is_known (trigger, event->tid) || is_our_thread (event->tid))
+  if (event->tid == 0 || is_known (trigger, event->tid) || is_ours (event->tid))
     {
       trigger->counts.missed += event->tid == 0;
       lp_gate_allow (trigger->gate, event);
@@ -373,11 +354,13 @@ handle_event (const LpGateEvent *event, gpointer user_data)
   held->entities = g_ptr_array_ref (trigger->entities);
   trigger->counts.met++;
   arm_deadline (trigger);
-  if (admit (trigger, held) && start_thread (trigger, "meeting", meeting_thread, held))
-    return;
+  if (trigger->threads < MEETINGS_MAX && start_thread (trigger, "meeting", meeting_thread, held))
+    {
+      g_hash_table_replace (trigger->held, GINT_TO_POINTER (event->tid), g_atomic_rc_box_acquire (held));
+      return;
+    }
 
   trigger->counts.missed++;
-  keeper_leaving (held);
   allow_once (held);
   plan_look (trigger, event->tid, held->entities, "too many processes were starting at once");
   held_unref (held);
@@ -412,7 +395,6 @@ lp_trigger_new (LpTriggerReport report, gpointer user_data, GError **error)
   trigger->watched = g_array_new (FALSE, FALSE, sizeof (int));
   trigger->held = g_hash_table_new_full (NULL, NULL, NULL, held_unref);
   trigger->looks = g_hash_table_new_full (NULL, NULL, (GDestroyNotify)look_free, NULL);
-  g_mutex_init (&trigger->lock);
   trigger->gate_source = g_unix_fd_source_new (lp_gate_fd (gate), G_IO_IN);
   /* Before anything else that the loop has to do. */
   g_source_set_priority (trigger->gate_source, G_PRIORITY_HIGH);
@@ -511,15 +493,6 @@ watch_binding (LpTrigger *trigger, const LpBinding *binding, GArray *watched, GP
   return TRUE;
 }
 
-static guint
-threads_left (LpTrigger *trigger)
-{
-  g_mutex_lock (&trigger->lock);
-  guint threads = trigger->threads;
-  g_mutex_unlock (&trigger->lock);
-  return threads;
-}
-
 void
 lp_trigger_free (LpTrigger *trigger)
 {
@@ -530,7 +503,7 @@ lp_trigger_free (LpTrigger *trigger)
   g_hash_table_unref (trigger->looks);
   /* Tracers that are under way end within MEETING_MS; the loop still answers for them, and handles their
    * results. */
-  while (threads_left (trigger) > 0)
+  while (trigger->threads > 0)
     g_main_context_iteration (trigger->context, TRUE);
   g_source_destroy (trigger->gate_source);
   g_source_unref (trigger->gate_source);
@@ -542,7 +515,6 @@ lp_trigger_free (LpTrigger *trigger)
   lp_gate_free (trigger->gate);
   g_hash_table_unref (trigger->held);
   g_ptr_array_unref (trigger->entities);
-  g_mutex_clear (&trigger->lock);
   g_main_context_unref (trigger->context);
   g_free (trigger);
 }
