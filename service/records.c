@@ -171,6 +171,7 @@ carry_out (gpointer data, gpointer user_data)
   const ScRecordsRequest *request = g_task_get_task_data (task);
   GError *error = NULL;
   GPtrArray *history = NULL;
+  gboolean ok;
 
   if (request->kind != CALL && !open_store (records, &error))
     {
@@ -188,7 +189,8 @@ carry_out (gpointer data, gpointer user_data)
         g_task_return_error (task, error);
       break;
     case WRITE:
-      return_boolean (task, write_all (records, request, &error), error);
+      ok = write_all (records, request, &error);
+      return_boolean (task, ok, error);
       break;
     case HISTORY:
       history = lp_store_history (records->store, request->since, request->limit, &error);
@@ -198,7 +200,8 @@ carry_out (gpointer data, gpointer user_data)
         g_task_return_error (task, error);
       break;
     case CALL:
-      return_boolean (task, request->function (request->data, &error), error);
+      ok = request->function (request->data, &error);
+      return_boolean (task, ok, error);
       break;
     }
 }

@@ -227,7 +227,7 @@ class Service:
         listener.settimeout(60)
         with open(self.log, 'a', encoding='utf-8') as log:
             self.process = subprocess.Popen([SERVICE, *self.options], stdout=log, stderr=log,
-                                            env={**os.environ, 'NOTIFY_SOCKET': ready, 'G_MESSAGES_DEBUG': 'all'})
+                                            env={**os.environ, 'NOTIFY_SOCKET': ready, 'G_MESSAGES_DEBUG': 'syscared', 'G_DEBUG': 'fatal-criticals'})
         assert listener.recv(4096).startswith(b'READY=1')
         listener.close()
         return self
