@@ -178,6 +178,8 @@ const CliOption cli_build_options[] = {
   { "cache", 0, N_ ("DIR"), CLI_VALUE_FILE, N_ ("folder that keeps unchanged builds") },
   { "keep", 0, NULL, CLI_VALUE_NONE, N_ ("keep the objects of this run") },
   { "json", 0, NULL, CLI_VALUE_NONE, N_ ("print the result as JSON") },
+  { "to", 0, N_ ("VERSION|FILE.dsc"), CLI_VALUE_FILE,
+    N_ ("the difference to this version of the source package is the fix") },
   { "verbose", 'v', NULL, CLI_VALUE_NONE, N_ ("say more") },
   { "help", 'h', NULL, CLI_VALUE_NONE, N_ ("show this help") },
   { NULL },

@@ -158,6 +158,49 @@ def build_agrees():
 
 
 @case
+def service_options_agree():
+    """syscared(8) describes exactly the options of syscared, with their arguments"""
+    shown = subprocess.run([os.environ['SYSCARED'], '--help'], stdout=subprocess.PIPE, encoding='utf-8', env=environment(), check=True).stdout
+    parsed = dict(re.findall(r'^  (?:-\w, )?--([a-z-]+)(?:=(\S+))?', shown, re.MULTILINE))
+    tags = [tag for tag in paragraphs(section(rendered('syscared.8'), 'OPTIONS')) if tag.startswith('-')]
+    equal({without_letter(tag): (re.search(r'--[a-z-]+=(\S+)', tag) or [None, ''])[1] for tag in tags}, parsed)
+
+
+@case
+def settings_agree():
+    """syscare.conf(5) describes exactly the settings that the service reads, with their groups, defaults and ranges"""
+    with open(os.path.join(SOURCE, 'service', 'settings.c'), encoding='utf-8') as file:
+        code = file.read()
+    read = {(group, key): {'TRUE': 'true', 'FALSE': 'false'}[value]
+            for group, key, value in re.findall(r'BOOLEAN \("([a-z]+)", "([a-z-]+)", \w+, (\w+)\)', code)}
+    ranges = re.findall(r'NUMBER \("([a-z]+)", "([a-z-]+)", \w+, (\d+), (\d+), (\d+)\)', code)
+    read.update({(group, key): value for group, key, value, _, _ in ranges})
+    text = rendered('syscare.conf.5')
+    described = {}
+    for group in {group for group, _ in read}:
+        for tag, words in paragraphs(section(text, f'[{group}]')).items():
+            key, value = re.match(r'([a-z-]+)=(\w+)', tag).groups()
+            described[(group, key)] = value
+            for wanted_group, wanted_key, _, least, most in ranges:
+                if (wanted_group, wanted_key) == (group, key):
+                    contains(' '.join(words.split()), f'({least} to {most})')
+    equal(described, read)
+
+
+@case
+def patch_format_agrees():
+    """syscare-patch(5) names every member that docs/patch-format.md describes"""
+    with open(os.path.join(DOCS, 'patch-format.md'), encoding='utf-8') as file:
+        tables = file.read().split('## patch.json')[1].split('\n## ')[0]
+    named = set()
+    for cell in re.findall(r'^\| (`[^|]*) \|', tables, re.MULTILINE):
+        named |= set(re.findall(r'`([a-z-]+)`', cell))
+    page = set(re.findall(r'[a-z]+(?:-[a-z]+)*', section(rendered('syscare-patch.5'), 'PATCH.JSON')))
+    equal(named - page, set())
+    equal(len(named) > 20, True)
+
+
+@case
 def man_page_statuses():
     """syscare(1) describes the exit statuses 0 to 8"""
     found = paragraphs(section(rendered('syscare.1'), 'EXIT STATUS'))
