@@ -72,12 +72,12 @@ def private_code_kib(pid):
 
 
 def stop_times(job_output):
-    """Microseconds of stop that the job's results name, per process."""
+    """Nanoseconds of stop that the job's results name, per process."""
     found = []
 
     def walk(node):
         if isinstance(node, dict):
-            found.extend(value for key, value in node.items() if key in ('stop-ns', 'stop_ns', 'stopNs', 'stop-time', 'StopTime'))
+            found.extend(value for key, value in node.items() if key == 'stop_time')
             for value in node.values():
                 walk(value)
         elif isinstance(node, list):

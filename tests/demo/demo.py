@@ -33,6 +33,11 @@ class Shown:
             print(f'[{now - self.mark:6.2f} s] {what}: {seen}', flush=True)
         self.mark = now
 
+    def soon(self, what):
+        """Says what is going on while it takes long."""
+        if not self.tap:
+            print(f'           {what} ...', flush=True)
+
     def table(self):
         width = max(len(what) for what, _, _ in self.rows)
         print('\nWhat was shown')
@@ -42,11 +47,13 @@ class Shown:
 
 
 def demo(show, folder):
+    show.soon('installing redis-server')
     install_stock_redis()
     show('stock redis-server installed in the world', run('dpkg-query', '-W', '-f', '${Version}', 'redis-server')[0])
     fetch_fixes(folder)
     show('fixes of the security suite fetched', f'{FIX}, {SECOND_FIX} from redis {FIXED}')
 
+    show.soon(f'building a hot patch from {FIX}.patch: the whole package first, unchanged and traced, then the one file that the fix touches')
     package = ('--package', f'redis-server={INSTALLED}')
     bundle, first, said = build('patchuser', f'{folder}/{FIX}.patch', 'HP001', '/tmp/demo-first', *package)
     if not re.search(r'corrupt-dump\.tcl', said):
