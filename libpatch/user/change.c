@@ -283,7 +283,8 @@ attempt_all (Run *run, Attempt attempt, const char *phase)
         }
       if (count_pending (run) == 0)
         return TRUE;
-      report (run, phase, run->entries->len - count_pending (run), TRUE); /* nobody is at the point of no return */
+      report (run, phase, run->entries->len - count_pending (run),
+              TRUE); /* nobody is at the point of no return */
       g_usleep (MIN (pause, (guint64)MAX (deadline - g_get_monotonic_time (), 1)));
     }
 }

@@ -7,8 +7,8 @@ import shutil
 import signal
 import sys
 
-from stage import (Client, Process, RULES, Service, Story, User, add_rule, clear, compile_program, drop_rule, equal, fails, make_bundle, make_package,
-                   patch_path, run, write)
+from stage import (Client, Process, Service, Story, User, add_rule, clear, compile_program, drop_rule, equal, fails, make_bundle,
+                   make_package, patch_path, run, write)
 
 EXAMPLE = '/usr/share/doc/syscare/examples/50-syscare-redis.rules'
 ASK = '.InteractiveAuthorizationRequired'

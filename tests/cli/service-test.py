@@ -17,7 +17,7 @@ from xml.etree import ElementTree
 from tap import SOURCE, SYSCARE, case, contains, environment, equal, error_form, main, syscare, syscare_json
 from terminal import Terminal
 
-sys.path.insert(0, os.path.join(SOURCE, 'tests', 'whole'))
+sys.path.insert(0, os.path.join(SOURCE, 'tests', 'demo'))
 from toy import FIXES, SOURCE as TOY_SOURCE, Toy, fix, make_tree  # noqa: E402  pylint: disable=wrong-import-position
 
 if 'SYSCARE_WORLD' not in os.environ:

@@ -171,6 +171,7 @@ def _():
     run('make', folder='/opt/toy-other')
     os.replace('/opt/toy-other/toy', TARGET)
     other = Toy(TARGET)
+    expect('answer of the other build', other.ask(21), 42)
     code = code_in(other.pid)
     try:
         refused(7, ['build'], 'syscare', 'apply', STAGE['uuid'])
@@ -180,6 +181,7 @@ def _():
         other.end()
         os.replace('/opt/toy/toy.kept', TARGET)
         STAGE['toy'] = Toy(TARGET)
+        STAGE['toy'].ask(21)
 
 
 @case('a patch for another build that runs beside the right one')
@@ -187,6 +189,7 @@ def _():
     make_tree('/opt/toy-beside', SOURCE.replace('asked++', 'asked += 3'))
     run('make', folder='/opt/toy-beside')
     other = Toy('/opt/toy-beside/toy')
+    expect('answer of the other build', other.ask(21), 42)
     code = code_in(other.pid)
     try:
         run('syscare', 'apply', STAGE['uuid'])
