@@ -8,7 +8,7 @@ import signal
 import sys
 
 from stage import (Client, Process, Service, Story, User, add_rule, clear, compile_program, drop_rule, equal, fails, make_bundle,
-                   make_package, patch_path, run, write)
+                   make_package, patch_path, run)
 
 EXAMPLE = '/usr/share/doc/syscare/examples/50-syscare-redis.rules'
 ASK = '.InteractiveAuthorizationRequired'
