@@ -13,7 +13,6 @@
 
 #include "base/error.h"
 #include "base/io.h"
-#include "base/text.h"
 
 #define MANIFEST_SIZE_MAX (16 * 1024 * 1024) /* bytes */
 
@@ -186,15 +185,14 @@ open_in (int directory, const char *path, LpBundleFlags flags, GError **error)
 LpBundle *
 lp_bundle_open (const char *path, LpBundleFlags flags, GError **error)
 {
-  g_autofree char *printable = lp_text_printable (path);
   LP_AUTO_FD int directory = open (path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
 
   if (directory < 0)
     {
-      lp_error_set_errno (error, LP_ERROR_FAILED, errno, "%s: cannot open the patch's directory", printable);
+      lp_error_set_errno (error, LP_ERROR_FAILED, errno, "%s: cannot open the patch's directory", path);
       return NULL;
     }
-  return open_in (directory, printable, flags, error);
+  return open_in (directory, path, flags, error);
 }
 
 void

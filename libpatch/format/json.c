@@ -17,15 +17,51 @@ refuse_text (const char *name, LpError code, gsize offset, const char *what, GEr
   return FALSE;
 }
 
+/* The code unit of the "\uXXXX" whose backslash is at @at; -1 when it is malformed. */
+static int
+code_unit (const char *data, gsize length, gsize at)
+{
+  int value = 0;
+
+  if (length - at < 6 || data[at] != '\\' || data[at + 1] != 'u')
+    return -1;
+  for (gsize i = at + 2; i < at + 6; i++)
+    {
+      if (!g_ascii_isxdigit (data[i]))
+        return -1;
+      value = value << 4 | g_ascii_xdigit_value (data[i]);
+    }
+  return value;
+}
+
+/* Bytes of the escape sequence at @at, 0 when it is malformed, NUL, or half of a surrogate pair: json-glib
+ * would make invalid UTF-8 (and leak memory) there. */
+static gsize
+escape_length (const char *data, gsize length, gsize at)
+{
+  if (length - at >= 2 && data[at + 1] != '\0' && strchr ("\"\\/bfnrt", data[at + 1]) != NULL)
+    return 2;
+
+  int unit = code_unit (data, length, at);
+  if (unit <= 0 || (unit >= 0xdc00 && unit <= 0xdfff))
+    return 0;
+  if (unit < 0xd800 || unit > 0xdbff)
+    return 6;
+  int low = length - at > 6 ? code_unit (data, length, at + 6) : -1;
+  return low >= 0xdc00 && low <= 0xdfff ? 12 : 0;
+}
+
 /* From the opening quote at @at to behind the closing one. */
 static gboolean
 skip_string (const char *data, gsize length, gsize *at, const char **problem)
 {
-  for (gsize i = *at + 1; i < length; i++)
+  for (gsize i = *at + 1; i < length;)
     {
-      if ((guchar)data[i] < 0x20)
+      gsize step = data[i] == '\\' ? escape_length (data, length, i) : 1;
+
+      if ((guchar)data[i] < 0x20 || step == 0)
         {
-          *problem = "control character in a string";
+          *problem = step == 0 ? "malformed escape sequence in a string" : "control character in a string";
           return FALSE;
         }
       if (data[i] == '"')
@@ -33,14 +69,7 @@ skip_string (const char *data, gsize length, gsize *at, const char **problem)
           *at = i + 1;
           return TRUE;
         }
-      if (data[i] != '\\')
-        continue;
-      i++;
-      if (i + 4 < length && memcmp (data + i, "u0000", 5) == 0)
-        {
-          *problem = "NUL in a string";
-          return FALSE;
-        }
+      i += step;
     }
   *problem = "string without end";
   return FALSE;

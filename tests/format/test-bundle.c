@@ -204,6 +204,7 @@ test_owner (Fixture *fixture, gconstpointer data)
       g_autoptr (GError) error = NULL;
       g_autoptr (LpBundle) bundle = lp_bundle_open (fixture->path, LP_BUNDLE_CHECK_OWNER, &error);
       g_assert_no_error (error);
+      g_assert_nonnull (bundle);
     }
   for (guint i = 0; i < G_N_ELEMENTS (paths); i++)
     {

@@ -63,6 +63,7 @@ tamper (const char *path, const char *name, gsize step)
     }
   g_autoptr (LpBundle) bundle = lp_bundle_open (path, 0, &error);
   g_assert_no_error (error);
+  g_assert_nonnull (bundle); /* everything was put back */
   for (gsize length = size; length > 0; length -= MIN (step, length))
     {
       g_assert_cmpint (ftruncate (fd, length - 1), ==, 0);

@@ -129,6 +129,8 @@ test_damaged (Fixture *fixture, gconstpointer data)
   rescan (fixture, TRUE, 2, NULL);
   g_assert_cmpint (truncate (entity, 100), ==, 0);
   rescan (fixture, TRUE, 1, "object-0.entity: has 100 bytes");
+  const LpBundle *left = lp_store_bundles (fixture->store)->pdata[0];
+  g_assert_cmpstr (left->path, ==, good);
 }
 
 static void

@@ -260,7 +260,7 @@ test_damaged_file_is_moved_aside (Fixture *fixture, gconstpointer data)
   /* What was moved aside earlier isn't overwritten, and what was rebuilt is durable. */
   g_assert_true (g_file_set_contents (first, "older", -1, NULL));
   g_assert_true (g_file_set_contents (fixture->file, "", 0, NULL));
-  g_autoptr (LpStore) recovered = open_store (fixture);
+  lp_store_free (open_store (fixture));
   g_autofree char *older = contents (first);
   g_assert_cmpstr (older, ==, "older");
   g_assert_true (g_file_test (second, G_FILE_TEST_EXISTS));
