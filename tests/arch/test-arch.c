@@ -111,7 +111,7 @@ static const Entry entries[] = {
   { "test %edi,%edi", { 0x85, 0xff }, 2, LP_ENTRY_NOTHING_TO_UNDO, 2, 0 },
   { "cmp $3,%esi", { 0x83, 0xfe, 0x03 }, 3, LP_ENTRY_NOTHING_TO_UNDO, 3, 0 },
   { "mov %rdi,-8(%rsp)", { 0x48, 0x89, 0x7c, 0x24, 0xf8 }, 5, LP_ENTRY_NOTHING_TO_UNDO, 5, 0 },
-  { "mov %rdi,%r11", { 0x49, 0x89, 0xfb }, 3, LP_ENTRY_NOTHING_TO_UNDO, 3, 0 },
+  { "mov %rdi,%r11: a caller may rely on it (-fipa-ra)", { 0x49, 0x89, 0xfb }, 3, LP_ENTRY_CANNOT_UNDO, 3, 0 },
   { "cmpb $0,(%rdi) may fault", { 0x80, 0x3f, 0x00 }, 3, LP_ENTRY_CANNOT_UNDO, 3, 0 },
   { "cmpl $0,-4(%rbp) may fault", { 0x83, 0x7d, 0xfc, 0x00 }, 4, LP_ENTRY_CANNOT_UNDO, 4, 0 },
   { "mov %rdi,8(%rsp) is the caller's frame",
