@@ -55,8 +55,9 @@ to_import (LpDestination *destination, LpDynamicName *entry, gint64 offset)
 
 /* A thread-local variable: only one that the program itself defines, whose distance from the thread pointer
  * the linker fixed. */
-static gboolean thread_local(LpDiff *diff, LpPiece *from, const LpElfRelocation *r, const LpReference *ref,
-                             LpDestination *destination, GError **error)
+static gboolean
+thread_variable (LpDiff *diff, LpPiece *from, const LpElfRelocation *r, const LpReference *ref,
+                 LpDestination *destination, GError **error)
 {
   const char *hint = "use an ordinary variable, or restart the program with the fixed version";
   const LpElfSymbol *symbol = NULL;
@@ -137,7 +138,7 @@ external (LpDiff *diff, LpPiece *from, const LpElfRelocation *r, const LpReferen
   if (!lp_target_global (diff->target, name, &symbol, error))
     return FALSE;
   if (symbol != NULL && symbol->type == STT_TLS)
-    return thread_local(diff, from, r, ref, destination, error);
+    return thread_variable (diff, from, r, ref, destination, error);
 
   LpDynamicName *entry = lp_target_dynamic (diff->target, name);
   if (entry != NULL && entry->copy != 0)
@@ -155,7 +156,7 @@ external (LpDiff *diff, LpPiece *from, const LpElfRelocation *r, const LpReferen
     return refuse (from, r, NULL, error, "refers to \"%s\", which %s imports in several versions", name,
                    diff->target->name);
   if (entry->type == STT_TLS || ref->info->kind == LP_RELOC_TLS_IE || ref->info->kind == LP_RELOC_TLS_GD)
-    return thread_local(diff, from, r, ref, destination, error);
+    return thread_variable (diff, from, r, ref, destination, error);
   to_import (destination, entry, ref->offset);
   return TRUE;
 }
@@ -217,7 +218,7 @@ inside_data (LpDiff *diff, LpPiece *from, const LpElfRelocation *r, const LpRefe
   LpPiece *piece = ref->piece;
 
   if (piece->kind == LP_PIECE_TLS)
-    return thread_local(diff, from, r, ref, destination, error);
+    return thread_variable (diff, from, r, ref, destination, error);
   if (piece->kind == LP_PIECE_SPECIAL)
     return refuse (from, r, NULL, error, "refers to section %s, whose purpose isn't known", piece->name);
   if (lp_piece_is_private (piece) || piece->peer == NULL)

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Select: the changed functions, and everything new that only they reach. Must not know how it is laid out.
  *
- * Compilers use what they know of one function when they compile another one of the same file: inlining, clones, registers that a callee
- * leaves alone (-fipa-ra), its stack alignment, its lack of side effects. None of that needs attention here: the patched object's
- * functions were compiled with knowledge of the patched callees, so one whose code did not change is right for the new ones too,
- * and one that isn't right has changed. */
+ * Compilers use what they know of one function when they compile another one of the same file: inlining,
+ * clones, registers that a callee leaves alone (-fipa-ra), its stack alignment, its lack of side effects.
+ * None of that needs attention here: the patched object's functions were compiled with knowledge of the
+ * patched callees, so one whose code did not change is right for the new ones too, and one that isn't right
+ * has changed. */
 #include "diff/stages.h"
 
 #include <string.h>

@@ -111,6 +111,7 @@ diff_damaged (guint which, GRand *rand)
 
   g_autoptr (LpEntity) entity = lp_entity_new (result->entity, "entity", &error);
   g_assert_no_error (error);
+  g_assert_nonnull (entity);
   return TRUE;
 }
 

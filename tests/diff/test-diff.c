@@ -310,6 +310,7 @@ apply_damage (const Case *test, const char *dir)
     damage (dir, "shipped", text, sizeof text);
 }
 
+G_GNUC_PRINTF (1, 2)
 static LpElf *
 open_elf (const char *format, ...)
 {
