@@ -165,8 +165,9 @@ on_tar_read (GObject *source, GAsyncResult *result, gpointer user_data)
       return_parsed (task, (const char *)collected->data, collected->len);
       return;
     }
-  g_input_stream_read_bytes_async (G_INPUT_STREAM (source), 65536, G_PRIORITY_DEFAULT,
-                                   g_task_get_cancellable (task), on_tar_read, g_steal_pointer (&task));
+  GCancellable *cancellable = g_task_get_cancellable (task);
+  g_input_stream_read_bytes_async (G_INPUT_STREAM (source), 65536, G_PRIORITY_DEFAULT, cancellable, on_tar_read,
+                                   g_steal_pointer (&task));
 }
 
 /* tar knows every compression that the service takes; it runs as the user and writes into a pipe only. */
@@ -212,8 +213,8 @@ on_file_info (GObject *source, GAsyncResult *result, gpointer user_data)
       g_autoptr (GFile) folder = is_manifest ? g_file_get_parent (file) : g_object_ref (file);
       g_autoptr (GFile) manifest = g_file_get_child (folder, MANIFEST);
       g_task_set_task_data (task, g_file_get_path (folder), g_free);
-      g_file_load_contents_async (manifest, g_task_get_cancellable (task), on_manifest_loaded,
-                                  g_steal_pointer (&task));
+      GCancellable *cancellable = g_task_get_cancellable (task);
+      g_file_load_contents_async (manifest, cancellable, on_manifest_loaded, g_steal_pointer (&task));
       return;
     }
   g_task_set_task_data (task, g_file_get_path (file), g_free);

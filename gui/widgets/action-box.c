@@ -149,6 +149,8 @@ sc_action_box_init (ScActionBox *self)
   gtk_widget_add_css_class (GTK_WIDGET (self->reasons), "reasons");
   self->expander = gtk_expander_new_with_mnemonic (_ ("_Why other actions are off"));
   gtk_expander_set_child (GTK_EXPANDER (self->expander), GTK_WIDGET (self->reasons));
+  gtk_accessible_update_property (GTK_ACCESSIBLE (self->expander), GTK_ACCESSIBLE_PROPERTY_LABEL,
+                                  _ ("Why other actions are off"), -1);
   gtk_box_append (GTK_BOX (box), self->flow);
   gtk_box_append (GTK_BOX (box), self->expander);
   adw_bin_set_child (ADW_BIN (self), box);

@@ -223,6 +223,8 @@ static void
 sc_detail_pane_init (ScDetailPane *self)
 {
   gtk_widget_init_template (GTK_WIDGET (self));
+  sc_stack_hide_pages (GTK_WIDGET (self->stack));
+  sc_stack_hide_pages (GTK_WIDGET (self->views));
   g_signal_connect_object (self->switcher_title, "notify::title-visible", G_CALLBACK (update_switchers), self,
                            G_CONNECT_SWAPPED);
   update_switchers (self);

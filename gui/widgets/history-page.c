@@ -190,4 +190,5 @@ static void
 sc_history_page_init (ScHistoryPage *self)
 {
   gtk_widget_init_template (GTK_WIDGET (self));
+  sc_stack_hide_pages (GTK_WIDGET (self->stack));
 }

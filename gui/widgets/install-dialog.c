@@ -140,6 +140,7 @@ sc_install_dialog_init (ScInstallDialog *self)
 {
   self->cancellable = g_cancellable_new ();
   gtk_widget_init_template (GTK_WIDGET (self));
+  sc_stack_hide_pages (GTK_WIDGET (self->stack));
   g_signal_connect_object (self->install_button, "clicked", G_CALLBACK (on_install_clicked), self,
                            G_CONNECT_SWAPPED);
 }

@@ -4,6 +4,7 @@
 
 #include "model/patch-filter.h"
 #include "model/words.h"
+#include "widgets/parts.h"
 #include "widgets/patch-row.h"
 
 #include <glib/gi18n.h>
@@ -22,6 +23,7 @@ struct _ScListPane {
   guint refresh_idle;
 
   AdwHeaderBar *header;
+  GtkWidget *install_button;
   AdwWindowTitle *title;
   GtkSearchEntry *search_entry;
   GtkBox *pills;
@@ -167,6 +169,17 @@ on_stop_search (ScListPane *self)
 {
   gtk_editable_set_text (GTK_EDITABLE (self->search_entry), "");
   sc_list_pane_focus_list (self);
+}
+
+/* Enter in the search entry opens the first match. */
+static void
+on_search_activate (ScListPane *self)
+{
+  if (g_list_model_get_n_items (G_LIST_MODEL (self->selection)) == 0)
+    return;
+  gtk_selection_model_select_item (self->selection, 0, /* unselect_rest= */ TRUE);
+  sc_list_pane_focus_list (self);
+  g_signal_emit (self, signals[OPENED], 0);
 }
 
 static void
@@ -411,9 +424,10 @@ sc_list_pane_capture_keys (ScListPane *self, GtkWidget *widget)
 }
 
 void
-sc_list_pane_show_end_buttons (ScListPane *self, gboolean show)
+sc_list_pane_set_folded (ScListPane *self, gboolean folded)
 {
-  adw_header_bar_set_show_end_title_buttons (self->header, show);
+  adw_header_bar_set_show_end_title_buttons (self->header, folded);
+  gtk_widget_set_visible (self->install_button, !folded); /* the main menu has it, too */
 }
 
 static void
@@ -451,6 +465,7 @@ sc_list_pane_class_init (ScListPaneClass *klass)
   signals[OPENED] = g_signal_new ("opened", type, G_SIGNAL_RUN_LAST, 0, NULL, NULL, NULL, G_TYPE_NONE, 0);
   gtk_widget_class_set_template_from_resource (widget_class, "/org/openeuler/SysCare/ui/list-pane.ui");
   gtk_widget_class_bind_template_child (widget_class, ScListPane, header);
+  gtk_widget_class_bind_template_child (widget_class, ScListPane, install_button);
   gtk_widget_class_bind_template_child (widget_class, ScListPane, title);
   gtk_widget_class_bind_template_child (widget_class, ScListPane, search_entry);
   gtk_widget_class_bind_template_child (widget_class, ScListPane, pills);
@@ -485,10 +500,13 @@ sc_list_pane_init (ScListPane *self)
   self->bound = g_hash_table_new (NULL, NULL);
   self->filter = sc_patch_filter_new ();
   gtk_widget_init_template (GTK_WIDGET (self));
+  sc_stack_hide_pages (GTK_WIDGET (self->stack));
   for (guint i = 0; i < SC_N_SHOWS; i++)
     add_pill (self, order[i]);
   gtk_toggle_button_set_active (self->pill[SC_SHOW_ALL], TRUE);
   g_signal_connect_object (self->search_entry, "search-changed", G_CALLBACK (on_search_changed), self,
+                           G_CONNECT_SWAPPED);
+  g_signal_connect_object (self->search_entry, "activate", G_CALLBACK (on_search_activate), self,
                            G_CONNECT_SWAPPED);
   g_signal_connect_object (self->search_entry, "stop-search", G_CALLBACK (on_stop_search), self,
                            G_CONNECT_SWAPPED);

@@ -26,6 +26,7 @@ void sc_list_pane_focus_search (ScListPane *self);
 void sc_list_pane_focus_list (ScListPane *self);
 /* Typing anywhere in @widget starts a search. */
 void sc_list_pane_capture_keys (ScListPane *self, GtkWidget *widget);
-void sc_list_pane_show_end_buttons (ScListPane *self, gboolean show);
+/* Alone in the window: the window's buttons are in its header. */
+void sc_list_pane_set_folded (ScListPane *self, gboolean folded);
 
 G_END_DECLS

@@ -130,6 +130,8 @@ sc_failure_show (ScFailure *failure, const char *heading, GtkWidget *parent)
   gtk_label_set_selectable (GTK_LABEL (text), TRUE);
   gtk_widget_add_css_class (text, "caption");
   gtk_expander_set_child (GTK_EXPANDER (expander), text);
+  gtk_accessible_update_property (GTK_ACCESSIBLE (expander), GTK_ACCESSIBLE_PROPERTY_LABEL, _ ("Details"),
+                                  -1);
   if (*failure->detail)
     adw_message_dialog_set_extra_child (ADW_MESSAGE_DIALOG (dialog), expander);
   adw_message_dialog_add_responses (ADW_MESSAGE_DIALOG (dialog), "copy", _ ("C_opy Details"), "close",
@@ -140,4 +142,33 @@ sc_failure_show (ScFailure *failure, const char *heading, GtkWidget *parent)
                           g_strdup_printf ("%s\n%s\n%s", failure->name, body, failure->detail), g_free);
   g_signal_connect (dialog, "response", G_CALLBACK (on_failure_response), NULL);
   gtk_window_present (GTK_WINDOW (dialog));
+}
+
+void
+sc_widget_set_told (GtkWidget *widget, gboolean told)
+{
+  gtk_accessible_update_state (GTK_ACCESSIBLE (widget), GTK_ACCESSIBLE_STATE_HIDDEN, !told, -1);
+}
+
+static void
+update_told_pages (GtkWidget *stack)
+{
+  g_autoptr (GtkWidget) shown = NULL;
+  g_autoptr (GListModel) pages = NULL;
+
+  g_object_get (stack, "visible-child", &shown, "pages", &pages, NULL);
+  for (guint i = 0; i < g_list_model_get_n_items (pages); i++)
+    {
+      g_autoptr (GObject) page = g_list_model_get_item (pages, i);
+      g_autoptr (GtkWidget) child = NULL;
+      g_object_get (page, "child", &child, NULL);
+      sc_widget_set_told (child, child == shown);
+    }
+}
+
+void
+sc_stack_hide_pages (GtkWidget *stack)
+{
+  g_signal_connect (stack, "notify::visible-child", G_CALLBACK (update_told_pages), NULL);
+  update_told_pages (stack);
 }

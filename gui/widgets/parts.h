@@ -29,6 +29,11 @@ void sc_failure_show (ScFailure *failure, const char *heading, GtkWidget *parent
 /* Removes all children of @box. */
 void sc_box_clear (GtkBox *box);
 
+/* From now on hides the pages of @stack (GtkStack or AdwViewStack) that aren't shown from assistive
+ * technologies, too: GTK before 4.10 tells them all pages at once. */
+void sc_stack_hide_pages (GtkWidget *stack);
+void sc_widget_set_told (GtkWidget *widget, gboolean told);
+
 /* A label that wraps and starts at the reading edge. */
 GtkWidget *sc_text_new (const char *text, const char *style);
 

@@ -199,4 +199,5 @@ static void
 sc_processes_page_init (ScProcessesPage *self)
 {
   gtk_widget_init_template (GTK_WIDGET (self));
+  sc_stack_hide_pages (GTK_WIDGET (self->stack));
 }

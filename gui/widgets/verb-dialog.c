@@ -236,6 +236,7 @@ sc_verb_dialog_init (ScVerbDialog *self)
 {
   self->cancellable = g_cancellable_new ();
   gtk_widget_init_template (GTK_WIDGET (self));
+  sc_stack_hide_pages (GTK_WIDGET (self->stack));
   g_signal_connect_object (self->confirm_button, "clicked", G_CALLBACK (on_confirm_clicked), self,
                            G_CONNECT_SWAPPED);
 }

@@ -46,6 +46,9 @@ toast (ScWindow *self, const char *text, gboolean offer_undo)
       adw_toast_set_action_name (item, "win.undo");
       adw_toast_set_timeout (item, UNDO_TOAST_SECONDS);
     }
+  if (self->last_toast)
+    adw_toast_dismiss (self->last_toast);
+  g_set_object (&self->last_toast, item);
   adw_toast_overlay_add_toast (self->toasts, item);
   gtk_accessible_update_property (GTK_ACCESSIBLE (self->toasts), GTK_ACCESSIBLE_PROPERTY_LABEL, text, -1);
 }
@@ -132,7 +135,7 @@ on_ended (GObject *source, GAsyncResult *result, gpointer user_data)
       return;
     }
   tell_success (self, operation, outcome);
-  if (patches && patches->len > 1 && outcome->results)
+  if (patches && patches->len > 1 && outcome->results && !sc_operation_is_undo (operation))
     sc_result_dialog_show (GTK_WINDOW (self), NULL, outcome->results);
 }
 

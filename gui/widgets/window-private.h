@@ -22,6 +22,7 @@ struct _ScWindow {
   guint look_timer;          /* runs while the window is active */
   char *wanted_path;         /* patch to show as soon as it is known */
   ScOperation *undoable;     /* the last operation that a toast offers to undo */
+  AdwToast *last_toast;      /* a new word replaces the old one instead of waiting for its end */
   GHashTable *own_jobs;      /* ScOperation that run now */
 
   AdwToastOverlay *toasts;

@@ -2,6 +2,7 @@
 /* The window; see window.h. */
 #include "window.h"
 
+#include "widgets/parts.h"
 #include "widgets/window-actions.h"
 #include "widgets/window-private.h"
 
@@ -50,8 +51,14 @@ update_folded (ScWindow *self)
 {
   gboolean folded = adw_leaflet_get_folded (self->leaflet);
 
-  sc_list_pane_show_end_buttons (self->list_pane, folded);
+  sc_list_pane_set_folded (self->list_pane, folded);
   sc_detail_pane_set_folded (self->detail_pane, folded);
+  sc_widget_set_told (GTK_WIDGET (self->list_pane),
+                      !folded
+                          || adw_leaflet_get_visible_child (self->leaflet) == GTK_WIDGET (self->list_pane));
+  sc_widget_set_told (GTK_WIDGET (self->detail_pane),
+                      !folded
+                          || adw_leaflet_get_visible_child (self->leaflet) == GTK_WIDGET (self->detail_pane));
 }
 
 static void
@@ -324,6 +331,7 @@ sc_window_dispose (GObject *object)
   if (self->cancellable)
     g_cancellable_cancel (self->cancellable);
   g_clear_object (&self->undoable);
+  g_clear_object (&self->last_toast);
   g_clear_object (&self->tracker);
   g_clear_object (&self->store);
   g_clear_object (&self->client);
@@ -374,6 +382,8 @@ connect_model (ScWindow *self)
   g_signal_connect_object (self->detail_pane, "verb", G_CALLBACK (on_verb), self, G_CONNECT_SWAPPED);
   g_signal_connect_object (self->leaflet, "notify::folded", G_CALLBACK (update_folded), self,
                            G_CONNECT_SWAPPED);
+  g_signal_connect_object (self->leaflet, "notify::visible-child", G_CALLBACK (update_folded), self,
+                           G_CONNECT_SWAPPED);
   g_signal_connect (self, "notify::is-active", G_CALLBACK (update_looking), NULL);
 }
 
@@ -389,6 +399,7 @@ sc_window_init (ScWindow *self)
   self->store = sc_patch_store_new (self->client);
   self->tracker = sc_job_tracker_new (self->client);
   gtk_widget_init_template (GTK_WIDGET (self));
+  sc_stack_hide_pages (GTK_WIDGET (self->main_stack));
   add_actions (self);
   connect_model (self);
   bind_settings (self);

@@ -15,8 +15,12 @@ import sys
 import tempfile
 import time
 
-TIMEOUT = 15  # seconds until a state that should come is called missing
-BUTTON = ('push button', 'button', 'toggle button', 'menu item', 'check box', 'radio menu item', 'check menu item')
+from gi.repository import GLib
+
+import a11y
+
+TIMEOUT = 10  # seconds until a state that should come is called missing
+BUTTON = ('button', 'push button', 'toggle button', 'tab', 'radio', 'radio button', 'check box')
 BUS_CONFIG = '''<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-BUS Bus Configuration 1.0//EN"
  "http://www.freedesktop.org/standards/dbus/1.0/busconfig.dtd">
 <busconfig><type>system</type><listen>unix:path=%s</listen>%s
@@ -27,8 +31,15 @@ class Missing(AssertionError):
     pass
 
 
+def plain(name):
+    """A button's name without mnemonic and dots. GTK 4.8 tells an explicit label and the text inside, one after the other."""
+    name = name.replace('_', '').replace('…', '')
+    half = len(name) // 2
+    return name[:half] if name[:half] + ' ' + name[:half] == name else name
+
+
 def until(condition, what, timeout=TIMEOUT):
-    """Waits for condition() to be true and returns its value. AT-SPI caches, so it is asked again and again."""
+    """Waits for condition() to be true and returns its value. GTK 4.8 doesn't signal every change over AT-SPI, so it is asked anew."""
     end = time.monotonic() + timeout
     while True:
         value = condition()
@@ -72,11 +83,6 @@ class Desktop:
         except BaseException:
             self.__exit__(None, None, None)
             raise
-        import gi
-        gi.require_version('Atspi', '2.0')
-        from gi.repository import Atspi
-        self.atspi = Atspi
-        Atspi.init()
         return self
 
     def __exit__(self, *_):
@@ -170,6 +176,12 @@ class Desktop:
         crop = ['-crop', f'{width}x{height}+0+0', '+repage'] if width else []
         subprocess.run(['import', '-window', 'root', *crop, '-colors', '128', 'png8:' + path], check=True)
 
+    def picture_of_failure(self, name):
+        """For whoever looks into a failed test: the screen, if $SYSCARE_TEST_PICTURES names a directory."""
+        folder = os.environ.get('SYSCARE_TEST_PICTURES')
+        if folder:
+            self.picture(f'{folder}/{name}.png')
+
     def key(self, *keys):
         subprocess.run(['xdotool', 'key', *keys], check=True)
 
@@ -181,22 +193,21 @@ class App:
     """One run of the program."""
 
     def __init__(self, desktop, arguments, environment):
-        self.desktop, self.atspi = desktop, desktop.atspi
+        self.desktop = desktop
         self.began = time.monotonic()
         self.process = subprocess.Popen([desktop.program, *arguments], env={**os.environ, **environment})
-        self.name = os.path.basename(desktop.program)
+        self.reader = None
         self.root = until(self.find_root, 'the window')
 
     def find_root(self):
         if self.process.poll() is not None:
             raise Missing(f'the program ended with {self.process.returncode}')
-        top = self.atspi.get_desktop(0)
-        top.clear_cache()
-        for i in range(top.get_child_count()):
-            child = top.get_child_at_index(i)
-            if child and child.get_name() == self.name and child.get_process_id() == self.process.pid and child.get_child_count():
-                return child
-        return None
+        try:
+            self.reader = self.reader or a11y.Reader()
+            root = self.reader.find_program(self.process.pid)
+            return root if root and root.call(a11y.ACCESSIBLE, 'GetChildren')[0] else None
+        except GLib.Error:
+            return None  # the bus of assistive technologies is still being started
 
     def close(self):
         end(self.process)
@@ -204,42 +215,34 @@ class App:
     def resize(self, width, height):
         found = subprocess.run(['xdotool', 'search', '--onlyvisible', '--pid', str(self.process.pid)], capture_output=True, text=True).stdout
         window = found.split()[0]
-        subprocess.run(['xdotool', 'windowsize', '--sync', window, str(width), str(height), 'windowmove', window, '0', '0'], check=True)
+        subprocess.run(['xdotool', 'windowsize', '--sync', window, str(width), str(height), 'windowmove', window, '0', '0',
+                        'windowfocus', '--sync', window], check=True)
 
     # ------------------------------------------------------------------------------------------------- what is there
 
-    def walk(self, node=None):
-        """Every visible node, depth first. Pages that aren't shown are left out: GTK 4.8 marks them only as not visible."""
-        from gi.repository import GLib
-        node = node or self.root
-        try:
-            if node is not self.root and not node.get_state_set().contains(self.atspi.StateType.VISIBLE):
-                return
-            yield node
-            for i in range(node.get_child_count()):
-                child = node.get_child_at_index(i)
-                if child:
-                    yield from self.walk(child)
-        except GLib.Error:
-            return  # it went away meanwhile
+    def windows(self):
+        """The windows and dialogs, each as a snapshot; what stands behind a dialog can't be used and is without content."""
+        owners = [a11y.Node(self.root.bus, owner, path) for owner, path in self.root.call(a11y.ACCESSIBLE, 'GetChildren')[0]]
+        for node in owners[:-1] if len(owners) > 1 else []:
+            with contextlib.suppress(GLib.Error):
+                node.read_name()
+        front = [self.reader.snapshot(owners[-1])] if owners else []
+        return front + owners[:-1]
 
-    def find_all(self, name=None, role=None, contains=None):
-        from gi.repository import GLib
-        for node in self.walk():
-            try:
-                own = node.get_name()
-                if role and node.get_role_name() not in (role if isinstance(role, tuple) else (role,)):
+    def find_all(self, name=None, role=None, contains=None, within=None):
+        roles = role if isinstance(role, tuple) else (role,) if role else None
+        for window in [within] if within else self.windows():
+            for node in window.walk():
+                if roles and node.role not in roles:
                     continue
-                if name is not None and own != name:
+                if name is not None and name not in (node.name, plain(node.name)):
                     continue
-                if contains is not None and contains not in own:
+                if contains is not None and contains not in node.name and contains not in node.description:
                     continue
                 yield node
-            except GLib.Error:
-                continue
 
-    def find(self, name=None, role=None, contains=None):
-        return next(self.find_all(name, role, contains), None)
+    def find(self, name=None, role=None, contains=None, within=None):
+        return next(self.find_all(name, role, contains, within), None)
 
     def see(self, name=None, role=None, contains=None, timeout=TIMEOUT):
         """Waits until such a node is there."""
@@ -248,41 +251,40 @@ class App:
     def see_not(self, name=None, role=None, contains=None):
         until(lambda: not self.find(name, role, contains), f'the end of “{name or contains}”')
 
-    def button(self, name):
-        return self.see(name, BUTTON)
-
-    def is_sensitive(self, node):
-        node.clear_cache_single()
-        return node.get_state_set().contains(self.atspi.StateType.SENSITIVE)
-
-    def click(self, name, role=BUTTON):
+    def click(self, name, role=BUTTON, window=None):
+        """Presses a button as soon as it is there and sensitive; with @window only in the window of that title."""
         def pressed():
-            node = self.find(name, role)
-            return node and self.is_sensitive(node) and node
-        node = until(pressed, f'a sensitive button “{name}”')
-        node.get_action_iface().do_action(0)
+            for top in self.windows():
+                if window is not None and top.name != window:
+                    continue
+                node = self.find(name, role, within=top)
+                if node and node.has_state(a11y.SENSITIVE):
+                    return node.press()
+            return False
+        until(pressed, f'a sensitive button “{name}”')
 
-    def rows(self):
-        found = self.find('Patches', ('list', 'list box')) or self.find('补丁', ('list', 'list box'))
-        return [found.get_child_at_index(i) for i in range(found.get_child_count())] if found else []
+    def wait_for_windows(self, n):
+        until(lambda: len(self.windows()) == n, f'{n} windows')
+
+    def list_node(self):
+        return self.find('Patches', ('list', 'list box')) or self.find('补丁', ('list', 'list box'))
 
     def row_names(self):
-        return [row.get_name() for row in self.rows() if row]
+        found = self.list_node()
+        return [row.name for row in found.children if not row.gone] if found else []
 
     def select(self, name):
         """Selects the row of the list whose name contains this."""
         def selected():
-            found = self.see(name='Patches', role=('list', 'list box'))
-            for i in range(found.get_child_count()):
-                row = found.get_child_at_index(i)
-                if row and name in row.get_name():
-                    return found.get_selection_iface().select_child(i)
+            found = self.list_node()
+            for index, row in enumerate(found.children if found else []):
+                if name in row.name:
+                    return found.select_only(index)
             return False
         until(selected, f'a row “{name}”')
 
     def search(self, text):
-        entry = self.see('Search for patches')
-        entry.get_editable_text_iface().set_text_contents(text)
+        self.see('Search for patches').set_text(text)
 
     def texts(self):
-        return [node.get_name() for node in self.walk() if node.get_name()]
+        return [text for window in self.windows() for node in window.walk() for text in (node.name, node.description) if text]

@@ -151,12 +151,14 @@ class Service:
                  for p in paths for s, m in (self.findings or [('ok', 'The target is the build that the patch is for')])]
         return GLib.Variant('(aa{sv})', (found,))
 
-    def do_Submit(self, _manager, verb, paths, _options):
+    def do_Submit(self, _manager, verb, paths, options):
         patches = [self.find(p) for p in paths]
         for patch in patches:
             if (verb, patch.values['State']) not in TABLE:
                 raise Failure('InvalidState', f'{patch.values["Name"]} is {patch.values["State"]}')
-        return GLib.Variant('(o)', (self.start(verb, patches, os.getuid()),))
+        path = self.start(verb, patches, os.getuid())
+        self.jobs[path].load_only = not options.get('activate', True)
+        return GLib.Variant('(o)', (path,))
 
     def do_Install(self, _manager, path, _options):
         def install():
@@ -200,7 +202,7 @@ class Service:
         job = Thing(self, path, self.info[JOB], {
             'Id': number, 'Verb': verb, 'Patches': [p.path for p in patches], 'StartedByUid': uid, 'CreatedTime': 1, 'State': 'queued',
             'Phase': '', 'Done': 0, 'Total': 0, 'Cancelable': True, 'FinishedTime': 0, 'ErrorName': '', 'ErrorMessage': '', 'Results': []})
-        job.patches, job.work = patches, work
+        job.patches, job.work, job.load_only = patches, work, False
         self.jobs[path] = job
         for patch in patches:
             patch.change(Job=path)
@@ -229,7 +231,7 @@ class Service:
             results = job.work()
         for patch in job.patches:
             state = patch.values['State']
-            new = state if failure or job.work else TABLE[(verb, state)]
+            new = state if failure or job.work else 'deactivated' if job.load_only else TABLE[(verb, state)]
             total = patch.values['ProcessesTotal']
             if patch.path in self.patches:
                 patch.change(State=new, Job='/', ProcessesPatched=total if new in ('active', 'accepted') else 0, LastChange=scene.CHANGED)
