@@ -191,67 +191,97 @@ check_branches (LpProver *prover, GArray *branches, const Code *code)
   return TRUE;
 }
 
-/* Steps through both codes. First pass (@branches == NULL): only pairs up offsets. */
-static gboolean
-walk (LpProver *prover, GArray *object, GArray *linked, const Code *code, GArray *pairs, GArray *branches)
+/* A walk through both codes, instruction by instruction. */
+typedef struct {
+  GArray *object;
+  GArray *linked;
+  guint i, k; /* next ones */
+  guint r;    /* first relocation at or behind the object's instruction */
+} Walk;
+
+/* The next two instructions that must be equal: steps over alignment, which may differ. @a NULL: the object's
+ * code has ended;
+ * @b NULL: the linked one has. @pairs: (nullable): gets the offsets of everything stepped over. */
+static void
+next_pair (Walk *walk, const Code *code, GArray *pairs, const LpInsn **a, const LpInsn **b)
+{
+  for (*a = NULL; walk->i < walk->object->len; walk->i++)
+    {
+      *a = &g_array_index (walk->object, LpInsn, walk->i);
+      while (!(*a)->is_nop && walk->k < walk->linked->len
+             && g_array_index (walk->linked, LpInsn, walk->k).is_nop)
+        walk->k++;
+      *b = walk->k < walk->linked->len ? &g_array_index (walk->linked, LpInsn, walk->k) : NULL;
+      if (pairs != NULL)
+        {
+          LpOffsetPair pair = { (*a)->offset, *b != NULL ? (*b)->offset : (guint32)code->linked_size };
+          g_array_append_val (pairs, pair);
+        }
+      if (!(*a)->is_nop || (*b != NULL && (*b)->is_nop && (*a)->length == (*b)->length))
+        {
+          walk->i++;
+          return;
+        }
+      *a = NULL;
+    }
+}
+
+static void
+places_in (LpProver *prover, Walk *walk, const LpInsn *insn, Places *places)
 {
   GArray *relocations = prover->piece->relocations;
-  guint i = 0, k = 0, r = 0;
+  guint64 start = prover->piece->start + insn->offset;
 
-  while (i < object->len)
+  while (walk->r < relocations->len && g_array_index (relocations, LpElfRelocation, walk->r).offset < start)
+    walk->r++;
+  places->n = 0;
+  places->first = walk->r < relocations->len ? &g_array_index (relocations, LpElfRelocation, walk->r) : NULL;
+  while (walk->r + places->n < relocations->len && places->first[places->n].offset < start + insn->length)
+    places->n++;
+}
+
+/* First pass: which instruction of the one is which of the other. */
+static void
+pair_offsets (LpProver *prover, GArray *object, GArray *linked, const Code *code, GArray *pairs)
+{
+  Walk walk = { .object = object, .linked = linked };
+  const LpInsn *a, *b;
+
+  for (next_pair (&walk, code, pairs, &a, &b); a != NULL && b != NULL; next_pair (&walk, code, pairs, &a, &b))
     {
-      const LpInsn *a = &g_array_index (object, LpInsn, i);
-      const LpInsn *b = k < linked->len ? &g_array_index (linked, LpInsn, k) : NULL;
+      LpRelaxed how;
+      gboolean becomes_two = b->length < a->length && b->offset + a->length <= code->linked_size
+                             && b->flow == LP_FLOW_JUMP && a->flow == LP_FLOW_NONE
+                             && prover->target->arch->relaxed (code->object + a->offset,
+                                                               code->linked + b->offset, a->length, &how);
+      walk.k += becomes_two ? 2 : 1;
+    }
+}
+
+/* Second pass: are they equal. */
+static gboolean
+compare_code (LpProver *prover, GArray *object, GArray *linked, const Code *code, GArray *branches)
+{
+  Walk walk = { .object = object, .linked = linked };
+  const LpInsn *a, *b;
+
+  for (next_pair (&walk, code, NULL, &a, &b); a != NULL; next_pair (&walk, code, NULL, &a, &b))
+    {
+      Places places;
       guint taken = 1;
 
       prover->at = a->offset;
-      if (pairs != NULL)
-        {
-          LpOffsetPair pair = { a->offset, b != NULL ? b->offset : (guint32)code->linked_size };
-          g_array_append_val (pairs, pair);
-        }
-      if (a->is_nop && (b == NULL || !b->is_nop || a->length != b->length))
-        {
-          i++; /* alignment of another length */
-          continue;
-        }
-      if (b != NULL && b->is_nop && !a->is_nop)
-        {
-          if (pairs != NULL)
-            g_array_set_size (pairs, pairs->len - 1);
-          k++;
-          continue;
-        }
       if (b == NULL)
         return lp_prover_differs (prover, "shorter than the original");
-
-      Places places = { 0 };
-      while (r < relocations->len
-             && g_array_index (relocations, LpElfRelocation, r).offset - prover->piece->start < a->offset)
-        r++;
-      places.first = &g_array_index (relocations, LpElfRelocation, r);
-      while (r + places.n < relocations->len
-             && places.first[places.n].offset - prover->piece->start < (guint64)a->offset + a->length)
-        places.n++;
-
-      if (branches == NULL)
-        {
-          LpRelaxed how;
-          if (places.n != 0 && b->length < a->length && b->offset + a->length <= code->linked_size
-              && b->flow == LP_FLOW_JUMP && a->flow == LP_FLOW_NONE
-              && prover->target->arch->relaxed (code->object + a->offset, code->linked + b->offset, a->length,
-                                                &how))
-            taken = 2;
-        }
-      else if (places.n != 0 ? !relocated_insn_equal (prover, &places, a, b, linked->len - k, code, &taken)
-                             : !plain_insn_equal (prover, a, b, code, branches))
+      places_in (prover, &walk, a, &places);
+      if (places.n != 0 ? !relocated_insn_equal (prover, &places, a, b, linked->len - walk.k, code, &taken)
+                        : !plain_insn_equal (prover, a, b, code, branches))
         return FALSE;
-      i++;
-      k += taken;
+      walk.k += taken;
     }
 
-  for (; branches != NULL && k < linked->len; k++)
-    if (!g_array_index (linked, LpInsn, k).is_nop)
+  for (; walk.k < linked->len; walk.k++)
+    if (!g_array_index (linked, LpInsn, walk.k).is_nop)
       return lp_prover_differs (prover, "longer than the original");
   return TRUE;
 }
@@ -300,11 +330,11 @@ prove_piece (LpProver *prover, LpPiece *piece, gboolean pairs_only, GError **err
     {
       GArray *pairs = g_array_new (FALSE, FALSE, sizeof (LpOffsetPair));
       g_hash_table_insert (prover->offsets, piece, pairs);
-      walk (prover, piece->insns, linked, &code, pairs, NULL);
+      pair_offsets (prover, piece->insns, linked, &code, pairs);
       return TRUE;
     }
 
-  if (!walk (prover, piece->insns, linked, &code, NULL, branches)
+  if (!compare_code (prover, piece->insns, linked, &code, branches)
       || !check_branches (prover, branches, &code))
     {
       lp_error_set (
