@@ -42,51 +42,6 @@ visit_files (const char *folder, FileVisitor visit, gpointer user_data)
     }
 }
 
-/* Which files a build reads is asked of the file system: with an access time before the modification time,
- * relatime (and strictatime) mounts write down the first read. */
-static void
-age_file (const char *path, const struct stat *st, gpointer user_data)
-{
-  const struct timespec times[2] = { { .tv_sec = 1 }, { .tv_nsec = UTIME_OMIT } };
-  GHashTable *present = user_data;
-
-  if (!S_ISREG (st->st_mode))
-    return;
-  if (utimensat (AT_FDCWD, path, times, AT_SYMLINK_NOFOLLOW) == 0)
-    g_hash_table_add (present, g_strdup (path));
-}
-
-static gboolean
-reads_are_recorded (const char *folder)
-{
-  g_autofree char *path = g_build_filename (folder, "atime-probe", NULL);
-  g_autoptr (GHashTable) ignored = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
-  g_autofree char *text = NULL;
-  struct stat st;
-
-  if (!g_file_set_contents (path, "probe", -1, NULL) || lstat (path, &st) < 0)
-    return FALSE;
-  age_file (path, &st, ignored);
-  gboolean recorded
-      = g_file_get_contents (path, &text, NULL, NULL) && stat (path, &st) == 0 && st.st_atim.tv_sec != 1;
-  unlink (path);
-  return recorded;
-}
-
-typedef struct {
-  LpTrace *trace;
-  GHashTable *present;
-} Reads;
-
-static void
-note_read (const char *path, const struct stat *st, gpointer user_data)
-{
-  Reads *reads = user_data;
-
-  if (S_ISREG (st->st_mode) && st->st_atim.tv_sec != 1 && g_hash_table_contains (reads->present, path))
-    g_hash_table_add (reads->trace->files_read, g_strdup (lp_trace_relative (reads->trace, path)));
-}
-
 static GStrv
 build_environment (const LpSource *source, const char *home)
 {
@@ -246,13 +201,12 @@ lp_baseline_build (const LpSource *source, const LpBaselinePaths *paths, GCancel
   g_autoptr (LpTrace) trace = lp_trace_new (paths->tree);
   g_autoptr (LpRecorder) recorder = lp_recorder_new (trace, paths->kept);
   g_auto (GStrv) environment = build_environment (source, paths->home);
-  g_autoptr (GHashTable) present = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
+  g_autoptr (LpReads) reads = lp_reads_new (paths->tree, paths->home);
   GHashTableIter iter;
   gpointer name, version;
 
-  trace->reads_known = reads_are_recorded (paths->home);
-  visit_files (paths->tree, age_file, present);
-
+  trace->reads_known = lp_reads_known (reads);
+  lp_recorder_watch_reads (recorder, reads);
   if (source->prepare != NULL
       && !run_traced (source->prepare, environment, paths, recorder, cancellable, error))
     return NULL;
@@ -260,8 +214,7 @@ lp_baseline_build (const LpSource *source, const LpBaselinePaths *paths, GCancel
       || !lp_recorder_finish (recorder, error) || !check_trace (trace, error))
     return NULL;
 
-  Reads reads = { trace, present };
-  visit_files (paths->tree, note_read, &reads);
+  lp_reads_collect (reads, trace->files_read);
   if (source->dsc != NULL)
     find_packaged (trace);
   g_hash_table_iter_init (&iter, source->tools);

@@ -35,6 +35,8 @@ struct LpRecorder {
   GHashTable *assemblies; /* char* path of a .s file -> Running of the compiler that writes it */
   GHashTable *pipes;      /* parent pid -> Running of the compiler that writes to a pipe */
   GHashTable *archives;   /* char* stat key -> GPtrArray of digests */
+  LpReads *reads;         /* borrowed, may be NULL */
+  GHashTable *digesting;  /* pids of tools whose reads don't count */
   guint n_kept;
   GError *error;
 };
@@ -68,6 +70,7 @@ lp_recorder_new (LpTrace *trace, const char *store)
 
   recorder->trace = trace;
   recorder->store = g_strdup (store);
+  recorder->digesting = g_hash_table_new (NULL, NULL);
   recorder->running = g_hash_table_new_full (NULL, NULL, NULL, (GDestroyNotify)running_free);
   recorder->assemblies
       = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, (GDestroyNotify)running_free);
@@ -82,6 +85,7 @@ lp_recorder_free (LpRecorder *recorder)
 {
   if (recorder == NULL)
     return;
+  g_hash_table_unref (recorder->digesting);
   g_hash_table_unref (recorder->running);
   g_hash_table_unref (recorder->assemblies);
   g_hash_table_unref (recorder->pipes);
@@ -169,6 +173,30 @@ expect_assembly (LpRecorder *recorder, const Running *running)
     g_hash_table_replace (recorder->assemblies, absolute (running, output), running_copy (running));
 }
 
+void
+lp_recorder_watch_reads (LpRecorder *recorder, LpReads *reads)
+{
+  recorder->reads = reads;
+}
+
+/* Whether @pid is the md5sum by which dh_autoreconf learns what autoreconf will have changed:
+ * dh_autoreconf -> find -> md5sum, and nothing else runs meanwhile. */
+static gboolean
+takes_digests (pid_t pid, const char *executable)
+{
+  if (!g_str_has_suffix (executable, "/md5sum"))
+    return FALSE;
+  for (guint depth = 0; depth < 3 && pid > 1; depth++)
+    {
+      pid = read_parent (pid);
+      g_auto (GStrv) argv = read_strings (pid, "cmdline");
+      for (guint i = 0; argv[i] != NULL && i < 3; i++)
+        if (g_str_has_suffix (argv[i], "dh_autoreconf"))
+          return TRUE;
+    }
+  return FALSE;
+}
+
 static void
 handle_exec (pid_t pid, gpointer user_data)
 {
@@ -177,6 +205,9 @@ handle_exec (pid_t pid, gpointer user_data)
   LpToolKind kind = executable != NULL ? lp_tool_kind (executable) : LP_TOOL_OTHER;
 
   g_hash_table_remove (recorder->running, GINT_TO_POINTER (pid));
+  if (kind == LP_TOOL_OTHER && recorder->reads != NULL && executable != NULL
+      && takes_digests (pid, executable) && g_hash_table_add (recorder->digesting, GINT_TO_POINTER (pid)))
+    lp_reads_pause (recorder->reads);
   if (kind == LP_TOOL_OTHER)
     return;
   if (kind == LP_TOOL_FOREIGN)
@@ -493,6 +524,8 @@ handle_exit (pid_t pid, int status, gpointer user_data)
   LpRecorder *recorder = user_data;
   const Running *running = g_hash_table_lookup (recorder->running, GINT_TO_POINTER (pid));
 
+  if (g_hash_table_remove (recorder->digesting, GINT_TO_POINTER (pid)))
+    lp_reads_resume (recorder->reads);
   if (running == NULL)
     return;
   if (WIFEXITED (status) && WEXITSTATUS (status) == 0)

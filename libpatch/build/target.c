@@ -509,38 +509,49 @@ make_names_unique (GPtrArray *targets)
 }
 
 /* Nothing of the fix may get lost: each changed unit is in a target, or in link outputs that nobody has
- * installed. */
+ * installed, which is said once for each of those. */
 static gboolean
 check_all_covered (const LpBuildTargetContext *context, GPtrArray *changed, GPtrArray *candidates,
                    GPtrArray *targets, GPtrArray *notes, GError **error)
 {
+  g_autoptr (GHashTable) elsewhere = g_hash_table_new (NULL, NULL);
+
   for (guint i = 0; i < changed->len; i++)
     {
       const LpTraceUnit *unit = g_ptr_array_index (changed, i);
-      const char *name = lp_trace_relative (context->trace, unit->source);
+      const Candidate *holder = NULL;
       gboolean covered = FALSE;
-      const Candidate *elsewhere = NULL;
       for (guint k = 0; k < targets->len && !covered; k++)
         covered = g_ptr_array_find (((LpBuildTarget *)g_ptr_array_index (targets, k))->units, unit, NULL);
-      for (guint k = 0; k < candidates->len && elsewhere == NULL; k++)
-        {
-          const Candidate *candidate = g_ptr_array_index (candidates, k);
-          if (g_ptr_array_find (candidate->units, unit, NULL))
-            elsewhere = candidate;
-        }
+      for (guint k = 0; k < candidates->len && !covered && holder == NULL; k++)
+        if (g_ptr_array_find (((Candidate *)g_ptr_array_index (candidates, k))->units, unit, NULL))
+          holder = g_ptr_array_index (candidates, k);
       if (covered)
         continue;
-      if (elsewhere == NULL)
+      if (holder == NULL)
         {
           lp_error_set (error, LP_ERROR_REFUSED, NULL,
-                        "%s changes, but it can't be told into which file its object %s went", name,
-                        unit->object);
+                        "%s changes, but it can't be told into which file its object %s went",
+                        lp_trace_relative (context->trace, unit->source), unit->object);
           return FALSE;
         }
-      g_ptr_array_add (notes, g_strdup_printf ("%s also changes in %s, which is not among the targets", name,
-                                               lp_trace_relative (context->trace, elsewhere->link->path)));
+      if (g_hash_table_add (elsewhere, (gpointer)holder->link))
+        g_ptr_array_add (notes, g_strdup_printf ("%s also changes in %s, which is not among the targets",
+                                                 lp_trace_relative (context->trace, unit->source),
+                                                 lp_trace_relative (context->trace, holder->link->path)));
     }
   return TRUE;
+}
+
+static gboolean
+any_is_packaged (const LpTrace *trace, GPtrArray *candidates)
+{
+  for (guint i = 0; i < candidates->len; i++)
+    for (guint k = 0; k < trace->packaged->len; k++)
+      if (is_output_of (g_ptr_array_index (trace->packaged, k),
+                        ((Candidate *)g_ptr_array_index (candidates, i))->link))
+        return TRUE;
+  return FALSE;
 }
 
 GPtrArray *
@@ -561,6 +572,12 @@ lp_build_targets_find (const LpBuildTargetContext *context, GPtrArray *changed, 
     }
   if (!check_all_covered (context, changed, candidates, targets, notes, error))
     return NULL;
+  if (targets->len == 0 && context->source->dsc != NULL && !any_is_packaged (context->trace, candidates))
+    {
+      lp_error_set (error, LP_ERROR_NOTHING_TO_PATCH, NULL,
+                    "nothing to patch: what the fix changes is in no file of any package");
+      return NULL;
+    }
   if (targets->len == 0)
     {
       lp_error_set (error, LP_ERROR_TARGET_MISSING, "name it with --target or --installed",
