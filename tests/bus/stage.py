@@ -22,7 +22,7 @@ NAME, PATH = 'org.openeuler.SysCare1', '/org/openeuler/SysCare1'
 MANAGER, PATCH, JOB = (f'{NAME}.{part}' for part in ('Manager', 'Patch', 'Job'))
 OWN, STANDARD = f'{NAME}.Error.', 'org.freedesktop.DBus.Error.'
 TOOLS = os.environ.get('BUS_TEST_TOOLS', '').split(':')  # bus-bundle, make-entity
-SERVICE = '/usr/libexec/syscare/syscared'
+SERVICE = os.environ.get('SYSCARED', '/usr/libexec/syscare/syscared')  # a build with sanitizers, say
 PATCHES, STATE, RUNTIME = '/usr/lib/syscare/patches', '/var/lib/syscare', '/run/syscare'
 RULES = '/etc/polkit-1/rules.d'
 WAIT = 60000  # milliseconds for a reply that must come
@@ -211,8 +211,10 @@ def equal(seen, wanted, what=''):
 
 class Service:
     """syscared with a log that tests may read."""
+    started = []
 
     def __init__(self, *options):
+        self.started.append(self)
         self.options = options
         self.log = f'/tmp/syscared-{os.getpid()}.log'
         self.process = None
@@ -409,6 +411,13 @@ class Story:
 
     def __init__(self):
         self.cases = []
+        self.case('the service ends in good order when it is told to')(self.stop_services)
+
+    @staticmethod
+    def stop_services():
+        for service in Service.started:
+            if service.process.poll() is None:
+                service.stop()
 
     def case(self, sentence):
         def register(function):
@@ -421,6 +430,7 @@ class Story:
             print('Bail out! only inside tools/world')
             return 1
         failed = 0
+        self.cases.append(self.cases.pop(0))  # the end comes last
         print(f'1..{len(self.cases)}')
         for number, (sentence, function) in enumerate(self.cases, 1):
             try:
