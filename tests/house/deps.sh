@@ -1,9 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# tools/deps installs what is missing and nothing else happens to the machine. TAP; changes the system it runs on, so it insists
-# on a private world.
+# tools/deps installs what is missing and nothing else happens to the machine. TAP; takes packages away, so it makes a private
+# world of its own.
 set -u
-[ -n "${SYSCARE_WORLD-}" ] || { echo "Bail out! only inside tools/world"; exit 1; }
+[ "${1-}" = --inside ] || exec "$(dirname "$0")/../../tools/world" --bare -- "$0" --inside
 deps=$(cd "$(dirname "$0")/../.." && pwd)/tools/deps
 policy=/usr/sbin/policy-rc.d
 number=0 failures=0
