@@ -43,9 +43,6 @@ print_sources (const LpManifest *manifest)
 static void
 print_manifest (const LpManifest *manifest)
 {
-  g_auto (GStrv) description
-      = g_strsplit (manifest->description != NULL ? manifest->description : "", "\n", -1);
-
   cli_field (_ ("Bundle"), manifest->id);
   cli_field (_ ("Name"), manifest->name);
   cli_field (_ ("Kind"), manifest->kind);

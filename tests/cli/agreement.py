@@ -82,19 +82,23 @@ def help_lists_verbs():
     equal(re.findall(r'^  ([a-z]+)', block, re.MULTILINE), list(TABLE))
 
 
+def with_value(option, prefix):
+    return [prefix + option['letter' if prefix == '-' else 'name']] + ([option['values'][0] if option['values'] else 'x'] if option['argument'] else [])
+
+
 @case
 def parser_takes_its_options():
-    """the parser takes each option of each verb, long and short, and refuses those of other verbs"""
+    """the parser takes all options of each verb, long and short, and refuses each option of another verb"""
     everything = {option['name']: option for verb in TABLE.values() for option in verb['options']}
     for name, verb in TABLE.items():
         if name == 'build':
             continue
+        known = [option for option in everything.values() if option['name'] in options_of(verb) | ANYWHERE]
+        syscare(name, *(word for option in known for word in with_value(option, '--')), '--help')
+        syscare(name, *(word for option in known if option['letter'] for word in with_value(option, '-')), '--help')
         for option in everything.values():
-            value = [option['values'][0] if option['values'] else 'x'] if option['argument'] else []
-            known = option['name'] in options_of(verb) | ANYWHERE
-            syscare(name, '--' + option['name'], *value, '--help', status=0 if known else 2)
-            if option['letter'] and known:
-                syscare(name, '-' + option['letter'], *value, '--help')
+            if option not in known:
+                contains(error_form(syscare(name, *with_value(option, '--'), '--help', status=2))[0], '--' + option['name'])
 
 
 @case

@@ -150,13 +150,13 @@ static void
 print_json (void)
 {
   CliJson *json = cli_json_new ();
-  g_autoptr (GVariant) value = g_variant_ref_sink (
-      g_variant_parse (NULL,
-                       "{'Text': <'a\"b\\\\c\\n\\u001b修'>, 'Numbers': <[uint32 0, 4294967295]>, 'Big': "
-                       "<uint64 18446744073709551615>, 'No': <false>, "
-                       "'Path': <objectpath '/'>, 'Pairs': <[('a', 'b')]>, 'Nested': <[{'Pid': <uint32 "
-                       "7>}]>, 'Empty': <@as []>, 'Minus': <-5>}",
-                       NULL, NULL, NULL));
+  g_autoptr (GVariant) value
+      = g_variant_parse (NULL,
+                         "{'Text': <'a\"b\\\\c\\n\\u001b修'>, 'Numbers': <[uint32 0, 4294967295]>, 'Big': "
+                         "<uint64 18446744073709551615>, 'No': <false>, "
+                         "'Path': <objectpath '/'>, 'Pairs': <[('a', 'b')]>, 'Nested': <[{'Pid': <uint32 "
+                         "7>}]>, 'Empty': <@as []>, 'Minus': <-5>}",
+                         NULL, NULL, NULL);
   cli_json_variant (json, "value", value);
   cli_json_string (json, "broken", "\xff");
   cli_json_finish (json, g_getenv ("JSON_PRETTY") != NULL);
