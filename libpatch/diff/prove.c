@@ -306,9 +306,11 @@ open_code (LpProver *prover, LpPiece *piece, Code *code, GArray *linked, GError 
                     piece->address, prover->target->name);
       return FALSE;
     }
-  if (!prover->target->arch->decode (code->linked, code->linked_size, code->address, linked, error))
+  if (!prover->target->arch->decode (code->linked, code->linked_size, code->address, linked, NULL))
     {
-      g_prefix_error (error, "%s: %s in %s: ", piece->object->unit, piece->name, prover->target->name);
+      lp_error_set (error, LP_ERROR_TARGET_MISMATCH, NULL,
+                    "%s: %s differs from %s (its bytes there are not instructions)", piece->object->unit,
+                    piece->name, prover->target->name);
       return FALSE;
     }
   return TRUE;

@@ -128,6 +128,64 @@ damaged_input_is_answered (gconstpointer data)
   g_assert_cmpuint (n_made, <, ROUNDS);
 }
 
+/* --- the proof's strength
+ * ----------------------------------------------------------------------------------------------------- */
+
+static LpDiffResult *
+diff_files (GBytes *shipped_bytes, GBytes *twin_bytes, GError **error)
+{
+  g_autoptr (LpElf) shipped = open_bytes (shipped_bytes, "shipped"), twin = open_bytes (twin_bytes, "twin");
+  g_autoptr (GPtrArray) units = g_ptr_array_new_with_free_func ((GDestroyNotify)lp_diff_unit_free);
+  LpDiffUnit *unit = lp_diff_unit_new ("switch2.c");
+
+  g_ptr_array_add (units, unit);
+  unit->baseline = open_bytes (files[2], "base.o");
+  unit->original = open_bytes (files[3], "original.o");
+  unit->patched = open_bytes (files[4], "patched.o");
+  const LpDiffRequest request = { .object_name = "switch2",
+                                  .uuid = "6f9619ff-8b86-d011-b42d-00cf4fc964ff",
+                                  .shipped = shipped,
+                                  .twin = twin,
+                                  .units = units };
+  return lp_diff_run (&request, error);
+}
+
+static GBytes *
+with_flipped_bit (GBytes *bytes, guint64 address, guint bit)
+{
+  g_autoptr (LpElf) elf = open_bytes (bytes, "file");
+  gsize size;
+  guint8 *copy = g_memdup2 (g_bytes_get_data (bytes, &size), g_bytes_get_size (bytes));
+  guint64 offset;
+
+  g_assert_true (lp_elf_address_to_offset (elf, address, &offset));
+  copy[offset] ^= (guint8)(1u << bit);
+  return g_bytes_new_take (copy, size);
+}
+
+/* One bit of the replaced function is another one in the shipped file and its twin, at each of its bytes in
+ * turn. */
+static void
+every_flipped_bit_is_found (void)
+{
+  g_autoptr (GError) error = NULL;
+  g_autoptr (LpDiffResult) good = diff_files (files[0], files[1], &error);
+  g_assert_no_error (error);
+  g_assert_cmpuint (good->functions->len, ==, 1);
+
+  const LpManifestFunction *function = good->functions->pdata[0];
+  for (guint64 i = 0; i < function->size; i++)
+    {
+      g_autoptr (GBytes) shipped = with_flipped_bit (files[0], function->address + i, i % 8);
+      g_autoptr (GBytes) twin = with_flipped_bit (files[1], function->address + i, i % 8);
+      g_autoptr (GError) mismatch = NULL;
+      g_autoptr (LpDiffResult) result = diff_files (shipped, twin, &mismatch);
+      g_assert_null (result);
+      g_assert_cmpint (mismatch->code, ==, LP_ERROR_TARGET_MISMATCH);
+      g_assert_nonnull (strstr (mismatch->message, function->name));
+    }
+}
+
 int
 main (int argc, char **argv)
 {
@@ -140,6 +198,7 @@ main (int argc, char **argv)
       g_autofree char *path = g_strdup_printf ("/diff/damaged-%s", names[i]);
       g_test_add_data_func (path, GUINT_TO_POINTER (i), damaged_input_is_answered);
     }
+  g_test_add_func ("/diff/every-flipped-bit-is-found", every_flipped_bit_is_found);
   int status = g_test_run ();
   for (guint i = 0; i < G_N_ELEMENTS (files); i++)
     g_bytes_unref (files[i]);
