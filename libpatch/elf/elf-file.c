@@ -180,6 +180,7 @@ read_segment (LpElf *elf, guint index, gboolean detached, GError **error)
     {
       if (!detached)
         return lp_elf_corrupt (elf, error, "segment %u lies outside the file", index);
+      segment->p_offset = 0;
       segment->p_filesz = 0;
     }
   if (segment->p_memsz > G_MAXUINT64 - segment->p_vaddr)

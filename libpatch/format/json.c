@@ -17,98 +17,6 @@ refuse_text (const char *name, LpError code, gsize offset, const char *what, GEr
   return FALSE;
 }
 
-/* The code unit of the "\uXXXX" whose backslash is at @at; -1 when it is malformed. */
-static int
-code_unit (const char *data, gsize length, gsize at)
-{
-  int value = 0;
-
-  if (length - at < 6 || data[at] != '\\' || data[at + 1] != 'u')
-    return -1;
-  for (gsize i = at + 2; i < at + 6; i++)
-    {
-      if (!g_ascii_isxdigit (data[i]))
-        return -1;
-      value = value << 4 | g_ascii_xdigit_value (data[i]);
-    }
-  return value;
-}
-
-/* Bytes of the escape sequence at @at, 0 when it is malformed, NUL, or half of a surrogate pair: json-glib
- * would make invalid UTF-8 (and leak memory) there. */
-static gsize
-escape_length (const char *data, gsize length, gsize at)
-{
-  if (length - at >= 2 && data[at + 1] != '\0' && strchr ("\"\\/bfnrt", data[at + 1]) != NULL)
-    return 2;
-
-  int unit = code_unit (data, length, at);
-  if (unit <= 0 || (unit >= 0xdc00 && unit <= 0xdfff))
-    return 0;
-  if (unit < 0xd800 || unit > 0xdbff)
-    return 6;
-  int low = length - at > 6 ? code_unit (data, length, at + 6) : -1;
-  return low >= 0xdc00 && low <= 0xdfff ? 12 : 0;
-}
-
-/* From the opening quote at @at to behind the closing one. */
-static gboolean
-skip_string (const char *data, gsize length, gsize *at, const char **problem)
-{
-  for (gsize i = *at + 1; i < length;)
-    {
-      gsize step = data[i] == '\\' ? escape_length (data, length, i) : 1;
-
-      if ((guchar)data[i] < 0x20 || step == 0)
-        {
-          *problem = step == 0 ? "malformed escape sequence in a string" : "control character in a string";
-          return FALSE;
-        }
-      if (data[i] == '"')
-        {
-          *at = i + 1;
-          return TRUE;
-        }
-      i += step;
-    }
-  *problem = "string without end";
-  return FALSE;
-}
-
-/* What may stand outside of strings: structure, numbers, true, false, null and white space. */
-static gboolean
-is_token_character (char c)
-{
-  return c != '\0' && strchr ("{}[]:,-+.0123456789eEtrufalsn \t\r\n", c) != NULL;
-}
-
-static gboolean
-look_through (const char *data, gsize length, const char *name, LpError code, GError **error)
-{
-  const char *problem = NULL;
-  guint depth = 0;
-
-  for (gsize at = 0; at < length;)
-    {
-      char c = data[at];
-
-      if (c == '"')
-        {
-          if (!skip_string (data, length, &at, &problem))
-            return refuse_text (name, code, at, problem, error);
-          continue;
-        }
-      if (!is_token_character (c))
-        return refuse_text (name, code, at, "not JSON", error);
-      if ((c == '{' || c == '[') && ++depth > LP_JSON_DEPTH_MAX)
-        return refuse_text (name, code, at, "nested too deeply", error);
-      if ((c == '}' || c == ']') && depth-- == 0)
-        return refuse_text (name, code, at, "closes what was not opened", error);
-      at++;
-    }
-  return TRUE;
-}
-
 JsonNode *
 lp_json_parse (const char *data, gssize length, const char *name, LpError code, GError **error)
 {
@@ -122,8 +30,13 @@ lp_json_parse (const char *data, gssize length, const char *name, LpError code, 
       refuse_text (name, code, end - data, "not UTF-8", error);
       return NULL;
     }
-  if (!look_through (data, size, name, code, error))
-    return NULL;
+  gsize offset;
+  const char *problem = lp_json_check_grammar (data, size, &offset);
+  if (problem != NULL)
+    {
+      refuse_text (name, code, offset, problem, error);
+      return NULL;
+    }
   if (!json_parser_load_from_data (parser, data, size, &reason))
     {
       g_autofree char *printable = lp_text_printable (reason->message);

@@ -19,6 +19,10 @@ typedef struct {
   LpError code;      /* what a malformed member is */
 } LpJson;
 
+/* NULL when the @length bytes are one JSON value, nested at most LP_JSON_DEPTH_MAX deep; else what is wrong,
+ * and at which offset. */
+const char *lp_json_check_grammar (const char *data, gsize length, gsize *offset);
+
 /* Parses @length bytes (-1: NUL-terminated), which must be one JSON object. @name is used in messages.
  * Errors: @code. */
 JsonNode *lp_json_parse (const char *data, gssize length, const char *name, LpError code, GError **error);

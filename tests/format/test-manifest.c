@@ -249,6 +249,29 @@ test_nesting_is_limited (void)
 }
 
 static void
+test_grammar (void)
+{
+  static const char *const good[] = {
+    "{}", " [ ] ", "0", "-0.5e+10", "[1,2]", "{\"a\":{\"b\":[true,false,null]}}", "\"\\u00e4\\ud83d\\ude00\""
+  };
+  static const char *const bad[]
+      = { "",      " ",           "{",        "[",    "[1,]",        "{,}", "{\"a\"}",   "{\"a\":}",
+          "{a:1}", "[1 2]",       "01",       "1.",   ".5",          "1e",  "+1",        "-",
+          "tru",   "nulll",       "\"dr\"{}", "{}{}", "[]]",         "[}",  "//",        "/**/{}",
+          "'a'",   "\"\\u12g4\"", "\"a",      "\"\\", "\"\\ud83d\"", "NaN", "{\"a\":1,}" };
+  gsize offset;
+
+  for (guint i = 0; i < G_N_ELEMENTS (good); i++)
+    g_assert_null (lp_json_check_grammar (good[i], strlen (good[i]), &offset));
+  for (guint i = 0; i < G_N_ELEMENTS (bad); i++)
+    {
+      g_autofree char *copy = g_memdup2 (bad[i], strlen (bad[i])); /* ends where its allocation ends */
+      g_assert_nonnull (lp_json_check_grammar (copy != NULL ? copy : "", strlen (bad[i]), &offset));
+      g_assert_cmpuint (offset, <=, strlen (bad[i]));
+    }
+}
+
+static void
 test_not_terminated (void)
 {
   g_autoptr (GError) error = NULL;
@@ -321,6 +344,7 @@ main (int argc, char **argv)
   g_test_add_func ("/manifest/every malformed member is named", test_malformed);
   g_test_add_func ("/manifest/unknown members are ignored", test_unknown_members_are_ignored);
   g_test_add_func ("/manifest/deep nesting is refused, not followed", test_nesting_is_limited);
+  g_test_add_func ("/manifest/what is no JSON is refused before it is parsed", test_grammar);
   g_test_add_func ("/manifest/nothing is read behind the end", test_not_terminated);
   g_test_add_func ("/manifest/every member and section is documented", test_documented);
   return g_test_run ();
