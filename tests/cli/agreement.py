@@ -223,6 +223,8 @@ def man_pages_are_sound():
         done = subprocess.run(['mandoc', '-T', 'lint', '-W', 'warning', page], stdout=subprocess.PIPE, encoding='utf-8', check=False)
         equal(done.stdout, '', page)
         contains(installed, f"'{os.path.basename(page)}'")
+    done = subprocess.run(['mandoc', '-T', 'lint', '-W', 'warning', os.environ['DBUS_REFERENCE']], stdout=subprocess.PIPE, encoding='utf-8', check=False)
+    equal(done.stdout, '')
 
 
 def completed(*words):

@@ -249,6 +249,30 @@ def records():
     contains(syscare('history').stdout, 'ticket 4711')
 
 
+def printed_examples():
+    """The examples of the D-Bus reference as its reader sees them."""
+    page = subprocess.run(['mandoc', '-T', 'utf8', '-O', 'width=200', os.environ['DBUS_REFERENCE']], stdout=subprocess.PIPE, encoding='utf-8',
+                          check=True).stdout
+    section = re.sub('.\b', '', page).split('\nEXAMPLES\n')[1].split('\nSEE ALSO\n')[0]
+    blocks = re.split(r'^ {7}(?=\S).*\n', section, flags=re.MULTILINE)
+    return [re.sub(r'^ {14}', '', block, flags=re.MULTILINE).strip() + '\n' for block in blocks if block.strip()]
+
+
+@case
+def examples_run_as_printed():
+    """every example of the D-Bus reference runs as it is printed"""
+    syscare('remove', 'HP1')
+    examples = printed_examples()
+    equal(len(examples), 4)
+    said = [subprocess.run(['bash', '-e', '-c', text], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, encoding='utf-8', check=False) for text in examples]
+    equal([done.returncode for done in said], [0] * 4, '\n'.join(done.stdout for done in said))
+    contains(said[0].stdout, '.ListPatches')
+    contains(said[1].stdout, 'aa{sv} 0')
+    contains(said[2].stdout, '/org/openeuler/SysCare1/patches/')
+    equal(said[3].stdout, 'hp1-0/HP1/toy succeeded active\n')
+    equal(TOY.ask(21), NEW)
+
+
 def members(interface):
     found = set()
     for kind in ('method', 'signal'):
