@@ -9,7 +9,9 @@
 int
 main (int argc, char **argv)
 {
-  bindtextdomain ("syscare", SYSCARE_LOCALE_DIR);
+  const char *locale_dir = g_getenv ("SYSCARE_LOCALE_DIR"); /* for running from the build tree */
+
+  bindtextdomain ("syscare", locale_dir ? locale_dir : SYSCARE_LOCALE_DIR);
   bind_textdomain_codeset ("syscare", "UTF-8");
   textdomain ("syscare");
   g_set_application_name (_ ("SysCare"));
