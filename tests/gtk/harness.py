@@ -174,7 +174,7 @@ class Desktop:
 
     def picture(self, path, width=None, height=None):
         crop = ['-crop', f'{width}x{height}+0+0', '+repage'] if width else []
-        subprocess.run(['import', '-window', 'root', *crop, '-colors', '128', 'png8:' + path], check=True)
+        subprocess.run(['import', '-window', 'root', *crop, '+dither', '-colors', '200', 'png8:' + path], check=True)
 
     def picture_of_failure(self, name):
         """For whoever looks into a failed test: the screen, if $SYSCARE_TEST_PICTURES names a directory."""
