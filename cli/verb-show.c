@@ -74,6 +74,25 @@ print_list (GPtrArray *patches)
   cli_table_print (table, stdout, 0);
 }
 
+/* What is wrong with the service itself: a list that looks well must not hide it. */
+static void
+warn_degraded (CliContext *context)
+{
+  g_autoptr (GVariant) reply = cli_ask (context, CLI_BUS_PATH, CLI_PROPERTIES, "Get",
+                                        g_variant_new ("(ss)", CLI_MANAGER, "Degraded"), "(v)", NULL);
+  g_autoptr (GVariant) boxed = reply != NULL ? g_variant_get_child_value (reply, 0) : NULL;
+  g_autoptr (GVariant) value = boxed != NULL ? g_variant_get_variant (boxed) : NULL;
+  if (value == NULL || !g_variant_is_of_type (value, G_VARIANT_TYPE_STRING_ARRAY))
+    return;
+
+  g_autofree const char **reasons = g_variant_get_strv (value, NULL);
+  for (gsize i = 0; reasons[i] != NULL; i++)
+    {
+      g_autofree char *shown = cli_escape (reasons[i]);
+      fprintf (stderr, "syscare: %s %s\n", _ ("warning:"), shown);
+    }
+}
+
 int
 cli_list (CliContext *context)
 {
@@ -107,6 +126,8 @@ cli_list (CliContext *context)
   if (patches->len == 0)
     fprintf (stderr, "%s\n", filtered ? _ ("No patch fits.") : _ ("No patches are installed."));
   print_list (patches);
+  fflush (stdout);
+  warn_degraded (context);
   return CLI_EXIT_DONE;
 }
 

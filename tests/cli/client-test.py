@@ -46,6 +46,15 @@ def list_shows_states():
 
 
 @case
+def list_warns():
+    """list says what is wrong with the service itself, on standard error"""
+    with MockService(patches=1) as bus:
+        equal(cli('list', bus=bus).stderr, '')
+        bus.mock('UpdateProperties', '(sa{sv})', MANAGER, {'Degraded': GLib.Variant('as', ['bundle: /x: damaged', 'polkit: not there'])})
+        equal(cli('list', bus=bus).stderr, 'syscare: warning: bundle: /x: damaged\nsyscare: warning: polkit: not there\n')
+
+
+@case
 def list_filters():
     """list hands its filters to the service"""
     equal([p['state'] for p in cli_json('list', '--state', 'active')['patches']], ['active'])
