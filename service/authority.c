@@ -10,6 +10,9 @@
 
 struct ScAuthority {
   PolkitAuthority *polkit; /* NULL until first needed */
+  char *trouble;           /* why it didn't answer the last question, NULL when it did */
+  void (*changed) (gpointer user_data);
+  gpointer user_data;
 };
 
 ScQuestion *
@@ -54,9 +57,29 @@ sc_question_free (ScQuestion *question)
 }
 
 ScAuthority *
-sc_authority_new (void)
+sc_authority_new (void (*changed) (gpointer user_data), gpointer user_data)
 {
-  return g_new0 (ScAuthority, 1);
+  ScAuthority *authority = g_new0 (ScAuthority, 1);
+
+  authority->changed = changed;
+  authority->user_data = user_data;
+  return authority;
+}
+
+const char *
+sc_authority_trouble (const ScAuthority *authority)
+{
+  return authority->trouble;
+}
+
+static void
+set_trouble (ScAuthority *authority, const char *trouble)
+{
+  if (g_strcmp0 (authority->trouble, trouble) == 0)
+    return;
+  g_free (authority->trouble);
+  authority->trouble = g_strdup (trouble);
+  authority->changed (authority->user_data);
 }
 
 void
@@ -65,6 +88,7 @@ sc_authority_free (ScAuthority *authority)
   if (authority == NULL)
     return;
   g_clear_object (&authority->polkit);
+  g_free (authority->trouble);
   g_free (authority);
 }
 
@@ -119,6 +143,7 @@ return_failure (GTask *task, const GError *error)
       return;
     }
   record (ask, "polkit failed");
+  set_trouble (ask->authority, error->message);
   g_task_return_new_error (task, LP_ERROR, LP_ERROR_ACCESS_DENIED,
                            "nobody can be authorised, because polkit does not answer: %s\n"
                            "install polkit, or see why it doesn't start (journalctl -u polkit)",
@@ -149,6 +174,7 @@ on_answer (GObject *source, GAsyncResult *result, gpointer user_data)
       return;
     }
   ask->answer = read_answer (answer);
+  set_trouble (ask->authority, NULL);
   record (ask, words[ask->answer]);
   g_task_return_boolean (task, TRUE);
 }

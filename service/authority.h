@@ -21,9 +21,13 @@ gboolean sc_question_equal (const ScQuestion *a, const ScQuestion *b);
 void sc_question_free (ScQuestion *question);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (ScQuestion, sc_question_free)
 
-ScAuthority *sc_authority_new (void);
+/* @changed is called when polkit stops or begins to answer. */
+ScAuthority *sc_authority_new (void (*changed) (gpointer user_data), gpointer user_data);
 void sc_authority_free (ScAuthority *authority);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (ScAuthority, sc_authority_free)
+
+/* Why polkit did not answer the last question; NULL when it did. */
+const char *sc_authority_trouble (const ScAuthority *authority);
 
 /* One answer. Errors: LP_ERROR_ACCESS_DENIED (polkit is not there), LP_ERROR_CANCELLED (the caller left). */
 void sc_authority_ask_async (ScAuthority *authority, ScCaller *caller, const ScQuestion *question,

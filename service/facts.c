@@ -176,6 +176,38 @@ sc_facts_look_up (const ScPatchInfo *info)
   return facts;
 }
 
+static ScTargetFacts *
+copy_facts (const ScTargetFacts *facts)
+{
+  ScTargetFacts *copy = g_new0 (ScTargetFacts, 1);
+
+  copy->name = g_strdup (facts->name);
+  copy->source = g_strdup (facts->source);
+  copy->version = g_strdup (facts->version);
+  copy->object = g_strdup (facts->object);
+  copy->build_id = g_strdup (facts->build_id);
+  copy->why_not = g_strdup (facts->why_not);
+  copy->verified = facts->verified;
+  return copy;
+}
+
+/* Several patches of one target are looked up once per request; nothing is remembered beyond it. */
+static const ScTargetFacts *
+find_same_target (GPtrArray *infos, GPtrArray *facts)
+{
+  const ScPatchInfo *wanted = g_ptr_array_index (infos, facts->len);
+
+  for (guint i = 0; i < facts->len; i++)
+    {
+      const ScPatchInfo *info = g_ptr_array_index (infos, i);
+
+      if (g_str_equal (info->build_id, wanted->build_id) && g_str_equal (info->kind, wanted->kind)
+          && g_strv_equal ((const char *const *)info->files, (const char *const *)wanted->files))
+        return g_ptr_array_index (facts, i);
+    }
+  return NULL;
+}
+
 static void
 facts_thread (GTask *task, gpointer source, gpointer data, GCancellable *cancellable)
 {
@@ -183,7 +215,12 @@ facts_thread (GTask *task, gpointer source, gpointer data, GCancellable *cancell
   GPtrArray *facts = g_ptr_array_new_with_free_func ((GDestroyNotify)sc_target_facts_free);
 
   for (guint i = 0; i < infos->len && !g_cancellable_is_cancelled (cancellable); i++)
-    g_ptr_array_add (facts, sc_facts_look_up (g_ptr_array_index (infos, i)));
+    {
+      const ScTargetFacts *same = find_same_target (infos, facts);
+
+      g_ptr_array_add (facts,
+                       same != NULL ? copy_facts (same) : sc_facts_look_up (g_ptr_array_index (infos, i)));
+    }
   g_task_return_pointer (task, facts, (GDestroyNotify)g_ptr_array_unref);
 }
 

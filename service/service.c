@@ -20,6 +20,15 @@ on_truth_updated (gpointer user_data)
 }
 
 static void
+on_authority_changed (gpointer user_data)
+{
+  ScService *service = user_data;
+
+  if (service->listener != NULL)
+    service->listener->status (service->listener_data);
+}
+
+static void
 log_state (const ScPatch *patch)
 {
   const ScLogFields fields = { .patch = patch->info->uuid, .result = lp_state_word (patch->state) };
@@ -80,7 +89,7 @@ sc_service_new (const ScPaths *paths)
   service->records = sc_records_new (paths->patch_dir, paths->state_dir, LP_BUNDLE_CHECK_OWNER);
   service->truth = sc_truth_new (on_truth_updated, service);
   service->catalog = sc_catalog_new (on_catalog_event, service);
-  service->authority = sc_authority_new ();
+  service->authority = sc_authority_new (on_authority_changed, service);
   service->queue = sc_queue_new ();
   service->jobs = g_hash_table_new_full (g_str_hash, g_str_equal, NULL, (GDestroyNotify)sc_job_unref);
   service->record_problems = g_new0 (char *, 1);
@@ -275,6 +284,12 @@ sc_service_degraded (ScService *service)
       g_autofree char *text
           = failure != NULL ? g_strdup_printf ("processes: they can't be read: %s", failure)
                             : g_strdup_printf ("processes: %u of them can't be read", scan_result->denied);
+      g_strv_builder_add (words, text);
+    }
+  if (sc_authority_trouble (service->authority) != NULL)
+    {
+      g_autofree char *text = g_strdup_printf ("polkit: nobody can be authorised: %s",
+                                               sc_authority_trouble (service->authority));
       g_strv_builder_add (words, text);
     }
   for (guint i = 0; i < service->restore_problems->len; i++)

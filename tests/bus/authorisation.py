@@ -166,6 +166,8 @@ def _():
         error = fails('.AccessDenied', client.submit, 'apply', [REDIS] if client is root else REDIS)
         assert 'polkit' in error.message, error
     equal((root.state(REDIS), cache.ask(10)), ('not-applied', 20))
+    degraded = root.get('/org/openeuler/SysCare1', 'org.openeuler.SysCare1.Manager', 'Degraded')
+    assert any(text.startswith('polkit: ') for text in degraded), degraded
 
 
 def variant(signature, values):

@@ -5,7 +5,8 @@ import shutil
 import signal
 import sys
 
-from stage import (Client, Process, Service, Story, clear, compile_program, equal, fails, make_bundle, patch_path, PATCHES, RUNTIME, STATE)
+from stage import (Client, Process, Service, Story, clear, compile_program, equal, fails, make_bundle, patch_path, run, PATCHES, RUNTIME, STATE,
+                   write)
 
 story = Story()
 clear()
@@ -145,6 +146,39 @@ def _():
     me.do('activate', ONE)
     equal(answers(), [21] * 5)
     me.do('remove', ONE)
+
+
+@story.case('a reboot ends what is merely active; what is accepted or saved comes back')
+def _():
+    names = {'accepted': 21, 'saved': 22, 'active': 23, 'deactivated': 24}
+    programs = {name: compile_program(f'/opt/reboot/{name}', salt=number) for number, name in enumerate(names)}
+    bundles = {name: make_bundle(programs[name], names[name], name='HPR' + name) for name in names}
+    paths = {name: patch_path(bundle) for name, bundle in bundles.items()}
+    me.manager('Rescan', '(a{sv})', {})
+    before = {name: Process(program) for name, program in programs.items()}
+    me.do('apply', paths['saved'])
+    me.manager('Save', '(a{sv})', {})
+    for name in ('accepted', 'active', 'deactivated'):
+        me.do('apply', paths[name])
+    me.do('accept', paths['accepted'])
+    me.do('deactivate', paths['deactivated'])
+    service.stop(signal.SIGKILL)
+    for process in before.values():
+        process.end()
+    # The kernel's boot id is what tells a reboot from a restart.
+    write('/tmp/other-boot', '00000000-0000-4000-8000-000000000000\n')
+    run('mount', '--bind', '/tmp/other-boot', '/proc/sys/kernel/random/boot_id')
+    after = {name: Process(program) for name, program in programs.items()}
+    service.start()
+    rows = me.listed()
+    equal({name: rows[path]['State'] for name, path in paths.items()},
+          {'accepted': 'accepted', 'saved': 'active', 'active': 'not-applied', 'deactivated': 'not-applied'})
+    equal({name: process.ask(0) for name, process in after.items()}, {'accepted': 21, 'saved': 22, 'active': 2, 'deactivated': 3})
+    me.do('remove', paths['accepted'], paths['saved'])
+    for name, process in after.items():
+        process.end()
+        shutil.rmtree(bundles[name])
+    me.manager('Rescan', '(a{sv})', {})
 
 
 @story.case('a bundle that somebody drops into the directory is noticed, a half-written one is not [37]')
