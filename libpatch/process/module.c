@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
@@ -16,6 +17,18 @@
 #define MAX_NOTES_SIZE (1u << 20)
 #define MAX_BUILD_ID 64
 #define PAGE_MASK_4K 0xfffULL
+
+/* struct procmap_query of linux/fs.h (Linux 6.11). */
+typedef struct {
+  guint64 size, flags, address;
+  guint64 start, end, vma_flags, page_size, offset, inode;
+  guint32 major, minor, name_size, build_id_size;
+  guint64 name_address, build_id_address;
+} ProcMapQuery;
+G_STATIC_ASSERT (sizeof (ProcMapQuery) == 104);
+
+#define PROCMAP_QUERY_REQUEST _IOWR ('f', 17, ProcMapQuery)
+#define PROCMAP_QUERY_FILE_BACKED 0x20
 
 /* What matters of one ELF file. */
 typedef struct {
@@ -81,6 +94,16 @@ source_read (const Source *source, guint64 offset, void *buffer, gsize size)
   return lp_process_read_some (source->process, source->base + offset, buffer, size) == size;
 }
 
+static char *
+to_hex (const guint8 *bytes, gsize size)
+{
+  GString *hex = g_string_sized_new (size * 2);
+
+  for (gsize i = 0; i < size; i++)
+    g_string_append_printf (hex, "%02x", bytes[i]);
+  return g_string_free (hex, FALSE);
+}
+
 /* The Build-ID in the notes @bytes, hex, or NULL. */
 static char *
 find_build_id (const guint8 *bytes, gsize size, gsize align)
@@ -100,10 +123,7 @@ find_build_id (const guint8 *bytes, gsize size, gsize align)
       if (note.n_type == NT_GNU_BUILD_ID && note.n_namesz == 4 && memcmp (bytes + name, "GNU", 4) == 0
           && note.n_descsz > 0 && note.n_descsz <= MAX_BUILD_ID)
         {
-          GString *hex = g_string_sized_new (note.n_descsz * 2);
-          for (guint i = 0; i < note.n_descsz; i++)
-            g_string_append_printf (hex, "%02x", bytes[desc + i]);
-          return g_string_free (hex, FALSE);
+          return to_hex (bytes + desc, note.n_descsz);
         }
       if (next > size)
         return NULL;
@@ -201,19 +221,53 @@ first_mapping (const LpMaps *maps, guint index)
   return NULL;
 }
 
+/* The Build-ID of the file mapped at @address as the kernel reads it, without opening the file: FALSE when this kernel can't tell
+ * (before Linux 6.11). *@build_id is NULL when it found none. */
+static gboolean
+ask_build_id (const LpProcess *process, guint64 address, char **build_id)
+{
+  guint8 bytes[MAX_BUILD_ID];
+  ProcMapQuery query = { .size = sizeof query,
+                         .flags = PROCMAP_QUERY_FILE_BACKED,
+                         .address = address,
+                         .build_id_size = sizeof bytes,
+                         .build_id_address = (guint64) (gsize) bytes };
+  int fd = lp_process_open_file (process, "maps", O_RDONLY, NULL);
+
+  *build_id = NULL;
+  if (fd < 0)
+    return FALSE;
+  gboolean answered = ioctl (fd, PROCMAP_QUERY_REQUEST, &query) == 0;
+  close (fd);
+  if (answered && query.build_id_size > 0 && query.build_id_size <= sizeof bytes)
+    *build_id = to_hex (bytes, query.build_id_size);
+  return answered;
+}
+
+/* Reads what is mapped as mapping @index. Opening a file may be seen by others (fanotify), and a permission gate holds whoever does:
+ * so the kernel is asked for the Build-ID, and the headers are read from memory (should they be forged there, no site will
+ * hold the original code). Only where that doesn't work the file is opened, if @may_open. */
 static Image *
-load_image (LpProcess *process, const LpMaps *maps, guint index)
+load_image (LpProcess *process, const LpMaps *maps, guint index, gboolean may_open)
 {
   const LpMapping *mapping = &g_array_index (maps->mappings, LpMapping, index);
   const LpMapping *first = first_mapping (maps, index);
-  int fd = open_mapped (process, mapping->start, mapping->end, mapping, NULL);
-  Source source = { .fd = fd, .process = process, .base = first != NULL ? first->start : 0 };
+  Source source = { .fd = -1, .process = process, .base = first != NULL ? first->start : 0 };
+  g_autofree char *build_id = NULL;
+  gboolean answered = ask_build_id (process, mapping->start, &build_id);
+  Image *image = NULL;
 
-  if (fd < 0 && first == NULL)
-    return NULL;
-  Image *image = read_image (&source);
-  if (fd >= 0)
-    close (fd);
+  if ((!answered || first == NULL) && may_open)
+    source.fd = open_mapped (process, mapping->start, mapping->end, mapping, NULL);
+  if (source.fd >= 0 || first != NULL)
+    image = read_image (&source);
+  if (source.fd >= 0)
+    close (source.fd);
+  if (image != NULL && build_id != NULL)
+    {
+      g_free (image->build_id);
+      image->build_id = g_steal_pointer (&build_id);
+    }
   return image;
 }
 
@@ -289,13 +343,13 @@ image_for (LpProcess *process, const LpMaps *maps, guint index, LpModuleCache *c
 
   *owned = NULL;
   if (cache == NULL)
-    return *owned = load_image (process, maps, index);
+    return *owned = load_image (process, maps, index, /* may_open= */ TRUE);
 
   g_autofree char *key
       = g_strdup_printf ("%x:%x:%" G_GUINT64_FORMAT ":%s", m->major, m->minor, m->inode, m->path);
   if (g_hash_table_lookup_extended (cache->images, key, NULL, &found))
     return found;
-  found = load_image (process, maps, index);
+  found = load_image (process, maps, index, /* may_open= */ TRUE);
   if (found == NULL && !lp_process_is_alive (process))
     return NULL; /* says nothing about the file */
   g_hash_table_insert (cache->images, g_steal_pointer (&key), found);

@@ -2,9 +2,9 @@
 /* The ELF files that a process has mapped: which file each one is, where it lies, its Build-ID. Must not know
  * about patches.
  *
- * A module is recognised by the Build-ID of the file that is really mapped there, opened through
- * /proc/PID/map_files (which reaches deleted files and other mount namespaces), never by a path; where the
- * kernel doesn't allow that, by the notes in memory. */
+ * A module is recognised by the Build-ID of the file that is really mapped there, never by a path: told by the kernel (PROCMAP_QUERY),
+ * or read from the file through /proc/PID/map_files (which reaches deleted files and other mount namespaces), or where that isn't
+ * allowed, from the notes in memory. */
 #pragma once
 
 #include "process/maps.h"
@@ -44,7 +44,7 @@ void lp_module_free (LpModule *module);
  * (mapped no longer, or neither map_files nor the path in the process's own root lead to this very file). */
 int lp_module_open (const LpProcess *process, const LpModule *module, GError **error);
 
-/* Whether @maps still shows @module's file at its place, with the same Build-ID. */
+/* Whether @maps still shows @module's file at its place, with the same Build-ID. Opens no file. */
 gboolean lp_module_is_unchanged (LpProcess *process, const LpModule *module, const LpMaps *maps);
 
 /* The module that holds @address, or NULL. */
