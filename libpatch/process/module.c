@@ -221,8 +221,8 @@ first_mapping (const LpMaps *maps, guint index)
   return NULL;
 }
 
-/* The Build-ID of the file mapped at @address as the kernel reads it, without opening the file: FALSE when this kernel can't tell
- * (before Linux 6.11). *@build_id is NULL when it found none. */
+/* The Build-ID of the file mapped at @address as the kernel reads it, without opening the file: FALSE when
+ * this kernel can't tell (before Linux 6.11). *@build_id is NULL when it found none. */
 static gboolean
 ask_build_id (const LpProcess *process, guint64 address, char **build_id)
 {
@@ -231,7 +231,7 @@ ask_build_id (const LpProcess *process, guint64 address, char **build_id)
                          .flags = PROCMAP_QUERY_FILE_BACKED,
                          .address = address,
                          .build_id_size = sizeof bytes,
-                         .build_id_address = (guint64) (gsize) bytes };
+                         .build_id_address = (guint64)(gsize)bytes };
   int fd = lp_process_open_file (process, "maps", O_RDONLY, NULL);
 
   *build_id = NULL;
@@ -244,9 +244,10 @@ ask_build_id (const LpProcess *process, guint64 address, char **build_id)
   return answered;
 }
 
-/* Reads what is mapped as mapping @index. Opening a file may be seen by others (fanotify), and a permission gate holds whoever does:
- * so the kernel is asked for the Build-ID, and the headers are read from memory (should they be forged there, no site will
- * hold the original code). Only where that doesn't work the file is opened, if @may_open. */
+/* Reads what is mapped as mapping @index. Opening a file may be seen by others (fanotify), and a permission
+ * gate holds whoever does: so the kernel is asked for the Build-ID, and the headers are read from memory
+ * (should they be forged there, no site will hold the original code). Only where that doesn't work the file
+ * is opened, if @may_open. */
 static Image *
 load_image (LpProcess *process, const LpMaps *maps, guint index, gboolean may_open)
 {
@@ -409,7 +410,7 @@ lp_module_is_unchanged (LpProcess *process, const LpModule *module, const LpMaps
       || mapping->major != module->major || (mapping->prot & PROT_EXEC) == 0)
     return FALSE;
   guint index = mapping - &g_array_index (maps->mappings, LpMapping, 0);
-  Image *image = load_image (process, maps, index);
+  Image *image = load_image (process, maps, index, /* may_open= */ FALSE);
   guint64 bias;
   gboolean same = image != NULL && bias_of_mapping (image, mapping, &bias) && bias == module->bias
                   && g_strcmp0 (image->build_id, module->build_id) == 0;

@@ -2,9 +2,9 @@
 /* The ELF files that a process has mapped: which file each one is, where it lies, its Build-ID. Must not know
  * about patches.
  *
- * A module is recognised by the Build-ID of the file that is really mapped there, never by a path: told by the kernel (PROCMAP_QUERY),
- * or read from the file through /proc/PID/map_files (which reaches deleted files and other mount namespaces), or where that isn't
- * allowed, from the notes in memory. */
+ * A module is recognised by the Build-ID of the file that is really mapped there, never by a path: told by
+ * the kernel (PROCMAP_QUERY), or read from the file through /proc/PID/map_files (which reaches deleted files
+ * and other mount namespaces), or where that isn't allowed, from the notes in memory. */
 #pragma once
 
 #include "process/maps.h"

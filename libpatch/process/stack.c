@@ -95,6 +95,7 @@ check_thread (LpStop *stop, LpThread *thread, const LpMaps *maps, LpUnwinder *un
   if (!lp_stop_read_registers (stop, thread, error))
     return FALSE;
   hit->tid = thread->tid;
+  hit->needs_unwinder = FALSE;
   hit->range = find_executing_range (ranges, lp_registers_pc (&thread->registers));
   *busy = hit->range != NULL;
   if (*busy
@@ -102,6 +103,9 @@ check_thread (LpStop *stop, LpThread *thread, const LpMaps *maps, LpUnwinder *un
                             buffer))
     return TRUE;
 
+  hit->needs_unwinder = *busy = unwinder == NULL;
+  if (*busy)
+    return TRUE;
   gboolean exact = lp_unwinder_walk (unwinder, &thread->registers, visit_frame, &walk);
   hit->range = walk.found;
   *busy = !exact || walk.found != NULL;

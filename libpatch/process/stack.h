@@ -18,13 +18,14 @@ typedef struct {
 typedef struct {
   int tid;
   const LpCodeRange *range; /* NULL: the stack could not be judged */
+  gboolean needs_unwinder;  /* an exact look might clear the thread */
 } LpStackHit;
 
 /* Checks all stopped threads of @stop against @ranges (element-type LpCodeRange, any order; sorted here).
- * TRUE and *@busy FALSE: nobody is in them. *@busy TRUE: @hit says who and where. First the words between
- * stack pointer and end of the stack are compared with the ranges, which finds every return address (and
- * stale ones); only threads with a find are unwound, which is exact. Errors: LP_ERROR_PROCESS_GONE,
- * LP_ERROR_FAILED. */
+ * TRUE and *@busy FALSE: nobody is in them. *@busy TRUE: @hit says who and where. @unwinder: (nullable).
+ * First the words between stack pointer and end of the stack are compared with the ranges, which finds every
+ * return address (and stale ones); only threads with a find are unwound, which is exact. Errors:
+ * LP_ERROR_PROCESS_GONE, LP_ERROR_FAILED. */
 gboolean lp_stack_check (LpStop *stop, const LpMaps *maps, LpUnwinder *unwinder, GArray *ranges,
                          gboolean *busy, LpStackHit *hit, GError **error);
 

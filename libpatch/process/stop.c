@@ -9,6 +9,7 @@
 #include <sys/mman.h>
 #include <sys/ptrace.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
 #include <sys/time.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -18,7 +19,7 @@
 #define TRACER_STACK (1u << 20)
 /* No step takes this long. Should our other threads be killed while they hold a lock that the tracer needs
  * (the allocator's), it must not hold its process for good. */
-#define TRACER_TICKS (10 * 1000000 / TICK_US)
+#define TRACER_SECONDS 10
 
 struct LpStop {
   LpProcess *process;
@@ -43,14 +44,23 @@ typedef struct {
   gboolean done;
 } Run;
 
-static __thread guint ticks_left; /* the calling thread's, which stands still meanwhile */
-
-/* Makes waitpid() come back to look at the time, and ends a tracer that hangs. */
+/* Makes waitpid() come back to look at the time. */
 static void
 on_tick (int number)
 {
-  if (--ticks_left == 0)
-    _exit (0);
+}
+
+/* SIGKILL, because a tracer that hangs may do so in the kernel, where nothing else wakes it. By the system
+ * call itself: the C library's timer_create() may allocate. */
+static void
+start_watchdog (void)
+{
+  struct sigevent event = { .sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGKILL };
+  const struct itimerspec limit = { { 0, 0 }, { TRACER_SECONDS, 0 } };
+  int timer;
+
+  if (syscall (SYS_timer_create, CLOCK_MONOTONIC, &event, &timer) == 0)
+    syscall (SYS_timer_settime, timer, 0, &limit, NULL);
 }
 
 static int
@@ -61,8 +71,9 @@ run_tracer (void *data)
   const struct itimerval ticks = { { 0, TICK_US }, { 0, TICK_US } };
   sigset_t tick;
 
-  /* Handlers, timers and priority are this process's own. It stands between a program and its work: it goes first. */
-  ticks_left = TRACER_TICKS;
+  /* Handlers, timers and priority are this process's own. It stands between a program and its work: it goes
+   * first. */
+  start_watchdog ();
   sigemptyset (&tick);
   sigaddset (&tick, SIGALRM);
   sigaction (SIGALRM, &action, NULL);
@@ -99,6 +110,8 @@ lp_stop_run (LpStopFunc func, gpointer data, GError **error)
     lp_error_set_errno (error, LP_ERROR_FAILED, errnum, "can't start a tracer");
   else
     waitpid (pid, NULL, __WALL);
+  if (pid >= 0 && !run.done && error != NULL && *error == NULL)
+    lp_error_set (error, LP_ERROR_FAILED, NULL, "the tracer ended before its work was done");
   munmap (stack, TRACER_STACK);
   return run.done;
 }

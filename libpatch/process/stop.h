@@ -44,8 +44,8 @@ gboolean lp_stop_all (LpStop *stop, guint timeout_ms, GError **error);
 /* Stops only @tid. Errors as above. */
 gboolean lp_stop_thread (LpStop *stop, int tid, guint timeout_ms, GError **error);
 
-/* A session over @tid alone, which the calling tracer thread has seized (with PTRACE_O_TRACESYSGOOD) and holds in a
- * PTRACE_EVENT_STOP. Releasing it lets the thread go as usual. */
+/* A session over @tid alone, which the calling tracer thread has seized (with PTRACE_O_TRACESYSGOOD) and
+ * holds in a PTRACE_EVENT_STOP. Releasing it lets the thread go as usual. */
 LpStop *lp_stop_adopt (LpProcess *process, int tid);
 
 /* Stopped threads; borrowed, valid until the next lp_stop_ call. */

@@ -15,17 +15,13 @@
 typedef struct {
   guint64 start, end; /* of the module */
   guint64 bias;
-  int fd;
   char *memory; /* elf image of the vDSO or of an anonymous mapping */
   Elf *elf;
   Dwarf_CFI *cfi; /* NULL: has none */
-  gboolean opened;
-  const LpModule *module;
 } Table;
 
 struct LpUnwinder {
   LpProcess *process;
-  GPtrArray *modules;
   GArray *tables; /* Table */
 };
 
@@ -38,7 +34,7 @@ typedef struct {
 static void
 add_memory_image (LpUnwinder *unwinder, const LpMapping *m)
 {
-  Table table = { .start = m->start, .end = m->end, .bias = m->start, .fd = -1 };
+  Table table = { .start = m->start, .end = m->end, .bias = m->start };
   gsize size = m->end - m->start;
 
   if (size > (64u << 20))
@@ -52,7 +48,21 @@ add_memory_image (LpUnwinder *unwinder, const LpMapping *m)
     }
   table.elf = elf_memory (table.memory, size);
   table.cfi = table.elf != NULL ? dwarf_getcfi_elf (table.elf) : NULL;
-  table.opened = TRUE;
+  g_array_append_val (unwinder->tables, table);
+}
+
+static void
+add_module (LpUnwinder *unwinder, const LpModule *module)
+{
+  Table table = { .start = module->start, .end = module->end, .bias = module->bias };
+
+  int fd = lp_module_open (unwinder->process, module, NULL);
+  if (fd < 0)
+    return;
+  table.elf = elf_begin (fd, ELF_C_READ_MMAP, NULL);
+  if (table.elf != NULL && elf_cntl (table.elf, ELF_C_FDREAD) == 0)
+    table.cfi = dwarf_getcfi_elf (table.elf);
+  close (fd);
   g_array_append_val (unwinder->tables, table);
 }
 
@@ -63,15 +73,10 @@ lp_unwinder_new (LpProcess *process, const LpMaps *maps)
 
   elf_version (EV_CURRENT);
   unwinder->process = process;
-  unwinder->modules = lp_modules_read (process, maps, NULL);
   unwinder->tables = g_array_new (FALSE, FALSE, sizeof (Table));
-  for (guint i = 0; i < unwinder->modules->len; i++)
-    {
-      const LpModule *module = g_ptr_array_index (unwinder->modules, i);
-      Table table
-          = { .start = module->start, .end = module->end, .bias = module->bias, .fd = -1, .module = module };
-      g_array_append_val (unwinder->tables, table);
-    }
+  g_autoptr (GPtrArray) modules = lp_modules_read (process, maps, NULL);
+  for (guint i = 0; i < modules->len; i++)
+    add_module (unwinder, g_ptr_array_index (modules, i));
   for (guint i = 0; i < maps->mappings->len; i++)
     {
       const LpMapping *m = &g_array_index (maps->mappings, LpMapping, i);
@@ -94,31 +99,20 @@ lp_unwinder_free (LpUnwinder *unwinder)
         dwarf_cfi_end (table->cfi);
       if (table->elf != NULL)
         elf_end (table->elf);
-      if (table->fd >= 0)
-        close (table->fd);
       g_free (table->memory);
     }
   g_array_unref (unwinder->tables);
-  g_ptr_array_unref (unwinder->modules);
   g_free (unwinder);
 }
 
-static Table *
-table_for (LpUnwinder *unwinder, guint64 pc)
+static const Table *
+table_for (const LpUnwinder *unwinder, guint64 pc)
 {
   for (guint i = 0; i < unwinder->tables->len; i++)
     {
-      Table *table = &g_array_index (unwinder->tables, Table, i);
-      if (pc < table->start || pc >= table->end)
-        continue;
-      if (!table->opened)
-        {
-          table->opened = TRUE;
-          table->fd = lp_module_open (unwinder->process, table->module, NULL);
-          table->elf = table->fd >= 0 ? elf_begin (table->fd, ELF_C_READ_MMAP, NULL) : NULL;
-          table->cfi = table->elf != NULL ? dwarf_getcfi_elf (table->elf) : NULL;
-        }
-      return table->cfi != NULL ? table : NULL;
+      const Table *table = &g_array_index (unwinder->tables, Table, i);
+      if (pc >= table->start && pc < table->end)
+        return table->cfi != NULL ? table : NULL;
     }
   return NULL;
 }
@@ -320,7 +314,7 @@ step (LpUnwinder *unwinder, Frame *frame, gboolean is_return, gboolean *is_signa
 {
   guint64 pc = frame->values[LP_DWARF_RA];
   guint64 place = is_return ? pc - 1 : pc; /* a call may be the function's last instruction */
-  Table *table = table_for (unwinder, place);
+  const Table *table = table_for (unwinder, place);
   g_autofree Dwarf_Frame *row = NULL; /* libdw: free() */
   Dwarf_Op *ops;
   size_t n;

@@ -234,7 +234,7 @@ attempt_entry (Run *run, Entry *entry, Attempt attempt, gboolean last)
   g_autofree char *detail = NULL;
   GError *error = NULL;
 
-  if (attempt (run, entry, &detail, &error))
+  if (attempt (run, entry, last ? &detail : NULL, &error))
     {
       entry->pending = FALSE;
       take_figures (entry);

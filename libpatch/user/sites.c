@@ -229,23 +229,3 @@ lp_sites_write (LpProcess *process, const GArray *changes, int stopped_tid, guin
   *pages += count_pages (changes);
   return TRUE;
 }
-
-gboolean
-lp_sites_verify_file (LpEntity *entity, LpElf *target, GError **error)
-{
-  guint n;
-  const LpEntityFunction *functions = lp_entity_functions (entity, &n);
-
-  for (guint i = 0; i < n; i++)
-    {
-      const LpEntityFunction *f = &functions[i];
-      const guint8 *bytes = lp_elf_at (target, f->old_address + f->site_offset, f->site_size);
-      if (bytes != NULL && f->site_size <= LP_SITE_MAX && memcmp (bytes, f->site_original, f->site_size) == 0)
-        continue;
-      lp_error_set (error, LP_ERROR_TARGET_MISMATCH, NULL,
-                    "%s: function %s is not the code that the patch was made for", lp_elf_name (target),
-                    lp_entity_string (entity, f->name));
-      return FALSE;
-    }
-  return TRUE;
-}

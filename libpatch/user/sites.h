@@ -47,8 +47,4 @@ gboolean lp_sites_plan_off (LpProcess *process, LpEntity *entity, const GPtrArra
 gboolean lp_sites_write (LpProcess *process, const GArray *changes, int stopped_tid, guint *pages,
                          GError **error);
 
-/* Compares the entity's original bytes with @target, the file that the process really has mapped. Errors:
- * LP_ERROR_TARGET_MISMATCH. */
-gboolean lp_sites_verify_file (LpEntity *entity, LpElf *target, GError **error);
-
 G_END_DECLS

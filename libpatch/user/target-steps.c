@@ -9,6 +9,7 @@
 
 #define STOP_TIMEOUT_MS 500
 #define CHOOSE_ATTEMPTS 8
+#define SLEEP_LOOKS 50 /* times 1 ms */
 
 /* Arguments and results of one step on their way into the tracer. */
 typedef struct {
@@ -334,39 +335,62 @@ switch_in_tracer (gpointer data, GError **error)
   return done;
 }
 
-/* Unwind tables are found before the stop. */
+/* No file is opened while the process stands still: it would take long, and a permission gate on the file
+ * might wait for somebody who waits for us. */
 static gboolean
-prepare_unwinder (LpTarget *target, GError **error)
+prepare_unwinder (LpTarget *target)
 {
-  g_autoptr (LpMaps) maps = NULL;
+  g_autoptr (LpMaps) maps = lp_maps_read (target->process, NULL);
 
-  if (target->unwinder != NULL)
-    return TRUE;
-  maps = lp_maps_read (target->process, error);
-  if (maps == NULL)
-    return FALSE;
-  target->unwinder = lp_unwinder_new (target->process, maps);
-  return TRUE;
+  if (maps != NULL)
+    target->unwinder = lp_unwinder_new (target->process, maps);
+  return maps != NULL;
 }
 
-/* Runs @func in a tracer and says in @detail who was in the way. */
+/* Where the thread that was in the way waits. Asked after the release, because a stopped thread waits only
+ * for us: it gets a moment to go back to where it was. */
+static char *
+await_sleep (const Work *work)
+{
+  for (guint i = 0;; i++)
+    {
+      char *where = lp_process_thread_waits_in (work->target->process, work->hit.tid);
+      if (where[0] != '\0' || i == SLEEP_LOOKS)
+        return where;
+      g_free (where);
+      g_usleep (1000);
+    }
+}
+
+/* Runs @func in a tracer. In most cases a look at the words on the stacks says that nobody is in the way;
+ * only if it doesn't, unwind tables are opened for a second, exact one. @detail then says who was in the way.
+ */
 static gboolean
 run_step (Work *work, LpStopFunc func, char **detail, GError **error)
 {
-  if (!prepare_unwinder (work->target, error))
-    return FALSE;
-  gboolean done = lp_stop_run (func, work, error);
+  g_autoptr (GError) first_error = NULL;
+
+  if (lp_stop_run (func, work, &first_error))
+    return TRUE;
+  gboolean unsure = work->busy && work->hit.needs_unwinder;
+  if (!unsure || !prepare_unwinder (work->target))
+    g_propagate_error (error, g_steal_pointer (&first_error));
+  else
+    {
+      work->busy = FALSE;
+      if (lp_stop_run (func, work, error))
+        return TRUE;
+    }
   if (work->busy && detail != NULL)
     {
-      /* Asked after the release: a stopped thread waits only for us. */
-      g_autofree char *where = lp_process_thread_waits_in (work->target->process, work->hit.tid);
+      g_autofree char *where = await_sleep (work);
       g_free (*detail);
       *detail = g_strdup_printf ("thread %d, %s%s%s", work->hit.tid,
                                  work->hit_name != NULL ? work->hit_name : "unknown function",
                                  where[0] != '\0' ? ", waits in " : "", where);
     }
-  g_free (work->hit_name);
-  return done;
+  g_clear_pointer (&work->hit_name, g_free);
+  return FALSE;
 }
 
 gboolean
@@ -386,7 +410,7 @@ lp_target_activate_held (LpTarget *target, LpStop *stop, GError **error)
       && (!map_with (target, lp_remote_begin (stop, target->maps, error), error)
           || !fill_parts (target, error)))
     return FALSE;
-  return prepare_unwinder (target, error) && switch_in_tracer (&work, error);
+  return switch_in_tracer (&work, error);
 }
 
 gboolean

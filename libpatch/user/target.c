@@ -269,19 +269,6 @@ lp_part_add_old_ranges (const LpPart *part, guint index, LpConsistency consisten
   return TRUE;
 }
 
-/* The redirects must fit the code that the process really has mapped. */
-static gboolean
-check_file (LpTarget *target, const LpPart *part, GError **error)
-{
-  int fd = lp_module_open (target->process, part->module, error);
-
-  if (fd < 0)
-    return FALSE;
-  g_autoptr (LpElf) elf = lp_elf_open_fd (fd, part->module->path, error);
-  close (fd);
-  return elf != NULL && lp_sites_verify_file (part->entity, elf, error);
-}
-
 /* Plans one part; nothing is left in @changes when that fails. */
 static gboolean
 plan_part (LpTarget *target, guint index, const GPtrArray *images, gboolean on, GArray *changes,
@@ -357,8 +344,6 @@ check_part (LpTarget *target, const LpPart *part, LpConsistency consistency, GEr
   g_autoptr (GArray) ranges = g_array_new (FALSE, TRUE, sizeof (LpCodeRange));
   guint n;
 
-  if (!check_file (target, part, error))
-    return FALSE;
   if (part->base == 0
       && !lp_sites_check_free (target->process, part->entity, target->images, part->module->bias, error))
     return FALSE;

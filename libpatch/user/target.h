@@ -27,7 +27,7 @@ LpProcess *lp_target_process (LpTarget *target);
 gboolean lp_target_concerns (const LpTarget *target); /* whether any entity does */
 gboolean lp_target_needs (const LpTarget *target, LpStep step);
 
-/* Checks without stopping or writing: original bytes against the mapped file, sites against originals.
+/* Checks without stopping, writing or opening the target's file: the sites against their original code.
  * Errors: LP_ERROR_TARGET_MISMATCH, LP_ERROR_CONFLICT, LP_ERROR_OVERRIDDEN, LP_ERROR_NOT_SUPPORTED
  * (@consistency). */
 gboolean lp_target_check (LpTarget *target, LpStep step, LpConsistency consistency, GError **error);
@@ -38,14 +38,15 @@ gboolean lp_target_check (LpTarget *target, LpStep step, LpConsistency consisten
 gboolean lp_target_place (LpTarget *target, GError **error);
 
 /* Redirects all functions of all parts (@on) or gives them their code back, in one stop. Errors:
- * LP_ERROR_PROCESS_BUSY (@detail names thread, function and where it waits; nothing was changed, try again),
- * LP_ERROR_CONFLICT, LP_ERROR_OVERRIDDEN, LP_ERROR_CHANGED (target or image are no longer mapped as before),
- * LP_ERROR_PROCESS_GONE, LP_ERROR_FAILED. */
+ * LP_ERROR_PROCESS_BUSY (@detail, nullable, names thread, function and where it waits; nothing was changed,
+ * try again), LP_ERROR_CONFLICT, LP_ERROR_OVERRIDDEN, LP_ERROR_CHANGED (target or image are no longer mapped
+ * as before), LP_ERROR_PROCESS_GONE, LP_ERROR_FAILED. */
 gboolean lp_target_switch (LpTarget *target, gboolean on, LpConsistency consistency, char **detail,
                            GError **error);
 
-/* lp_target_place() and lp_target_switch() for a process that is met before it can run the target's code: the calling
- * tracer thread holds @stop, whose threads are the only ones that could get there. Nobody is let go. Errors: as there. */
+/* lp_target_place() and lp_target_switch() for a process that is met before it can run the target's code: the
+ * calling tracer thread holds @stop, whose threads are the only ones that could get there. Nobody is let go.
+ * Errors: as there. */
 gboolean lp_target_activate_held (LpTarget *target, LpStop *stop, GError **error);
 
 /* Puts back what the last lp_target_switch() has changed, when no thread is in the way. Errors: as
