@@ -135,7 +135,7 @@ sc_job_cancel (ScJob *job, GError **error)
 void
 sc_job_finish (ScJob *job, GVariant *results, GError *error)
 {
-  g_autoptr (ScJob) kept = sc_job_ref (job);
+  g_autoptr (ScJob) kept G_GNUC_UNUSED = sc_job_ref (job);
 
   if (results != NULL)
     {

@@ -99,7 +99,7 @@ sc_queue_advance (ScQueue *queue)
 
   for (ScJob *job = find_startable (queue); job != NULL; job = find_startable (queue))
     {
-      g_autoptr (ScJob) kept = sc_job_ref (job);
+      g_autoptr (ScJob) kept G_GNUC_UNUSED = sc_job_ref (job);
 
       sc_job_set_running (job);
       job->start (job, job->start_data);

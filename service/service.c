@@ -378,7 +378,7 @@ sc_service_add_job (ScService *service, const char *word, GPtrArray *patches, Sc
 void
 sc_service_drop_job (ScService *service, ScJob *job)
 {
-  g_autoptr (ScJob) kept = sc_job_ref (job);
+  g_autoptr (ScJob) kept G_GNUC_UNUSED = sc_job_ref (job);
 
   claim_patches (service, job, 0);
   sc_queue_remove (service->queue, job);

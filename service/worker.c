@@ -35,7 +35,7 @@ static gpointer
 watch_service (gpointer data)
 {
   GCancellable *cancellable = data;
-  g_autoptr (JsonObject) message = sc_wire_read (SC_WIRE_FD, NULL);
+  g_autoptr (JsonObject) message G_GNUC_UNUSED = sc_wire_read (SC_WIRE_FD, NULL);
 
   g_cancellable_cancel (cancellable);
   return NULL;

@@ -38,7 +38,7 @@ find (ScJobTracker *self, const char *path, guint *position)
 static void
 drop (ScJobTracker *self, ScJob *job, guint signal)
 {
-  g_autoptr (ScJob) held = g_object_ref (job);
+  g_autoptr (ScJob) held G_GNUC_UNUSED = g_object_ref (job);
   guint position;
 
   if (!find (self, sc_job_get_path (job), &position))

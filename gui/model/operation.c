@@ -192,7 +192,7 @@ on_job_finished (ScOperation *self, ScJob *job)
 {
   if (g_strcmp0 (sc_job_get_path (job), self->job) != 0)
     return;
-  g_autoptr (ScOperation) held = g_object_ref (self);
+  g_autoptr (ScOperation) held G_GNUC_UNUSED = g_object_ref (self);
   g_clear_pointer (&self->job, g_free);
 
   if (*sc_job_get_error_name (job))
@@ -213,7 +213,7 @@ on_job_lost (ScOperation *self, ScJob *job)
 {
   if (g_strcmp0 (sc_job_get_path (job), self->job) != 0)
     return;
-  g_autoptr (ScOperation) held = g_object_ref (self);
+  g_autoptr (ScOperation) held G_GNUC_UNUSED = g_object_ref (self);
   g_clear_pointer (&self->job, g_free);
   end (self, sc_failure_new ("org.freedesktop.DBus.Error.Disconnected", ""), NULL);
 }

@@ -99,7 +99,7 @@ take_page (ScPatchStore *self, GVariant *page)
   g_variant_iter_init (&iter, page);
   while ((values = g_variant_iter_next_value (&iter)))
     {
-      g_autoptr (GVariant) owned = values;
+      g_autoptr (GVariant) owned G_GNUC_UNUSED = values;
       const char *path;
       if (!g_variant_lookup (values, "Path", "&o", &path))
         continue;
@@ -222,7 +222,7 @@ sc_patch_store_reload (ScPatchStore *self)
 static void
 on_look_answer (GObject *source, GAsyncResult *result, gpointer user_data)
 {
-  g_autoptr (GVariant) reply = sc_client_call_finish (SC_CLIENT (source), result, NULL);
+  g_autoptr (GVariant) reply G_GNUC_UNUSED = sc_client_call_finish (SC_CLIENT (source), result, NULL);
 }
 
 void

@@ -93,8 +93,7 @@ test_archives (void)
     "make main.o answer.o; ar rc libanswer.a answer.o; gcc -o tool main.o -L. -lanswer",
     "make main.o answer.o; ar rcT libanswer.a answer.o; gcc -o tool main.o libanswer.a",
     "make main.o answer.o; ld -r -o all.o main.o answer.o; gcc -o tool all.o",
-    "make main.o answer.o; cp answer.o other-name.o; rm answer.o; gcc -o tool main.o other-name.o; rm "
-    "other-name.o",
+    "make main.o answer.o; cp answer.o moved.o; rm answer.o; gcc -o tool main.o moved.o; rm moved.o",
   };
 
   for (guint i = 0; i < G_N_ELEMENTS (builds); i++)

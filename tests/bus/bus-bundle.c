@@ -57,8 +57,8 @@ run_make_entity (const char *target, const char *object, const char *uuid)
   g_autofree char *output = g_strdup_printf ("/tmp/bus-bundle.%d", getpid ());
   char *const argv[] = { make_entity, (char *)target, (char *)object, (char *)uuid, output, NULL };
   GError *error = NULL;
-  char *data;
-  gsize size;
+  char *data = NULL;
+  gsize size = 0;
   int status;
 
   if (!g_spawn_sync (NULL, (char **)argv, NULL, 0, NULL, NULL, NULL, NULL, &status, &error)
@@ -127,7 +127,7 @@ main (int argc, char **argv)
   object->size = g_bytes_get_size (entity);
   object->digest = g_compute_checksum_for_bytes (G_CHECKSUM_SHA256, entity);
 
-  g_autoptr (LpElf) code = lp_elf_new (entity, "entity", &error);
+  g_autoptr (LpElf) code G_GNUC_UNUSED = lp_elf_new (entity, "entity", &error);
   LpManifestFunction *function = lp_manifest_function_new ();
   function->name = g_strdup ("answer");
   function->kind = g_strdup ("changed");
