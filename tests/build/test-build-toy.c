@@ -418,6 +418,23 @@ test_other_build (void)
   toy_refused (toy, LP_ERROR_TARGET_MISMATCH, "is not what this source builds here", "--debuginfo", NULL);
 }
 
+/* The same objects, linked in another order: not what is built here, but with its own debug information each
+ * function can be proven. */
+static void
+test_debuginfo (void)
+{
+  g_autoptr (Toy) toy = toy_new ();
+
+  toy_usual (toy, "");
+  g_free (toy_run (toy, "cp -a tool-1.0 other; cd other; make CC=gcc; gcc -o tool answer.o main.o;"
+                        "objcopy --only-keep-debug tool tool.debug; strip tool"));
+  toy->installed = g_build_filename (toy->folder, "other", "tool", NULL);
+  toy_refused (toy, LP_ERROR_TARGET_MISMATCH, "--debuginfo", NULL);
+  toy->debuginfo = g_build_filename (toy->folder, "other", "tool.debug", NULL);
+  assert_functions (toy, "tool:answer");
+  assert_logged (toy, "the given debug information is used");
+}
+
 static void
 test_stripped_target (void)
 {
@@ -566,6 +583,7 @@ main (int argc, char **argv)
   g_test_add_func ("/build/a-rewritten-object-is-refused", test_rewritten_object);
   g_test_add_func ("/build/an-object-that-goes-nowhere-is-refused", test_unlinked_source);
   g_test_add_func ("/build/another-build-of-the-target-is-refused", test_other_build);
+  g_test_add_func ("/build/debug-information-can-be-given", test_debuginfo);
   g_test_add_func ("/build/another-build-id-over-the-same-code-is-accepted", test_stripped_target);
   g_test_add_func ("/build/a-hunk-in-a-test-may-fail", test_dropped_hunk);
   g_test_add_func ("/build/other-names-of-a-source-keep-their-bytes", test_hard_link);

@@ -39,6 +39,7 @@ toy_free (Toy *toy)
   g_object_unref (toy->cancellable);
   g_free (toy->build);
   g_free (toy->installed);
+  g_free (toy->debuginfo);
   g_free (toy->target);
   g_free (toy);
 }
@@ -140,6 +141,7 @@ toy_build (Toy *toy, GError **error)
   request->patches = g_strdupv ((GStrv)patches);
   request->targets = g_strdupv ((GStrv)targets);
   request->installed = g_strdup (toy->installed);
+  request->debuginfo = g_strdup (toy->debuginfo);
   request->output = g_strdup (toy->output);
   request->cache = g_strdup (toy->cache);
   g_string_truncate (toy->log, 0);

@@ -15,6 +15,7 @@ typedef struct {
   GCancellable *cancellable;
   char *build; /* build command */
   char *installed;
+  char *debuginfo;
   char *target;
 } Toy;
 
