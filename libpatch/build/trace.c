@@ -87,6 +87,7 @@ lp_trace_free (LpTrace *trace)
   g_ptr_array_unref (trace->refusals);
   g_hash_table_unref (trace->files_read);
   g_hash_table_unref (trace->tools);
+  g_clear_pointer (&trace->by_digest, g_hash_table_unref);
   g_free (trace);
 }
 
@@ -95,6 +96,7 @@ lp_trace_add_unit (LpTrace *trace)
 {
   LpTraceUnit *unit = g_new0 (LpTraceUnit, 1);
 
+  g_clear_pointer (&trace->by_digest, g_hash_table_unref);
   unit->id = trace->units->len;
   g_ptr_array_add (trace->units, unit);
   return unit;
@@ -156,22 +158,43 @@ compare_units (gconstpointer a, gconstpointer b)
   return first->id < second->id ? -1 : first->id > second->id;
 }
 
+/* Units by the digest of their objects: a large program has thousands of objects, and they are asked for one
+ * by one. */
+static GPtrArray *
+units_with_digest (const LpTrace *trace, const char *digest)
+{
+  LpTrace *cache = (LpTrace *)trace; /* the index is no part of what the trace says */
+
+  if (cache->by_digest == NULL)
+    {
+      cache->by_digest
+          = g_hash_table_new_full (g_str_hash, g_str_equal, NULL, (GDestroyNotify)g_ptr_array_unref);
+      for (guint i = 0; i < trace->units->len; i++)
+        {
+          LpTraceUnit *unit = g_ptr_array_index (trace->units, i);
+          GPtrArray *units = g_hash_table_lookup (cache->by_digest, unit->digest);
+          if (units == NULL)
+            {
+              units = g_ptr_array_new ();
+              g_hash_table_insert (cache->by_digest, unit->digest, units);
+            }
+          g_ptr_array_add (units, unit);
+        }
+    }
+  return g_hash_table_lookup (cache->by_digest, digest);
+}
+
 /* Who wrote the object with @digest: units directly, else what a relocatable link or a rewrite was made from.
  */
 static gboolean
 expand_digest (const LpTrace *trace, const char *digest, GHashTable *seen, GPtrArray *units, GQueue *pending)
 {
-  gboolean known = FALSE;
+  GPtrArray *writers = units_with_digest (trace, digest);
+  gboolean known = writers != NULL;
 
-  for (guint i = 0; i < trace->units->len; i++)
-    {
-      LpTraceUnit *unit = g_ptr_array_index (trace->units, i);
-      if (strcmp (unit->digest, digest) != 0)
-        continue;
-      known = TRUE;
-      if (g_hash_table_add (seen, unit))
-        g_ptr_array_add (units, unit);
-    }
+  for (guint i = 0; writers != NULL && i < writers->len; i++)
+    if (g_hash_table_add (seen, g_ptr_array_index (writers, i)))
+      g_ptr_array_add (units, g_ptr_array_index (writers, i));
   for (guint i = 0; i < trace->links->len; i++)
     {
       const LpTraceLink *link = g_ptr_array_index (trace->links, i);

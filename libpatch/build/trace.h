@@ -72,6 +72,8 @@ typedef struct {
   gboolean reads_known;    /* the file system told which files were read */
   GHashTable *files_read;  /* char* path relative to tree: read by some process of the build */
   GHashTable *tools;       /* char* name -> char* version line */
+  /*< private >*/
+  GHashTable *by_digest; /* char* -> GPtrArray of LpTraceUnit*, made when first asked */
 } LpTrace;
 
 LpTrace *lp_trace_new (const char *tree);
