@@ -21,6 +21,7 @@ struct _ScDetailPane {
 
   AdwHeaderBar *header;
   AdwViewSwitcherTitle *switcher_title;
+  GtkWidget *no_title;
   GtkWidget *back_button;
   GtkWidget *menu_button;
   GtkStack *stack;
@@ -51,6 +52,7 @@ update_title (ScDetailPane *self)
 {
   adw_view_switcher_title_set_title (self->switcher_title, sc_patch_get_title (self->titled));
   adw_view_switcher_title_set_subtitle (self->switcher_title, sc_patch_get_target (self->titled));
+  gtk_widget_set_tooltip_text (GTK_WIDGET (self->switcher_title), sc_patch_get_name (self->titled));
 }
 
 static void
@@ -70,7 +72,7 @@ update_switchers (ScDetailPane *self)
 {
   gboolean one = self->titled != NULL;
 
-  adw_view_switcher_title_set_view_switcher_enabled (self->switcher_title, one);
+  adw_header_bar_set_title_widget (self->header, one ? GTK_WIDGET (self->switcher_title) : self->no_title);
   adw_view_switcher_bar_set_reveal (self->switcher_bar,
                                     one && adw_view_switcher_title_get_title_visible (self->switcher_title));
   gtk_widget_set_visible (self->menu_button, one);
@@ -137,11 +139,6 @@ sc_detail_pane_show (ScDetailPane *self, GPtrArray *patches)
   if (patches->len > 1)
     show_several (self, patches);
   gtk_stack_set_visible_child_name (self->stack, one ? "one" : patches->len > 1 ? "several" : "none");
-  if (!one)
-    {
-      adw_view_switcher_title_set_title (self->switcher_title, "");
-      adw_view_switcher_title_set_subtitle (self->switcher_title, "");
-    }
   update_switchers (self);
 }
 
@@ -188,6 +185,7 @@ sc_detail_pane_dispose (GObject *object)
 
   set_titled (self, NULL);
   g_clear_object (&self->permissions);
+  g_clear_object (&self->no_title);
   G_OBJECT_CLASS (sc_detail_pane_parent_class)->dispose (object);
 }
 
@@ -225,6 +223,7 @@ sc_detail_pane_init (ScDetailPane *self)
   gtk_widget_init_template (GTK_WIDGET (self));
   sc_stack_hide_pages (GTK_WIDGET (self->stack));
   sc_stack_hide_pages (GTK_WIDGET (self->views));
+  self->no_title = g_object_ref_sink (adw_window_title_new ("", ""));
   g_signal_connect_object (self->switcher_title, "notify::title-visible", G_CALLBACK (update_switchers), self,
                            G_CONNECT_SWAPPED);
   update_switchers (self);

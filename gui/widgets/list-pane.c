@@ -26,7 +26,7 @@ struct _ScListPane {
   GtkWidget *install_button;
   AdwWindowTitle *title;
   GtkSearchEntry *search_entry;
-  GtkBox *pills;
+  GtkFlowBox *pills;
   GtkToggleButton *pill[SC_N_SHOWS];
   GtkLabel *pill_count[SC_N_SHOWS];
   GtkRevealer *trouble_revealer;
@@ -225,13 +225,15 @@ add_pill (ScListPane *self, ScShow show)
   gtk_widget_add_css_class (count, "pill-count");
   gtk_box_append (GTK_BOX (box), word);
   gtk_box_append (GTK_BOX (box), count);
+  gtk_widget_set_halign (box, GTK_ALIGN_CENTER);
   gtk_button_set_child (GTK_BUTTON (pill), box);
   gtk_widget_add_css_class (pill, "filter-pill");
   g_object_set_data (G_OBJECT (pill), "show", GUINT_TO_POINTER (show));
   if (show != SC_SHOW_ALL)
     gtk_toggle_button_set_group (GTK_TOGGLE_BUTTON (pill), self->pill[SC_SHOW_ALL]);
   g_signal_connect_object (pill, "toggled", G_CALLBACK (on_pill_toggled), self, G_CONNECT_SWAPPED);
-  gtk_box_append (self->pills, pill);
+  gtk_flow_box_append (self->pills, pill);
+  gtk_widget_set_focusable (gtk_widget_get_parent (pill), FALSE);
   self->pill[show] = GTK_TOGGLE_BUTTON (pill);
   self->pill_count[show] = GTK_LABEL (count);
 }
