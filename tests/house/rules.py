@@ -28,7 +28,7 @@ BUS_NAMES = re.compile(r'\b(g_dbus_\w+|GDBus\w+|sd_bus_\w+|g_bus_\w+)')
 SAYS = re.compile(r'(?<![\w.>])(g_print|g_printerr|g_message|g_warning|g_critical|g_debug|g_info|g_error|g_log\w*|printf|vprintf|puts|perror|'
                   r'syslog|exit|abort)\s*\(|\bfprintf\s*\(\s*std(?:err|out)')
 # Places outside of the tree that only its makers had.
-OUTSIDE = re.compile(r'\.\./shared|(?<![\w.])/work(?:/|\b)(?=[\w.]*)|\.library\b')
+OUTSIDE = re.compile(r'\.\./shared|(?<![\w.])/work(?:/|\b)(?=[\w.]*)|(?<=/)\.library\b')
 SOURCE = ('.c', '.h', '.py', '.sh', '.js', '.ts', '.tsx')
 MAX_LINES = 800
 
