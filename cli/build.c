@@ -354,7 +354,7 @@ run (Options *options, GError **error)
   g_thread_join (watcher);
   lp_build_request_free (request);
   if (result == NULL)
-    return FALSE;
+    return FALSE; /* cppcheck-suppress memleak; g_thread_join() took the watcher */
 
   gboolean ok = !tar || write_tar (result, error);
   if (ok && options->json)

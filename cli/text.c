@@ -134,6 +134,7 @@ static const struct {
   { "accepted", N_ ("accepted"), CLI_GOOD },
   { "unknown", N_ ("unknown"), CLI_WARN },
   { "patched", N_ ("patched"), CLI_GOOD },
+  { "unpatched", N_ ("unpatched"), CLI_PLAIN },
   { "pending", N_ ("pending"), CLI_WARN },
   { "unpatchable", N_ ("unpatchable"), CLI_BAD },
   { "failed", N_ ("failed"), CLI_BAD },
