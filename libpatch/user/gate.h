@@ -41,6 +41,11 @@ gboolean lp_gate_unwatch (LpGate *gate, int fd, GError **error);
  * works. */
 gboolean lp_gate_dispatch (LpGate *gate, LpGateFunc func, gpointer user_data, GError **error);
 
+/* For a tracer that shares our memory and descriptors: gives it a table of descriptors of its own, without
+ * the gate. If we are killed, the gate closes with us and everybody goes on, the tracer's own opens included.
+ */
+void lp_gate_abandon (const LpGate *gate);
+
 /* Lets the opener of @event go on. May be called from any thread, once per event. */
 void lp_gate_allow (LpGate *gate, const LpGateEvent *event);
 

@@ -32,8 +32,7 @@ typedef struct {
   gint64 deadline;   /* monotonic microseconds */
   GPtrArray *entities;
   const LpMeetKeeper *keeper;
-  LpTarget *unfinished; /* an attempt that failed half-way */
-  gboolean left;        /* the keeper was told that we are leaving */
+  gboolean left; /* the keeper was told that we are leaving */
   LpMeetResult *result;
 } Meeting;
 
@@ -139,7 +138,7 @@ patch_here (Meeting *meeting)
   gboolean may_come = g_error_matches (error, LP_ERROR, LP_ERROR_TARGET_MISMATCH)
                       || g_error_matches (error, LP_ERROR, LP_ERROR_PROCESS_BUSY);
   set_outcome (meeting, may_come ? LP_MEET_LATER : LP_MEET_FAILED, error->message);
-  meeting->unfinished = g_steal_pointer (&target); /* taken back once the tracer has ended */
+  lp_target_unmap (target, /* only_placed= */ TRUE, NULL, NULL);
 }
 
 /* Whether some target is completely mapped now: the dynamic linker has gone on to other things. */
@@ -261,12 +260,8 @@ lp_meet (int tid, gboolean exec, GPtrArray *entities, guint timeout_ms, const Lp
   if (!lp_stop_run (hold_meeting, &meeting, &error))
     {
       set_outcome (&meeting, LP_MEET_LATER, error->message);
-      keeper->allow (keeper->user_data);
       tell_leaving (&meeting);
     }
-  if (meeting.unfinished != NULL)
-    lp_target_unmap (meeting.unfinished, /* only_placed= */ TRUE, NULL, NULL);
-  lp_target_free (meeting.unfinished);
   result->held_ns = (guint64)(g_get_monotonic_time () - started) * 1000;
   return result;
 }

@@ -28,7 +28,8 @@ typedef struct {
 /* What the gate's keeper wants to be told; from the tracer, which shares our memory and files but is a
  * process of its own. */
 typedef struct {
-  void (*allow) (gpointer user_data);   /* lets the held thread go on; called once */
+  void (*allow) (
+      gpointer user_data); /* lets the held thread go on; called once, unless no tracer could be started */
   void (*leaving) (gpointer user_data); /* the thread is about to be let go by us; called once. What it opens
                                            from now on is news */
   gpointer user_data;

@@ -111,7 +111,10 @@ allow_once (Held *held)
 static void
 keeper_allow (gpointer user_data)
 {
-  allow_once (user_data);
+  Held *held = user_data;
+
+  allow_once (held);
+  lp_gate_abandon (held->trigger->gate);
 }
 
 /* No lock here: when we are killed, the tracer goes on alone, and whoever held the lock will never give it
@@ -276,6 +279,7 @@ meeting_thread (gpointer data)
   LpMeetKeeper keeper = { keeper_allow, keeper_leaving, held };
 
   held->result = lp_meet (held->event.tid, held->event.exec, held->entities, MEETING_MS, &keeper);
+  allow_once (held); /* there was no tracer */
   run_in_loop (held->trigger, meeting_finished, held);
   return NULL;
 }

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* lp-trigger: the trigger by hand, for developers and tests. Binds an entity to files until its standard input ends.
+/* lp-trigger: the trigger by hand, for developers and tests. Binds an entity to files until its standard
+ * input ends.
  *
  *   lp-trigger ENTITY FILE...
  *
- * Prints "ready" once the files are watched, a line for each process that was met, and the counts at the end. */
+ * Prints "ready" once the files are watched, a line for each process that was met, and the counts at the end.
+ */
 #include <glib-unix.h>
 #include <stdio.h>
 #include <unistd.h>
@@ -20,7 +22,8 @@ static const char *const outcome_words[] = {
 static void
 print_meeting (const LpMeetResult *result, gpointer user_data)
 {
-  printf ("met %d %s %.1f us %s\n", result->pid, outcome_words[result->outcome], result->held_ns / 1000.0, result->reason);
+  printf ("met %d %s %.1f us %s\n", result->pid, outcome_words[result->outcome], result->held_ns / 1000.0,
+          result->reason);
   fflush (stdout);
 }
 
@@ -57,8 +60,8 @@ run (char **argv, GError **error)
   g_unix_fd_add (STDIN_FILENO, G_IO_IN | G_IO_HUP, input_is_readable, loop);
   g_main_loop_run (loop);
   LpTriggerCounts counts = lp_trigger_counts (trigger);
-  printf ("counts met %" G_GUINT64_FORMAT " patched %" G_GUINT64_FORMAT " later %" G_GUINT64_FORMAT " missed %" G_GUINT64_FORMAT
-          " failed %" G_GUINT64_FORMAT "\n",
+  printf ("counts met %" G_GUINT64_FORMAT " patched %" G_GUINT64_FORMAT " later %" G_GUINT64_FORMAT
+          " missed %" G_GUINT64_FORMAT " failed %" G_GUINT64_FORMAT "\n",
           counts.met, counts.patched, counts.later, counts.missed, counts.failed);
   return TRUE;
 }
