@@ -383,12 +383,14 @@ on_get_history (ScBusManager *manager, GDBusMethodInvocation *invocation, guint6
 /* ---- the interface ---- */
 
 static GStrv
-find_features (void)
+find_features (const ScService *service)
 {
   g_autoptr (GStrvBuilder) words = g_strv_builder_new ();
   const char *database = sc_package_db_feature ();
 
   g_strv_builder_add (words, "user-patches");
+  if (sc_trigger_is_enabled (service->trigger))
+    g_strv_builder_add (words, "gate");
   if (database != NULL)
     g_strv_builder_add (words, database);
   return g_strv_builder_end (words);
@@ -421,7 +423,7 @@ sc_bus_manager_export (ScBus *bus, GError **error)
     { "handle-get-history", G_CALLBACK (on_get_history) },
   };
   g_autoptr (ScBusManager) manager = sc_bus_manager_skeleton_new ();
-  g_auto (GStrv) features = find_features ();
+  g_auto (GStrv) features = find_features (bus->service);
   struct utsname kernel;
 
   uname (&kernel);

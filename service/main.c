@@ -15,6 +15,7 @@ static const GOptionEntry entries[] = {
   { "config", 0, 0, G_OPTION_ARG_FILENAME, &paths.config, "Settings file", "FILE" },
   { "trusted-dir", 0, 0, G_OPTION_ARG_FILENAME, &paths.trusted_dir, "Keys for signed patches", "DIR" },
   { "worker", 0, 0, G_OPTION_ARG_FILENAME, &paths.worker, "The worker program", "PATH" },
+  { "trigger", 0, 0, G_OPTION_ARG_FILENAME, &paths.trigger, "The trigger program; \"\": none", "PATH" },
   { "bus", 0, 0, G_OPTION_ARG_STRING, &paths.bus, "Bus to serve: an address, or \"system\"", "ADDRESS" },
   { "version", 0, 0, G_OPTION_ARG_NONE, &show_version, "Show the version", NULL },
   { NULL }
@@ -53,6 +54,7 @@ main (int argc, char **argv)
   set_default (&paths.config, SYSCARE_CONFIG_FILE);
   set_default (&paths.trusted_dir, SYSCARE_TRUSTED_DIR);
   set_default (&paths.worker, SYSCARE_LIBEXEC_DIR "/syscare-worker");
+  set_default (&paths.trigger, SYSCARE_LIBEXEC_DIR "/syscare-trigger");
   set_default (&paths.bus, "system");
   return sc_bus_run (&paths);
 }

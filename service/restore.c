@@ -2,6 +2,7 @@
 /* Makes the truth follow the recorded wishes. Must not know bus types or polkit. */
 #include "restore.h"
 
+#include "binding.h"
 #include "bundle-files.h"
 #include "error-names.h"
 #include "fd.h"
@@ -119,8 +120,9 @@ on_restore_event (ScJob *job, ScJobEvent event, gpointer user_data)
   g_object_unref (task);
 }
 
+/* Nobody escapes any more: now those that run. */
 static void
-on_workers_gone (GObject *source, GAsyncResult *result, gpointer user_data)
+on_bound_at_start (GObject *source, GAsyncResult *result, gpointer user_data)
 {
   g_autoptr (GTask) task = user_data;
   ScStartRestore *restore = g_task_get_task_data (task);
@@ -129,6 +131,7 @@ on_workers_gone (GObject *source, GAsyncResult *result, gpointer user_data)
   g_autoptr (GVariant) none = g_variant_ref_sink (g_variant_new ("a{sv}", NULL));
   ScJob *job = NULL;
 
+  sc_binding_update_finish (service, result);
   if (service->settings->restore_at_start)
     job = sc_restore (service, self, sc_call_options_parse (none, 0, NULL), NULL);
   if (job == NULL || sc_job_is_finished (job))
@@ -140,6 +143,14 @@ on_workers_gone (GObject *source, GAsyncResult *result, gpointer user_data)
   restore->chained = job->listener;
   job->listener = on_restore_event;
   job->listener_data = g_steal_pointer (&task);
+}
+
+static void
+on_workers_gone (GObject *source, GAsyncResult *result, gpointer user_data)
+{
+  ScStartRestore *restore = g_task_get_task_data (user_data);
+
+  sc_binding_update_async (restore->service, NULL, on_bound_at_start, user_data);
 }
 
 void

@@ -2,6 +2,7 @@
 /* The steps of one running job. Must not know polkit or the bus. */
 #include "runner.h"
 
+#include "binding.h"
 #include "job-results.h"
 #include "log.h"
 #include "plan.h"
@@ -89,6 +90,8 @@ add_results (ScRun *run)
 static void
 next_batch (ScRun *run)
 {
+  /* What holds now is bound, whatever was attempted. */
+  sc_binding_update_async (run->service, NULL, NULL, NULL);
   if (run->batch_error != NULL && run->error == NULL)
     run->error = g_error_copy (run->batch_error);
   g_clear_error (&run->batch_error);
@@ -238,6 +241,16 @@ plan_restore (ScRun *run, GPtrArray *patches)
                                                                                    : LP_STATE_ACTIVE;
 }
 
+/* New processes first, then those that run: nothing can slip in between. */
+static void
+on_bound (GObject *source, GAsyncResult *result, gpointer user_data)
+{
+  ScRun *run = user_data;
+
+  sc_binding_update_finish (run->service, result);
+  start_worker (run);
+}
+
 static void
 on_truth_before (GObject *source, GAsyncResult *result, gpointer user_data)
 {
@@ -253,7 +266,7 @@ on_truth_before (GObject *source, GAsyncResult *result, gpointer user_data)
   if (run->plan == NULL)
     next_batch (run);
   else if (sc_plan_has_step (run->plan))
-    start_worker (run);
+    sc_binding_update_async (run->service, run->plan, on_bound, run);
   else
     record (run);
 }

@@ -79,6 +79,19 @@ watch_directory (ScService *service)
   service->directory_monitor = monitor;
 }
 
+static void
+tell_status (ScService *service)
+{
+  if (service->listener != NULL)
+    service->listener->status (service->listener_data);
+}
+
+static void
+on_trigger_changed (gpointer user_data)
+{
+  tell_status (user_data);
+}
+
 ScService *
 sc_service_new (const ScPaths *paths)
 {
@@ -90,6 +103,8 @@ sc_service_new (const ScPaths *paths)
   service->truth = sc_truth_new (on_truth_updated, service);
   service->catalog = sc_catalog_new (on_catalog_event, service);
   service->authority = sc_authority_new (on_authority_changed, service);
+  service->trigger
+      = sc_trigger_new (service->settings->gate ? paths->trigger : NULL, on_trigger_changed, service);
   service->queue = sc_queue_new ();
   service->jobs = g_hash_table_new_full (g_str_hash, g_str_equal, NULL, (GDestroyNotify)sc_job_unref);
   service->record_problems = g_new0 (char *, 1);
@@ -107,6 +122,7 @@ sc_service_free (ScService *service)
   if (service->rescan_timer != 0)
     g_source_remove (service->rescan_timer);
   g_clear_object (&service->directory_monitor);
+  sc_trigger_free (service->trigger);
   sc_truth_free (service->truth);
   sc_records_free (service->records);
   sc_queue_free (service->queue);
@@ -124,13 +140,6 @@ sc_service_set_listener (ScService *service, const ScServiceListener *listener, 
 {
   service->listener = listener;
   service->listener_data = user_data;
-}
-
-static void
-tell_status (ScService *service)
-{
-  if (service->listener != NULL)
-    service->listener->status (service->listener_data);
 }
 
 static void
@@ -290,6 +299,12 @@ sc_service_degraded (ScService *service)
     {
       g_autofree char *text = g_strdup_printf ("polkit: nobody can be authorised: %s",
                                                sc_authority_trouble (service->authority));
+      g_strv_builder_add (words, text);
+    }
+  if (sc_trigger_problem (service->trigger) != NULL)
+    {
+      g_autofree char *text
+          = g_strconcat ("gate: new processes may escape: ", sc_trigger_problem (service->trigger), NULL);
       g_strv_builder_add (words, text);
     }
   for (guint i = 0; i < service->restore_problems->len; i++)

@@ -9,6 +9,7 @@
 #include "queue.h"
 #include "records.h"
 #include "settings.h"
+#include "trigger-client.h"
 #include "truth.h"
 
 /* How old a reading of the processes may be that a question is answered with, microseconds. */
@@ -18,7 +19,7 @@
 #define SC_PATCHES_MAX 256 /* of one request */
 
 typedef struct {
-  char *patch_dir, *state_dir, *runtime_dir, *config, *trusted_dir, *worker, *bus;
+  char *patch_dir, *state_dir, *runtime_dir, *config, *trusted_dir, *worker, *trigger, *bus;
 } ScPaths;
 
 /* The bus layer. */
@@ -37,6 +38,7 @@ typedef struct {
   ScTruth *truth;
   ScCatalog *catalog;
   ScAuthority *authority;
+  ScTrigger *trigger;
   ScQueue *queue;
   GHashTable *jobs; /* path -> ScJob, unfinished and kept ones */
   guint64 last_job;

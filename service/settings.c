@@ -23,6 +23,7 @@ typedef struct {
 static const ScSettingRow setting_table[] = {
   BOOLEAN ("service", "require-signature", require_signature, FALSE),
   BOOLEAN ("service", "restore-at-start", restore_at_start, TRUE),
+  BOOLEAN ("service", "gate", gate, TRUE),
   NUMBER ("service", "busy-timeout", busy_timeout, 30, 1, 3600),
   NUMBER ("service", "queue-limit", queue_limit, 256, 1, 10000),
   NUMBER ("service", "queue-limit-per-user", queue_limit_per_user, 32, 1, 10000),

@@ -11,6 +11,7 @@ typedef struct {
   guint queue_limit;  /* [service] queue-limit: unfinished jobs at once */
   guint queue_limit_per_user; /* [service] queue-limit-per-user; root isn't limited by it */
   gboolean restore_at_start;  /* [service] restore-at-start */
+  gboolean gate;              /* [service] gate: meet new processes; read at the start only */
   guint install_size_limit;   /* [install] size-limit, MiB of all files of a bundle */
   guint install_file_limit;   /* [install] file-limit, number of files of a bundle */
   GStrv problems;             /* one sentence per mistake, "" vector when there is none */

@@ -4,15 +4,12 @@
 #include "worker.h"
 
 #include "base/error.h"
+#include "child.h"
 #include "wire.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <signal.h>
 #include <sys/file.h>
-#include <sys/prctl.h>
-#include <sys/resource.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 static const struct {
@@ -39,26 +36,6 @@ watch_service (gpointer data)
 
   g_cancellable_cancel (cancellable);
   return NULL;
-}
-
-/* Not readable by others while it holds pieces of foreign processes, no core file of them, no new privileges.
- */
-static void
-harden (void)
-{
-  const struct rlimit none = { 0, 0 };
-  struct rlimit files;
-
-  prctl (PR_SET_DUMPABLE, 0, 0, 0, 0);
-  prctl (PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
-  setrlimit (RLIMIT_CORE, &none);
-  if (getrlimit (RLIMIT_NOFILE, &files) == 0)
-    {
-      files.rlim_cur = files.rlim_max;
-      setrlimit (RLIMIT_NOFILE, &files);
-    }
-  signal (SIGPIPE, SIG_IGN);
-  umask (022);
 }
 
 /* Held, shared, as long as the worker lives: a service that was killed and started again waits until the
@@ -96,13 +73,8 @@ main (int argc, char **argv)
 {
   g_autoptr (GError) error = NULL;
 
-  if (fcntl (SC_WIRE_FD, F_GETFD) < 0)
-    {
-      g_printerr ("syscare-worker: started by syscared only, see syscared(8)\n");
-      return 2;
-    }
-  fcntl (SC_WIRE_FD, F_SETFD, FD_CLOEXEC);
-  harden ();
+  if (!sc_child_begin ("syscare-worker"))
+    return 2;
 
   g_autoptr (JsonObject) request = sc_wire_read (SC_WIRE_FD, &error);
   if (request == NULL)

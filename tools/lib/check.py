@@ -16,7 +16,7 @@ TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))
 SUITES = ['unit', 'live', 'bus', 'build', 'trigger', 'kernel', 'gtk', 'cockpit', 'corpus']
 # What each suite runs in: None is the plain machine, as whoever calls; else the options of tools/world. A test that is also in the
 # suite "outside" always runs on the plain machine, one that is also in "quick" belongs to --quick, one in "slow" doesn't.
-WORLDS = {'unit': None, 'live': ['--bare'], 'trigger': ['--host-pid'], 'kernel': None}
+WORLDS = {'unit': None, 'live': ['--bare'], 'kernel': None}
 JOBS = str(os.cpu_count() or 2)
 FUZZ_SECONDS = '60'
 SHOWN_LINES = 40

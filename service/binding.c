@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Decides what the trigger binds. Must not know the bus or how binding is done. */
+#include "binding.h"
+
+#include "plan.h"
+
+static gboolean
+is_in_effect (LpState state)
+{
+  return state == LP_STATE_ACTIVE || state == LP_STATE_ACCEPTED;
+}
+
+/* What a plan makes of @patch, else what it is: wished for, or (when the wish was lost) carried by processes.
+ */
+static gboolean
+is_to_be_bound (const ScPatch *patch, GPtrArray *plan)
+{
+  if (patch->missing || !g_str_equal (patch->info->kind, "user"))
+    return FALSE;
+  for (guint i = 0; plan != NULL && i < plan->len; i++)
+    {
+      const ScPlanEntry *entry = g_ptr_array_index (plan, i);
+      if (entry->patch == patch)
+        return is_in_effect (entry->result);
+    }
+  return is_in_effect (patch->state);
+}
+
+static int
+compare_sequence (gconstpointer a, gconstpointer b)
+{
+  const ScPatch *first = *(ScPatch *const *)a, *second = *(ScPatch *const *)b;
+
+  return first->sequence < second->sequence ? -1 : first->sequence > second->sequence;
+}
+
+void
+sc_binding_update_async (ScService *service, GPtrArray *plan, GAsyncReadyCallback callback,
+                         gpointer user_data)
+{
+  GPtrArray *patches = sc_catalog_patches (service->catalog);
+  g_autoptr (GPtrArray) bound = g_ptr_array_new ();
+  g_autoptr (GPtrArray) infos = g_ptr_array_new ();
+
+  for (guint i = 0; i < patches->len; i++)
+    if (is_to_be_bound (g_ptr_array_index (patches, i), plan))
+      g_ptr_array_add (bound, g_ptr_array_index (patches, i));
+  g_ptr_array_sort (bound, compare_sequence);
+  for (guint i = 0; i < bound->len; i++)
+    g_ptr_array_add (infos, ((ScPatch *)g_ptr_array_index (bound, i))->info);
+  sc_trigger_bind_async (service->trigger, infos, callback, user_data);
+}
+
+void
+sc_binding_update_finish (ScService *service, GAsyncResult *result)
+{
+  sc_trigger_bind_finish (service->trigger, result);
+}

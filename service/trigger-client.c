@@ -1,0 +1,434 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Watches over syscare-trigger: what it was told last, whether it still answers, when to start it again. Must
+ * not know which patches are wished or why. */
+#include "trigger-client.h"
+
+#include "base/error.h"
+#include "fd.h"
+#include "log.h"
+#include "patch-info.h"
+#include "wire.h"
+
+#include <errno.h>
+#include <gio/gunixinputstream.h>
+#include <glib-unix.h>
+#include <signal.h>
+#include <sys/socket.h>
+
+/* A trigger that doesn't answer holds up every start of a target: it is asked this often, and killed when the
+ * answer isn't there by the second question after. Only while something is bound. */
+#define PING_INTERVAL 500 /* milliseconds */
+#define PINGS_UNANSWERED_MAX 2
+/* Until it is started again after it ended unasked, doubled each time. */
+#define FIRST_RESTART 100     /* milliseconds */
+#define LONGEST_RESTART 30000 /* milliseconds */
+
+struct ScTrigger {
+  char *program;
+  void (*changed) (gpointer user_data);
+  gpointer user_data;
+  GPtrArray *infos; /* ScPatchInfo: what shall be bound */
+  char *problem;
+  guint restart_pause;
+  guint restart_timer;
+  guint ping_timer;
+  guint unanswered;
+  guint64 serial; /* of the last bind that was sent */
+  GQueue waiting; /* ScWait */
+  /* the child, when there is one */
+  GSubprocess *process;
+  GInputStream *input;
+  int fd;
+  GCancellable *reading;
+  guint8 header[SC_WIRE_HEADER];
+  char *body;
+  gsize body_size;
+};
+
+/* Somebody who waits for a bind to be answered. */
+typedef struct {
+  GTask *task;
+  guint64 serial;
+  guint timer;
+} ScWait;
+
+static void read_header (ScTrigger *trigger);
+static void start_child (ScTrigger *trigger);
+
+static void
+set_problem (ScTrigger *trigger, const char *problem)
+{
+  if (g_strcmp0 (trigger->problem, problem) == 0)
+    return;
+  if (problem != NULL)
+    sc_log (G_LOG_LEVEL_WARNING, SC_MESSAGE_TROUBLE, NULL, "gate: %s", problem);
+  g_free (trigger->problem);
+  trigger->problem = g_strdup (problem);
+  trigger->changed (trigger->user_data);
+}
+
+static void
+wait_end (ScWait *wait)
+{
+  g_task_return_boolean (wait->task, TRUE);
+  g_object_unref (wait->task);
+  if (wait->timer != 0)
+    g_source_remove (wait->timer);
+  g_free (wait);
+}
+
+/* Ends the waits for all binds up to @serial. */
+static void
+end_waits (ScTrigger *trigger, guint64 serial)
+{
+  while (!g_queue_is_empty (&trigger->waiting)
+         && ((ScWait *)g_queue_peek_head (&trigger->waiting))->serial <= serial)
+    wait_end (g_queue_pop_head (&trigger->waiting));
+}
+
+static void
+drop_child (ScTrigger *trigger)
+{
+  g_cancellable_cancel (trigger->reading);
+  g_clear_object (&trigger->reading);
+  g_clear_object (&trigger->input); /* closes the socket: it ends by itself, and whoever it holds goes on */
+  g_clear_object (&trigger->process);
+  g_clear_pointer (&trigger->body, g_free);
+  trigger->fd = -1;
+  g_clear_handle_id (&trigger->ping_timer, g_source_remove);
+}
+
+static gboolean
+on_restart_time (gpointer data)
+{
+  ScTrigger *trigger = data;
+
+  trigger->restart_timer = 0;
+  start_child (trigger);
+  return G_SOURCE_REMOVE;
+}
+
+/* It ended, or talks nonsense, or doesn't answer. */
+static void
+child_failed (ScTrigger *trigger, const char *why)
+{
+  if (trigger->process != NULL)
+    g_subprocess_send_signal (trigger->process, SIGKILL);
+  drop_child (trigger);
+  set_problem (trigger, why);
+  end_waits (trigger, G_MAXUINT64);
+  if (trigger->infos->len == 0 || trigger->restart_timer != 0)
+    return;
+  trigger->restart_timer = g_timeout_add (trigger->restart_pause, on_restart_time, trigger);
+  trigger->restart_pause = MIN (trigger->restart_pause * 2, LONGEST_RESTART);
+}
+
+/* A small message into a socket that its reader empties at once; one that is full means that the reader
+ * hangs. */
+static void
+tell (ScTrigger *trigger, JsonObject *message)
+{
+  g_autoptr (GBytes) bytes = sc_wire_encode (message);
+  gsize size = g_bytes_get_size (bytes);
+
+  if (send (trigger->fd, g_bytes_get_data (bytes, NULL), size, MSG_DONTWAIT | MSG_NOSIGNAL) != (gssize)size)
+    child_failed (trigger, "syscare-trigger takes no messages; it is started again");
+}
+
+static void
+handle_bound (ScTrigger *trigger, JsonObject *message)
+{
+  JsonArray *problems = sc_wire_array (message, "problems");
+  guint64 serial = (guint64)sc_wire_int (message, "serial");
+
+  if (serial == trigger->serial)
+    {
+      gboolean well = problems == NULL || json_array_get_length (problems) == 0;
+      const char *first = well ? NULL : json_array_get_string_element (problems, 0);
+      set_problem (trigger, first);
+      trigger->restart_pause = FIRST_RESTART;
+    }
+  end_waits (trigger, serial);
+}
+
+static void
+handle_met (JsonObject *message)
+{
+  gboolean patched = sc_wire_bool (message, "patched");
+  const char *reason = sc_wire_string (message, "reason");
+
+  sc_log (patched ? G_LOG_LEVEL_DEBUG : G_LOG_LEVEL_WARNING, patched ? SC_MESSAGE_STATE : SC_MESSAGE_TROUBLE,
+          NULL, "process %" G_GINT64_FORMAT ": %s%s%s", sc_wire_int (message, "pid"),
+          patched ? "patched at its start" : "not patched at its start", reason[0] != '\0' ? ": " : "",
+          reason);
+}
+
+static void
+handle_message (ScTrigger *trigger, JsonObject *message)
+{
+  const char *type = sc_wire_string (message, "type");
+
+  if (g_str_equal (type, "pong"))
+    trigger->unanswered = 0;
+  else if (g_str_equal (type, "bound"))
+    handle_bound (trigger, message);
+  else if (g_str_equal (type, "met"))
+    handle_met (message);
+  else if (g_str_equal (type, "failed"))
+    child_failed (trigger, sc_wire_string (message, "reason"));
+}
+
+static void
+on_body (GObject *source, GAsyncResult *result, gpointer user_data)
+{
+  ScTrigger *trigger = user_data;
+  g_autoptr (GError) error = NULL;
+  gsize n = 0;
+  gboolean whole = g_input_stream_read_all_finish (G_INPUT_STREAM (source), result, &n, &error);
+
+  if (g_error_matches (error, G_IO_ERROR, G_IO_ERROR_CANCELLED))
+    return; /* another child runs by now, or the trigger is freed */
+  g_autoptr (JsonObject) message
+      = whole && n == trigger->body_size ? sc_wire_decode (trigger->body, n, NULL) : NULL;
+  g_clear_pointer (&trigger->body, g_free);
+  if (message == NULL)
+    {
+      child_failed (trigger, "syscare-trigger ended or talks nonsense; it is started again");
+      return;
+    }
+  g_autoptr (GCancellable) reading = g_object_ref (trigger->reading);
+  handle_message (trigger, message);
+  if (!g_cancellable_is_cancelled (reading))
+    read_header (trigger);
+}
+
+static void
+on_header (GObject *source, GAsyncResult *result, gpointer user_data)
+{
+  ScTrigger *trigger = user_data;
+  g_autoptr (GError) error = NULL;
+  gsize n = 0;
+  gboolean whole = g_input_stream_read_all_finish (G_INPUT_STREAM (source), result, &n, &error);
+
+  if (g_error_matches (error, G_IO_ERROR, G_IO_ERROR_CANCELLED))
+    return;
+  trigger->body_size = whole && n == SC_WIRE_HEADER ? sc_wire_length (trigger->header) : 0;
+  if (trigger->body_size == 0)
+    {
+      child_failed (trigger, "syscare-trigger has ended; it is started again");
+      return;
+    }
+  trigger->body = g_malloc (trigger->body_size);
+  g_input_stream_read_all_async (trigger->input, trigger->body, trigger->body_size, G_PRIORITY_DEFAULT,
+                                 trigger->reading, on_body, trigger);
+}
+
+static void
+read_header (ScTrigger *trigger)
+{
+  g_input_stream_read_all_async (trigger->input, trigger->header, SC_WIRE_HEADER, G_PRIORITY_DEFAULT,
+                                 trigger->reading, on_header, trigger);
+}
+
+static gboolean
+on_ping_time (gpointer data)
+{
+  ScTrigger *trigger = data;
+  g_autoptr (JsonObject) message = json_object_new ();
+
+  if (trigger->unanswered++ >= PINGS_UNANSWERED_MAX)
+    {
+      trigger->ping_timer = 0;
+      child_failed (trigger, "syscare-trigger did not answer and was killed; it is started again");
+      return G_SOURCE_REMOVE;
+    }
+  guint timer = trigger->ping_timer;
+  json_object_set_string_member (message, "type", "ping");
+  tell (trigger, message);
+  return trigger->ping_timer == timer ? G_SOURCE_CONTINUE : G_SOURCE_REMOVE;
+}
+
+static JsonObject *
+describe (const ScPatchInfo *info)
+{
+  JsonObject *patch = json_object_new ();
+  JsonArray *files = json_array_new ();
+
+  json_object_set_string_member (patch, "uuid", info->uuid);
+  json_object_set_string_member (patch, "name", info->name);
+  json_object_set_string_member (patch, "bundle", info->bundle_path);
+  json_object_set_string_member (patch, "digest", info->digest);
+  json_object_set_string_member (patch, "build-id", info->build_id);
+  for (guint i = 0; info->files != NULL && info->files[i] != NULL; i++)
+    json_array_add_string_element (files, info->files[i]);
+  json_object_set_array_member (patch, "files", files);
+  return patch;
+}
+
+static void
+send_bind (ScTrigger *trigger)
+{
+  g_autoptr (JsonObject) message = json_object_new ();
+  JsonArray *patches = json_array_new ();
+
+  for (guint i = 0; i < trigger->infos->len; i++)
+    json_array_add_object_element (patches, describe (trigger->infos->pdata[i]));
+  json_object_set_string_member (message, "type", "bind");
+  json_object_set_int_member (message, "serial", (gint64)trigger->serial);
+  json_object_set_boolean_member (message, "check-owner", TRUE);
+  json_object_set_array_member (message, "patches", patches);
+  tell (trigger, message);
+}
+
+static gboolean
+spawn (ScTrigger *trigger, GError **error)
+{
+  g_autoptr (GSubprocessLauncher) launcher = g_subprocess_launcher_new (G_SUBPROCESS_FLAGS_NONE);
+  const char *const environment[] = { "PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL=C.UTF-8", NULL };
+  const char *const argv[] = { trigger->program, NULL };
+  int pair[2];
+
+  if (socketpair (AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) != 0)
+    {
+      lp_error_set_errno (error, LP_ERROR_FAILED, errno, "can't make a socket pair for the trigger");
+      return FALSE;
+    }
+  SC_AUTO_FD ours = pair[0];
+  g_subprocess_launcher_take_fd (launcher, pair[1], SC_WIRE_FD);
+  g_subprocess_launcher_set_environ (launcher, (char **)environment);
+  g_subprocess_launcher_set_cwd (launcher, "/");
+  trigger->process = g_subprocess_launcher_spawnv (launcher, argv, error);
+  if (trigger->process == NULL)
+    return FALSE;
+  trigger->fd = sc_fd_steal (&ours);
+  g_unix_set_fd_nonblocking (trigger->fd, TRUE, NULL);
+  trigger->input = g_unix_input_stream_new (trigger->fd, /* close_fd= */ TRUE);
+  trigger->reading = g_cancellable_new ();
+  return TRUE;
+}
+
+static void
+start_child (ScTrigger *trigger)
+{
+  g_autoptr (GError) error = NULL;
+
+  if (trigger->process != NULL || trigger->infos->len == 0)
+    return;
+  if (!spawn (trigger, &error))
+    {
+      g_autofree char *why = g_strdup_printf ("syscare-trigger can't be started: %s", error->message);
+      child_failed (trigger, why);
+      return;
+    }
+  trigger->unanswered = 0;
+  trigger->ping_timer = g_timeout_add (PING_INTERVAL, on_ping_time, trigger);
+  read_header (trigger);
+  send_bind (trigger);
+}
+
+ScTrigger *
+sc_trigger_new (const char *program, void (*changed) (gpointer user_data), gpointer user_data)
+{
+  ScTrigger *trigger = g_new0 (ScTrigger, 1);
+
+  trigger->program = g_strdup (program != NULL ? program : "");
+  trigger->changed = changed;
+  trigger->user_data = user_data;
+  trigger->infos = g_ptr_array_new_with_free_func ((GDestroyNotify)sc_patch_info_unref);
+  trigger->restart_pause = FIRST_RESTART;
+  trigger->fd = -1;
+  g_queue_init (&trigger->waiting);
+  return trigger;
+}
+
+void
+sc_trigger_free (ScTrigger *trigger)
+{
+  if (trigger == NULL)
+    return;
+  drop_child (trigger);
+  end_waits (trigger, G_MAXUINT64);
+  g_clear_handle_id (&trigger->restart_timer, g_source_remove);
+  g_ptr_array_unref (trigger->infos);
+  g_free (trigger->problem);
+  g_free (trigger->program);
+  g_free (trigger);
+}
+
+static gboolean
+on_bind_late (gpointer data)
+{
+  ScWait *wait = data;
+  ScTrigger *trigger = g_task_get_task_data (wait->task);
+
+  wait->timer = 0;
+  g_queue_remove (&trigger->waiting, wait);
+  wait_end (wait);
+  return G_SOURCE_REMOVE;
+}
+
+/* Whether both name the same patches in the same order. */
+static gboolean
+same_infos (const GPtrArray *a, const GPtrArray *b)
+{
+  for (guint i = 0; a->len == b->len && i < a->len; i++)
+    if (!sc_patch_info_equal (a->pdata[i], b->pdata[i]))
+      return FALSE;
+  return a->len == b->len;
+}
+
+void
+sc_trigger_bind_async (ScTrigger *trigger, GPtrArray *infos, GAsyncReadyCallback callback, gpointer user_data)
+{
+  GTask *task = g_task_new (NULL, NULL, callback, user_data);
+
+  g_task_set_task_data (task, trigger, NULL);
+  if (trigger->program[0] == '\0'
+      || (same_infos (infos, trigger->infos) && (infos->len == 0 || trigger->process != NULL)))
+    {
+      g_task_return_boolean (task, TRUE);
+      g_object_unref (task);
+      return;
+    }
+  g_ptr_array_set_size (trigger->infos, 0);
+  for (guint i = 0; i < infos->len; i++)
+    g_ptr_array_add (trigger->infos, sc_patch_info_ref (infos->pdata[i]));
+  trigger->serial++;
+  if (infos->len == 0)
+    {
+      drop_child (trigger);
+      set_problem (trigger, NULL);
+      end_waits (trigger, G_MAXUINT64);
+      g_task_return_boolean (task, TRUE);
+      g_object_unref (task);
+      return;
+    }
+
+  ScWait *wait = g_new0 (ScWait, 1);
+  wait->task = task;
+  wait->serial = trigger->serial;
+  wait->timer = g_timeout_add_seconds (SC_TRIGGER_PATIENCE, on_bind_late, wait);
+  g_queue_push_tail (&trigger->waiting, wait);
+  if (trigger->process != NULL)
+    send_bind (trigger);
+  else
+    start_child (trigger);
+}
+
+void
+sc_trigger_bind_finish (ScTrigger *trigger, GAsyncResult *result)
+{
+  g_task_propagate_boolean (G_TASK (result), NULL);
+}
+
+const char *
+sc_trigger_problem (ScTrigger *trigger)
+{
+  return trigger->problem;
+}
+
+gboolean
+sc_trigger_is_enabled (ScTrigger *trigger)
+{
+  return trigger->program[0] != '\0';
+}

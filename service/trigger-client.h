@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The service's end of syscare-trigger: starts it when there is something to bind, watches over it, starts it
+ * again. Must not know which patches are wished or why. */
+#pragma once
+
+#include <gio/gio.h>
+
+typedef struct ScTrigger ScTrigger;
+
+/* @program: NULL or "" when there shall be none. @changed is called when sc_trigger_problem() may be
+ * different. */
+ScTrigger *sc_trigger_new (const char *program, void (*changed) (gpointer user_data), gpointer user_data);
+void sc_trigger_free (ScTrigger *trigger); /* ends it: whoever it holds goes on */
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (ScTrigger, sc_trigger_free)
+
+/* Binds exactly the patches @infos (ScPatchInfo). When it ends well, no new process of theirs escapes. It
+ * ends in any case, within SC_TRIGGER_PATIENCE: a trigger that fails is a problem to be shown, not a reason
+ * to withhold a patch. */
+#define SC_TRIGGER_PATIENCE 2 /* seconds */
+void sc_trigger_bind_async (ScTrigger *trigger, GPtrArray *infos, GAsyncReadyCallback callback,
+                            gpointer user_data);
+void sc_trigger_bind_finish (ScTrigger *trigger, GAsyncResult *result);
+
+/* Why new processes may escape, NULL when all is well. Borrowed. */
+const char *sc_trigger_problem (ScTrigger *trigger);
+/* Whether it can be had at all. */
+gboolean sc_trigger_is_enabled (ScTrigger *trigger);

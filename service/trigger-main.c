@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* syscare-trigger: keeps the patches that are in effect bound to their files, so that new processes meet
+ * them. One long-lived child of the service; ends when the service does. Must not know the bus, polkit,
+ * states or wishes. */
+#include "child.h"
+#include "entity-file.h"
+#include "wire.h"
+
+#include "base/error.h"
+#include "user/trigger.h"
+
+typedef struct {
+  GMainLoop *loop;
+  LpTrigger *trigger;
+} ScKeeper;
+
+/* A message on its way from the reading thread to the loop. */
+typedef struct {
+  ScKeeper *keeper;
+  JsonObject *message; /* NULL: the service is gone */
+} ScDelivery;
+
+static void
+tell (JsonObject *message)
+{
+  sc_wire_write (SC_WIRE_FD, message, NULL);
+}
+
+static void
+report_meeting (const LpMeetResult *result, gpointer user_data)
+{
+  g_autoptr (JsonObject) message = json_object_new ();
+
+  json_object_set_string_member (message, "type", "met");
+  json_object_set_int_member (message, "pid", result->pid);
+  json_object_set_boolean_member (message, "patched", result->outcome == LP_MEET_PATCHED);
+  json_object_set_string_member (message, "reason", result->reason);
+  tell (message);
+}
+
+/* The files that the request names. */
+static GStrv
+files_of (JsonObject *patch)
+{
+  g_autoptr (GStrvBuilder) files = g_strv_builder_new ();
+  JsonArray *array = sc_wire_array (patch, "files");
+
+  for (guint i = 0; array != NULL && i < json_array_get_length (array); i++)
+    {
+      const char *file = json_array_get_string_element (array, i);
+      if (file != NULL)
+        g_strv_builder_add (files, file);
+    }
+  return g_strv_builder_end (files);
+}
+
+/* Patches that can't be opened are left out, and named: the others must not suffer. */
+static GPtrArray *
+open_bindings (JsonObject *request, GPtrArray *problems)
+{
+  GPtrArray *bindings = g_ptr_array_new_with_free_func ((GDestroyNotify)lp_binding_free);
+  JsonArray *patches = sc_wire_array (request, "patches");
+  LpBundleFlags flags = sc_wire_bool (request, "check-owner") ? LP_BUNDLE_CHECK_OWNER : 0;
+
+  for (guint i = 0; patches != NULL && i < json_array_get_length (patches); i++)
+    {
+      JsonObject *patch = sc_wire_element (patches, i);
+      g_autoptr (GError) error = NULL;
+      g_autoptr (LpEntity) entity = patch != NULL ? sc_entity_open (patch, flags, &error) : NULL;
+      g_auto (GStrv) files = entity != NULL ? files_of (patch) : NULL;
+
+      if (entity != NULL)
+        g_ptr_array_add (bindings, lp_binding_new (entity, (const char *const *)files));
+      else if (error != NULL)
+        g_ptr_array_add (problems, g_strdup (error->message));
+    }
+  return bindings;
+}
+
+static void
+bind (ScKeeper *keeper, JsonObject *request)
+{
+  g_autoptr (JsonObject) reply = json_object_new ();
+  g_autoptr (GPtrArray) unopened = g_ptr_array_new_with_free_func (g_free);
+  g_autoptr (GPtrArray) bindings = open_bindings (request, unopened);
+  g_autoptr (GPtrArray) unwatched = NULL;
+  g_autoptr (GError) error = NULL;
+  JsonArray *problems = json_array_new ();
+
+  json_object_set_string_member (reply, "type", "bound");
+  json_object_set_int_member (reply, "serial", sc_wire_int (request, "serial"));
+  if (!lp_trigger_bind (keeper->trigger, bindings, &unwatched, &error))
+    json_array_add_string_element (problems, error->message);
+  for (guint i = 0; i < unopened->len; i++)
+    json_array_add_string_element (problems, unopened->pdata[i]);
+  for (guint i = 0; i < unwatched->len; i++)
+    json_array_add_string_element (problems, unwatched->pdata[i]);
+  json_object_set_array_member (reply, "problems", problems);
+  tell (reply);
+}
+
+static gboolean
+handle_message (gpointer data)
+{
+  ScDelivery *delivery = data;
+  ScKeeper *keeper = delivery->keeper;
+  const char *type = delivery->message != NULL ? sc_wire_string (delivery->message, "type") : "";
+
+  if (delivery->message == NULL)
+    g_main_loop_quit (keeper->loop);
+  else if (g_str_equal (type, "bind"))
+    bind (keeper, delivery->message);
+  else if (g_str_equal (type, "ping"))
+    {
+      g_autoptr (JsonObject) pong = json_object_new ();
+      json_object_set_string_member (pong, "type", "pong");
+      tell (pong);
+    }
+  g_clear_pointer (&delivery->message, json_object_unref);
+  g_free (delivery);
+  return G_SOURCE_REMOVE;
+}
+
+/* Reads in a thread of its own: the loop, which answers the kernel, waits for nobody. */
+static gpointer
+read_messages (gpointer data)
+{
+  JsonObject *message;
+
+  do
+    {
+      ScDelivery *delivery = g_new0 (ScDelivery, 1);
+      message = sc_wire_read (SC_WIRE_FD, NULL);
+      delivery->keeper = data;
+      delivery->message = message;
+      g_main_context_invoke_full (NULL, G_PRIORITY_DEFAULT, handle_message, delivery, NULL);
+  } while (message != NULL);
+  return NULL;
+}
+
+int
+main (int argc, char **argv)
+{
+  g_autoptr (GError) error = NULL;
+  ScKeeper keeper = { 0 };
+
+  if (!sc_child_begin ("syscare-trigger"))
+    return 2;
+  keeper.loop = g_main_loop_new (NULL, FALSE);
+  keeper.trigger = lp_trigger_new (report_meeting, NULL, &error);
+  if (keeper.trigger == NULL)
+    {
+      g_autoptr (JsonObject) message = json_object_new ();
+      json_object_set_string_member (message, "type", "failed");
+      json_object_set_string_member (message, "reason", error->message);
+      tell (message);
+      return 1;
+    }
+  g_thread_unref (g_thread_new ("messages", read_messages, &keeper));
+  g_main_loop_run (keeper.loop);
+  lp_trigger_free (keeper.trigger);
+  return 0;
+}

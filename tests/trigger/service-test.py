@@ -1,0 +1,177 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The trigger as the service runs it: what is active is bound to its file, across a killed trigger, a frozen one and a killed service.
+
+Runs inside tools/world. TAP."""
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, os.path.join(os.path.dirname(HERE), 'demo'))
+from stage import Failed, build, expect, install, run, service_pid, start_service, state_of, stop_service, wait_until  # noqa: E402
+from toy import FIXES, Toy, make_tree  # noqa: E402
+
+WORK, TARGET, MAKER = '/tmp/bound', '/opt/toy/toy', 'patchuser'
+OLD, NEW = 42, 43
+CASES = []
+
+
+def case(sentence):
+    def keep(function):
+        CASES.append((sentence, function))
+        return function
+    return keep
+
+
+def answer_of_a_new_one():
+    toy = Toy(TARGET)
+    answer = toy.ask(21)
+    toy.end()
+    return answer
+
+
+def trigger_pid():
+    """Process id of the service's trigger, None when there is none."""
+    service = service_pid()
+    for name in os.listdir('/proc'):
+        if not name.isdigit():
+            continue
+        try:
+            with open(f'/proc/{name}/stat', encoding='utf-8') as file:
+                words = file.read().rsplit(')', 1)
+            with open(f'/proc/{name}/comm', encoding='utf-8') as file:
+                command = file.read().strip()
+        except OSError:
+            continue
+        if int(words[1].split()[1]) == service and command == 'syscare-trigger' and words[1].split()[0] not in 'ZX':
+            return int(name)
+    return None
+
+
+def degraded():
+    return run('gdbus', 'call', '--system', '-d', 'org.openeuler.SysCare1', '-o', '/org/openeuler/SysCare1', '-m',
+               'org.freedesktop.DBus.Properties.Get', 'org.openeuler.SysCare1.Manager', 'Degraded')[0]
+
+
+def prepare():
+    os.makedirs(WORK)
+    os.chmod(WORK, 0o755)
+    tree = make_tree(os.path.join(WORK, 'tree'))
+    make_tree('/opt/toy')
+    run('make', folder='/opt/toy')
+    fix = os.path.join(WORK, 'good.patch')
+    with open(fix, 'w', encoding='utf-8') as file:
+        file.write(FIXES['good'])
+    run('chown', '-R', MAKER, WORK)
+    bundle, _, _ = build(MAKER, fix, 'GOOD', os.path.join(WORK, 'out'), '--source', tree, '--build', 'make', '--target', TARGET)
+    install(bundle)
+
+
+@case('without an active patch there is no trigger')
+def _():
+    expect('trigger', trigger_pid(), None)
+    expect('answer', answer_of_a_new_one(), OLD)
+
+
+@case('what is started after apply runs the new function from its first call')
+def _():
+    run('syscare', 'apply', 'GOOD')
+    for _ in range(20):
+        expect('answer', answer_of_a_new_one(), NEW)
+    expect('degraded', 'gate' in degraded(), False)
+
+
+@case('a patched process is shown as patched')
+def _():
+    toy = Toy(TARGET)
+    expect('answer', toy.ask(21), NEW)
+    rows = json.loads(run('syscare', 'processes', 'GOOD', '--json')[0])
+    mine = [row for patch in rows['patches'] for row in patch['processes'] if row['pid'] == toy.pid]
+    expect('status', [row['status'] for row in mine], ['patched'])
+    toy.end()
+
+
+@case('a process that the gate has patched is given back by deactive, and new ones are left alone then')
+def _():
+    toy = Toy(TARGET)
+    expect('answer', toy.ask(21), NEW)
+    run('syscare', 'deactive', 'GOOD')
+    expect('answer of the running one', toy.ask(21), OLD)
+    expect('answer of a new one', answer_of_a_new_one(), OLD)
+    expect('trigger', trigger_pid(), None)
+    run('syscare', 'active', 'GOOD')
+    expect('answer of the running one', toy.ask(21), NEW)
+    expect('answer of a new one', answer_of_a_new_one(), NEW)
+    toy.end()
+
+
+@case('a killed trigger is started again, and binds what was bound')
+def _():
+    old = trigger_pid()
+    os.kill(old, signal.SIGKILL)
+    wait_until('another trigger', lambda: trigger_pid() not in (None, old))
+    wait_until('no complaint', lambda: 'gate' not in degraded())
+    expect('answer', answer_of_a_new_one(), NEW)
+
+
+@case('a frozen trigger holds nobody up for long: it is killed and replaced, and Degraded says so (hazard 22h)')
+def _():
+    old = trigger_pid()
+    os.kill(old, signal.SIGSTOP)
+    pid = os.fork()  # whoever waits for the exec to succeed waits for the trigger, too
+    if pid == 0:
+        os.execv('/bin/sh', ['sh', '-c', f'exec {TARGET} </dev/null'])
+    complaints = []
+    wait_until('the program started', lambda: complaints.append('gate' in degraded()) or os.waitpid(pid, os.WNOHANG) != (0, 0))
+    wait_until('another trigger', lambda: complaints.append('gate' in degraded()) or trigger_pid() not in (None, old))
+    wait_until('no complaint', lambda: 'gate' not in degraded())
+    expect('Degraded said so meanwhile', any(complaints), True)
+    expect('answer', answer_of_a_new_one(), NEW)
+
+
+@case('with a killed service new processes start, and an accepted patch is bound again when the service is back')
+def _():
+    run('syscare', 'accept', 'GOOD')
+    stop_service(signal.SIGKILL)
+    expect('answer without a service', answer_of_a_new_one() in (OLD, NEW), True)
+    start_service()
+    expect('state', state_of('GOOD'), 'accepted')
+    expect('answer', answer_of_a_new_one(), NEW)
+
+
+@case('two processes that start while the patch is taken away end up with the old function')
+def _():
+    starting = [subprocess.Popen([TARGET], stdin=subprocess.PIPE, stdout=subprocess.PIPE, encoding='utf-8') for _ in range(8)]
+    run('syscare', 'remove', 'GOOD')
+    for process in starting:
+        out, _ = process.communicate('21\n', timeout=30)
+        expect('answer', int(out), OLD)
+    expect('trigger', trigger_pid(), None)
+    expect('answer', answer_of_a_new_one(), OLD)
+
+
+def main():
+    if 'SYSCARE_WORLD' not in os.environ:
+        print('Bail out! only inside tools/world')
+        return 1
+    print(f'1..{len(CASES)}', flush=True)
+    prepare()
+    failures = 0
+    for number, (sentence, check) in enumerate(CASES, 1):
+        started = time.monotonic()
+        try:
+            check()
+            print(f'ok {number} {sentence} ({time.monotonic() - started:.1f} s)', flush=True)
+        except (Failed, OSError, ValueError, KeyError, IndexError, subprocess.TimeoutExpired) as error:
+            failures += 1
+            print(f'not ok {number} {sentence}')
+            print('\n'.join('# ' + line for line in f'{type(error).__name__}: {error}'.splitlines()), flush=True)
+    return 1 if failures else 0
+
+
+if __name__ == '__main__':
+    sys.exit(main())
