@@ -1,0 +1,68 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# The product as packages in a real system: installed, activated, restarted, killed, upgraded, rebooted, removed, with a hot patch in a running
+# service all the while. TAP on standard output. usage: product-test.sh SOURCE-ROOT SYSCARE
+set -u
+source_root=$1 syscare=$2
+here=$source_root/tests/guest
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+count=0
+
+result() { # result STATUS NAME LOG: one TAP line
+    count=$((count + 1))
+    if [ "$1" = 0 ]; then
+        echo "ok $count - $2"
+    else
+        echo "not ok $count - $2"
+        tail -30 "$3" | sed 's/^/# /'
+    fi
+}
+
+# The lines "ok NAME" and "not ok NAME" that a guest's run left become ours.
+take_over() {
+    local line
+    while IFS= read -r line; do
+        case $line in
+        'ok '*) count=$((count + 1)); echo "ok $count - ${line#ok }" ;;
+        'not ok '*) count=$((count + 1)); echo "not ok $count - ${line#not ok }" ;;
+        *) echo "# $line" ;;
+        esac
+    done <"$work/share/output"
+}
+
+mkdir "$work/share"
+"$source_root/packaging/build" deb "$work/packages" >"$work/deb.log" 2>&1
+result $? "the Debian package builds" "$work/deb.log"
+"$source_root/packaging/build" rpm "$work/packages" >"$work/rpm.log" 2>&1 && rpm -qlp "$work"/packages/syscare-[0-9]*.rpm >"$work/rpm.list" 2>&1 &&
+    grep -q '/syscared$' "$work/rpm.list" && grep -q 'syscared.service$' "$work/rpm.list"
+result $? "the RPM package builds and holds the service and its unit" "$work/rpm.log"
+
+cp -r "$here/toy" "$work/tree"
+cp -r "$here/toy" "$work/make"
+make -s -C "$work/make" toy
+cat >"$work/new-answer.patch" <<'END'
+--- a/toy.c
++++ b/toy.c
+@@ -12,5 +12,5 @@
+ answer (int round)
+ {
+-  snprintf (text, sizeof text, "old %d\n", round & 1);
++  snprintf (text, sizeof text, "new %d of 2\n", round & 1);
+   return text;
+ }
+END
+"$syscare" build --source "$work/tree" --build 'make toy' --target toy --patch "$work/new-answer.patch" --name HP001 --output "$work/share/bundles" \
+    --cache "$work/cache" >"$work/build.log" 2>&1
+result $? "a hot patch is made for the toy" "$work/build.log"
+
+cp "$work"/packages/syscare_*.deb "$work/share/syscare.deb"
+cp "$work/make/toy" "$here/in-guest.sh" "$work/share"
+for boot in first second; do
+    printf '#!/bin/bash\n. ./in-guest.sh\n%s_boot\n' "$boot" >"$work/share/run"
+    chmod +x "$work/share/run"
+    "$source_root/tools/guest" run --quiet --timeout 400 --disk "$work/disk.qcow2" "$work/share" 2>"$work/guest.log"
+    result $? "the guest's $boot boot ran to its end" "$work/guest.log"
+    take_over
+done
+echo "1..$count"
