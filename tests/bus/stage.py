@@ -215,7 +215,7 @@ class Service:
 
     def __init__(self, *options):
         self.started.append(self)
-        self.options = options
+        self.options = (*options, f'--worker={os.environ["SYSCARE_WORKER"]}') if 'SYSCARE_WORKER' in os.environ else options
         self.log = f'/tmp/syscared-{os.getpid()}.log'
         self.process = None
 
