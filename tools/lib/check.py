@@ -8,6 +8,7 @@ import fcntl
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
 import time
@@ -270,6 +271,8 @@ def first_program(*names):
 
 
 def main():
+    # An exception on the way out ends what is being run as well; a world ends with its tools/world.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     parser = argparse.ArgumentParser(prog='tools/check', description='Without SUITE: everything.')
     parser.add_argument('--quick', action='store_true', help='under 3 minutes: layout, gcc build, unit tests, the quick part of the others')
     parser.add_argument('suites', nargs='*', metavar='SUITE', help=' '.join(SUITES))
