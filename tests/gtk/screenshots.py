@@ -13,6 +13,7 @@ from harness import until
 
 WIDE, NARROW = (1100, 760), (360, 720)
 CHINESE = {'LC_ALL': 'C.UTF-8', 'LANGUAGE': 'zh_CN'}
+RIGHT_TO_LEFT = {'LC_ALL': 'C.UTF-8', 'LANGUAGE': 'ar'}
 DARK = {'ADW_DEBUG_COLOR_SCHEME': 'prefer-dark'}
 
 
@@ -81,6 +82,11 @@ def pictures(desktop, folder):
     app.see('Back to the list', harness.BUTTON)
     app.see(contains='xautoclaimCommand')
     shot(desktop, folder, 'narrow-detail', NARROW)
+
+    app = start(desktop, WIDE, RIGHT_TO_LEFT)
+    app.select('HP001 · redis')
+    app.see(contains='xautoclaimCommand')
+    shot(desktop, folder, 'right-to-left', WIDE)
 
     app = start(desktop, WIDE, CHINESE)
     app.select('HP001 · redis')
