@@ -34,6 +34,7 @@ def install(path, client=None):
 
 
 def untouched():
+    root.manager('Rescan', '(a{sv})', {})  # behind what the store's thread still has to clear away
     equal((sorted(os.listdir(PATCHES)), root.state(ONE), toy.ask(10)), ([os.path.basename(BUNDLE)], 'not-applied', 20))
 
 

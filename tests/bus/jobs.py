@@ -21,7 +21,7 @@ FAR = patch_path(make_bundle(OTHER, 1, name='HP003'))
 write('/etc/syscare-test.conf', '[service]\nqueue-limit-per-user=2\n')
 add_rule('50-test.rules', 'polkit.addRule(function(action, subject) { if (subject.user == "patchuser" && action.id.indexOf('
          '"org.openeuler.syscare1.apply-") == 0) return polkit.Result.YES; });')
-service = Service('--config=/etc/syscare-test.conf').start()
+service = Service('--config=/etc/syscare-test.conf', '--trigger=').start()  # processes that start are left alone
 root, user = Client(), User('patchuser')
 toy, other = Process(TOY), Process(OTHER)
 

@@ -13,7 +13,7 @@ clear()
 TOY = compile_program('/opt/toy/toy')
 BUNDLE = make_bundle(TOY, 1)
 ONE = patch_path(BUNDLE)
-service = Service().start()
+service = Service('--trigger=').start()  # new processes stay unpatched until somebody asks
 me = Client()
 toys = [Process(TOY), Process(TOY)]
 
