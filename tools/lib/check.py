@@ -134,8 +134,11 @@ class Check:
         started = time.monotonic()
         outside = [test for test in tests if 'outside' in test['suites']]
         inside = [test for test in tests if 'outside' not in test['suites']]
-        results = [self.run_tests(flavour, suite, some, world) for some, world in
-                   ((inside, WORLDS.get(suite, [])), (outside, None)) if some]
+        world = WORLDS.get(suite, [])
+        # What one test leaves in a service or in the system must not meet the next one: a world each, but for the live tests, which
+        # share nothing.
+        parts = [(inside, world)] if world is None or suite == 'live' else [([test], world) for test in inside]
+        results = [self.run_tests(flavour, suite, some, where) for some, where in parts + [(outside, None)] if some]
         passed, failed = sum(result[0] for result in results), sum(result[1] for result in results)
         self.tally.add(label, passed, failed, time.monotonic() - started)
         return failed == 0
@@ -143,7 +146,7 @@ class Check:
     def run_tests(self, flavour, suite, tests, world):
         """Runs @tests in a world made with the options @world (None: on the plain machine)."""
         tree = self.tree(flavour)
-        base = f'check-{suite}' + ('' if world is not None else '-outside')
+        base = f'check-{suite}-' + ('outside' if world is None else re.sub(r'\W+', '-', tests[0]['name']) if len(tests) == 1 else 'inside')
         record = os.path.join(tree, 'meson-logs', base + '.json')
         if os.path.exists(record):
             os.unlink(record)
@@ -151,7 +154,7 @@ class Check:
         env = dict(SANITIZER_ENV) if flavour == 'asan' else {}
         if world is not None:
             env['SYSCARE_BUILD'] = tree
-            logs = os.path.join(self.folder, 'world-' + suite)
+            logs = os.path.join(self.folder, 'world-' + base)
             command = [os.path.join(TOP, 'tools/world'), *world, '--rw', tree, '--logs', logs, '--'] + command
         log = os.path.join(self.folder, f'{flavour}-{base}.log')
         status, text = run(command, env, log)
