@@ -123,9 +123,23 @@ sc_detail_pane_connect (ScDetailPane *self, ScClient *client)
   g_signal_connect_object (self->several_actions, "verb", G_CALLBACK (on_verb), self, G_CONNECT_SWAPPED);
 }
 
+static gboolean
+shows_already (ScDetailPane *self, GPtrArray *patches)
+{
+  GPtrArray *shown = sc_permissions_get_patches (self->permissions);
+
+  for (guint i = 0; i < MIN (shown->len, patches->len); i++)
+    if (g_ptr_array_index (shown, i) != g_ptr_array_index (patches, i))
+      return FALSE;
+  return shown->len == patches->len;
+}
+
 void
 sc_detail_pane_show (ScDetailPane *self, GPtrArray *patches)
 {
+  if (shows_already (self, patches))
+    return;
+
   ScPatch *one = patches->len == 1 ? g_ptr_array_index (patches, 0) : NULL;
   gboolean another = one && one != self->titled;
 

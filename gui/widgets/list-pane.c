@@ -138,6 +138,8 @@ on_refresh_idle (gpointer user_data)
   g_autofree char *text = shown == all ? g_strdup_printf (ngettext ("%u patch", "%u patches", all), all)
                                        : g_strdup_printf (_ ("%u of %u"), shown, all);
   adw_window_title_set_subtitle (self->title, text);
+  /* A selected patch that a filter takes away leaves without a word of the selection's. */
+  g_signal_emit (self, signals[SELECTION_CHANGED], 0);
   return G_SOURCE_REMOVE;
 }
 
@@ -367,6 +369,7 @@ sc_list_pane_select_path (ScListPane *self, const char *path)
       if (!g_str_equal (sc_patch_get_path (patch), path))
         continue;
       gtk_selection_model_select_item (self->selection, i, /* unselect_rest= */ TRUE);
+      gtk_widget_activate_action (GTK_WIDGET (self->list), "list.scroll-to-item", "u", i);
       return;
     }
 }

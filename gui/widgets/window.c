@@ -28,7 +28,10 @@ on_selection_changed (ScWindow *self)
     {
       ScPatch *patch = g_ptr_array_index (shown, 0);
       if (sc_patch_store_find (self->store, sc_patch_get_path (patch)) == patch)
-        return;
+        {
+          sc_list_pane_select_path (self->list_pane, sc_patch_get_path (patch));
+          return;
+        }
     }
   sc_detail_pane_show (self->detail_pane, patches);
 }
@@ -390,7 +393,6 @@ connect_model (ScWindow *self)
 static void
 sc_window_init (ScWindow *self)
 {
-  g_autoptr (GPtrArray) none = g_ptr_array_new ();
 
   self->cancellable = g_cancellable_new ();
   self->own_jobs = g_hash_table_new_full (NULL, NULL, g_object_unref, NULL);
@@ -405,7 +407,7 @@ sc_window_init (ScWindow *self)
   bind_settings (self);
   accept_drops (self);
   sc_list_pane_capture_keys (self->list_pane, GTK_WIDGET (self->list_pane));
-  sc_detail_pane_show (self->detail_pane, none);
+
   update_folded (self);
   sc_client_start (self->client);
 }

@@ -250,6 +250,24 @@ def test_batch(desktop):
     app.search('')
 
 
+def test_hidden_selection(desktop):
+    """selected patches that a search hides are no longer acted upon; a single one stays in sight"""
+    app = desktop.app
+    app.search('openssl')
+    until(lambda: len(app.row_names()) == 2, 'two rows')
+    app.list_node().select_all()
+    app.see('2 patches selected')
+    app.search('no such patch')
+    app.see('Select a patch', 'label')
+    app.search('')
+    open_patch(desktop, REDIS)
+    app.search('nginx')
+    until(lambda: len(app.row_names()) == 1, 'one row')
+    assert app.find(contains='xautoclaimCommand')
+    app.search('')
+    until(lambda: len(app.row_names()) == 13, 'all rows')
+
+
 def test_history(desktop):
     """the history of a patch lists what was done to it"""
     app = desktop.app
@@ -381,6 +399,9 @@ def test_many(desktop):
     until(app.row_names, 'the first rows')
     print(f'# first rows after {time.monotonic() - app.began:.2f} s', flush=True)
     until(lambda: app.find('All: 10000', harness.BUTTON), 'all 10,000', 60)
+    with open(f'/proc/{app.process.pid}/stat', encoding='utf-8') as file:
+        ticks = sum(int(field) for field in file.read().rsplit(')', 1)[1].split()[11:13])
+    print(f'# processor time of the window: {ticks / os.sysconf("SC_CLK_TCK"):.2f} s', flush=True)
     print(f'# all after {time.monotonic() - app.began:.2f} s', flush=True)
     app.search('HP09999')
     until(lambda: len(app.row_names()) == 1, 'one row')
