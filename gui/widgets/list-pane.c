@@ -37,7 +37,7 @@ struct _ScListPane {
 
 G_DEFINE_FINAL_TYPE (ScListPane, sc_list_pane, ADW_TYPE_BIN)
 
-enum { SELECTION_CHANGED, OPENED, N_SIGNALS };
+enum { SELECTION_CHANGED, LIST_CHANGED, OPENED, N_SIGNALS };
 
 static guint signals[N_SIGNALS];
 
@@ -138,8 +138,7 @@ on_refresh_idle (gpointer user_data)
   g_autofree char *text = shown == all ? g_strdup_printf (ngettext ("%u patch", "%u patches", all), all)
                                        : g_strdup_printf (_ ("%u of %u"), shown, all);
   adw_window_title_set_subtitle (self->title, text);
-  /* A selected patch that a filter takes away leaves without a word of the selection's. */
-  g_signal_emit (self, signals[SELECTION_CHANGED], 0);
+  g_signal_emit (self, signals[LIST_CHANGED], 0);
   return G_SOURCE_REMOVE;
 }
 
@@ -467,6 +466,8 @@ sc_list_pane_class_init (ScListPaneClass *klass)
   G_OBJECT_CLASS (klass)->finalize = sc_list_pane_finalize;
   signals[SELECTION_CHANGED]
       = g_signal_new ("selection-changed", type, G_SIGNAL_RUN_LAST, 0, NULL, NULL, NULL, G_TYPE_NONE, 0);
+  signals[LIST_CHANGED]
+      = g_signal_new ("list-changed", type, G_SIGNAL_RUN_LAST, 0, NULL, NULL, NULL, G_TYPE_NONE, 0);
   signals[OPENED] = g_signal_new ("opened", type, G_SIGNAL_RUN_LAST, 0, NULL, NULL, NULL, G_TYPE_NONE, 0);
   gtk_widget_class_set_template_from_resource (widget_class, "/org/openeuler/SysCare/ui/list-pane.ui");
   gtk_widget_class_bind_template_child (widget_class, ScListPane, header);

@@ -10,7 +10,8 @@
 G_BEGIN_DECLS
 
 #define SC_TYPE_LIST_PANE (sc_list_pane_get_type ())
-/* ScListPane: signals "selection-changed" (), "opened" (): the user wants to see the selected patch. */
+/* ScListPane: signals "selection-changed" (); "list-changed" () some time after other patches came into
+ * sight, or the same ones in another order; "opened" (): the user wants to see the selected patch. */
 G_DECLARE_FINAL_TYPE (ScListPane, sc_list_pane, SC, LIST_PANE, AdwBin)
 
 /* Once, before the widget is shown. */

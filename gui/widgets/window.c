@@ -28,12 +28,22 @@ on_selection_changed (ScWindow *self)
     {
       ScPatch *patch = g_ptr_array_index (shown, 0);
       if (sc_patch_store_find (self->store, sc_patch_get_path (patch)) == patch)
-        {
-          sc_list_pane_select_path (self->list_pane, sc_patch_get_path (patch));
-          return;
-        }
+        return;
     }
   sc_detail_pane_show (self->detail_pane, patches);
+}
+
+/* A selected patch that a filter takes away leaves without a word of the selection's. The one that is shown
+ * is selected again as soon as it is back. */
+static void
+on_list_changed (ScWindow *self)
+{
+  g_autoptr (GPtrArray) patches = sc_list_pane_get_selected (self->list_pane);
+  GPtrArray *shown = sc_detail_pane_get_patches (self->detail_pane);
+
+  if (patches->len == 0 && shown->len == 1)
+    sc_list_pane_select_path (self->list_pane, sc_patch_get_path (g_ptr_array_index (shown, 0)));
+  on_selection_changed (self);
 }
 
 static void
@@ -380,6 +390,8 @@ connect_model (ScWindow *self)
   g_signal_connect_object (self->job_bar, "cancel-failed", G_CALLBACK (on_cancel_failed), self,
                            G_CONNECT_SWAPPED);
   g_signal_connect_object (self->list_pane, "selection-changed", G_CALLBACK (on_selection_changed), self,
+                           G_CONNECT_SWAPPED);
+  g_signal_connect_object (self->list_pane, "list-changed", G_CALLBACK (on_list_changed), self,
                            G_CONNECT_SWAPPED);
   g_signal_connect_object (self->list_pane, "opened", G_CALLBACK (on_opened), self, G_CONNECT_SWAPPED);
   g_signal_connect_object (self->detail_pane, "verb", G_CALLBACK (on_verb), self, G_CONNECT_SWAPPED);

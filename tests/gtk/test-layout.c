@@ -231,7 +231,7 @@ check_width (ScWindow *window, int width)
 static void
 on_activate (GApplication *application, gpointer user_data)
 {
-  static const int widths[] = { 360, 480, 760, 1100, 1700 };
+  static const int widths[] = { 360, 760, 1100, 1700 };
   ScWindow *window = SC_WINDOW (gtk_application_get_active_window (GTK_APPLICATION (application)));
 
   g_object_set (gtk_settings_get_default (), "gtk-enable-animations", FALSE, NULL);
