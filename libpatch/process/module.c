@@ -247,9 +247,9 @@ ask_build_id (const LpProcess *process, guint64 address, char **build_id)
 /* Reads what is mapped as mapping @index. Opening a file may be seen by others (fanotify), and a permission
  * gate holds whoever does: so the kernel is asked for the Build-ID, and the headers are read from memory
  * (should they be forged there, no site will hold the original code). Only where that doesn't work the file
- * is opened, if @may_open. */
+ * is opened, if @may_open; *@from_file says that it was. */
 static Image *
-load_image (LpProcess *process, const LpMaps *maps, guint index, gboolean may_open)
+load_image (LpProcess *process, const LpMaps *maps, guint index, gboolean may_open, gboolean *from_file)
 {
   const LpMapping *mapping = &g_array_index (maps->mappings, LpMapping, index);
   const LpMapping *first = first_mapping (maps, index);
@@ -262,6 +262,7 @@ load_image (LpProcess *process, const LpMaps *maps, guint index, gboolean may_op
     source.fd = open_mapped (process, mapping->start, mapping->end, mapping, NULL);
   if (source.fd >= 0 || first != NULL)
     image = read_image (&source);
+  *from_file = source.fd >= 0;
   if (source.fd >= 0)
     close (source.fd);
   if (image != NULL && build_id != NULL)
@@ -334,23 +335,27 @@ module_new (const Image *image, const LpMapping *mapping, guint64 bias)
   return module;
 }
 
-/* The image behind mapping @index: out of the cache, or read and (with a cache) remembered. @owned receives
- * what the caller must free. */
+/* The image behind mapping @index: out of the cache, or read. Only what the file itself says is remembered: a
+ * process may write anything over its own headers, and must not hide the file in all others by it. @owned
+ * receives what the caller must free. */
 static const Image *
 image_for (LpProcess *process, const LpMaps *maps, guint index, LpModuleCache *cache, Image **owned)
 {
   const LpMapping *m = &g_array_index (maps->mappings, LpMapping, index);
   gpointer found = NULL;
+  gboolean from_file;
 
   *owned = NULL;
   if (cache == NULL)
-    return *owned = load_image (process, maps, index, /* may_open= */ TRUE);
+    return *owned = load_image (process, maps, index, /* may_open= */ TRUE, &from_file);
 
   g_autofree char *key
       = g_strdup_printf ("%x:%x:%" G_GUINT64_FORMAT ":%s", m->major, m->minor, m->inode, m->path);
   if (g_hash_table_lookup_extended (cache->images, key, NULL, &found))
     return found;
-  found = load_image (process, maps, index, /* may_open= */ TRUE);
+  found = load_image (process, maps, index, /* may_open= */ TRUE, &from_file);
+  if (!from_file)
+    return *owned = found;
   if (found == NULL && !lp_process_is_alive (process))
     return NULL; /* says nothing about the file */
   g_hash_table_insert (cache->images, g_steal_pointer (&key), found);
@@ -410,7 +415,8 @@ lp_module_is_unchanged (LpProcess *process, const LpModule *module, const LpMaps
       || mapping->major != module->major || (mapping->prot & PROT_EXEC) == 0)
     return FALSE;
   guint index = mapping - &g_array_index (maps->mappings, LpMapping, 0);
-  Image *image = load_image (process, maps, index, /* may_open= */ FALSE);
+  gboolean from_file;
+  Image *image = load_image (process, maps, index, /* may_open= */ FALSE, &from_file);
   guint64 bias;
   gboolean same = image != NULL && bias_of_mapping (image, mapping, &bias) && bias == module->bias
                   && g_strcmp0 (image->build_id, module->build_id) == 0;

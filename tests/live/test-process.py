@@ -293,6 +293,22 @@ def scan_truth(shop, processes):
     process.end()
 
 
+def forged_headers(shop, processes):
+    """A process that wipes its own mapped ELF header hides only itself: its file is still found in the others."""
+    target = value_program(shop)
+    first, second = start(processes, target), start(processes, target)
+    first.ask()
+    second.ask()
+    header = next(int(line.split('-')[0], 16) for line in first.maps() if line.endswith('/target'))
+    with open(f'/proc/{first.pid}/mem', 'r+b', buffering=0) as mem:
+        os.pwrite(mem.fileno(), bytes(64), header)
+    expect(first.pid < second.pid, 'the forger is read first')
+    found = [line.split()[0] for line in run(LP_LIVE, 'scan', target).stdout.splitlines()]
+    expect(str(second.pid) in found, found)
+    first.end()
+    second.end()
+
+
 TESTS = [
     ('a PIE program: old, new, old, gone', pie),
     ('a non-PIE program (hazard 8)', non_pie),
@@ -316,6 +332,7 @@ TESTS = [
     ('a text mapping that was split', split_mapping),
     ('at most three private pages', memory_cost),
     ('the scan reads the truth from the process alone', scan_truth),
+    ('a forged ELF header hides only the process that has it', forged_headers),
 ]
 
 if __name__ == '__main__':
