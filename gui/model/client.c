@@ -38,7 +38,8 @@ static void connect_to_bus (ScClient *self);
 static void
 set_state (ScClient *self, ScServiceState state, const char *detail)
 {
-  g_free (self->detail);
+  g_autofree char *old = self->detail; /* @detail may be the same text */
+
   self->detail = g_strdup (detail ? detail : "");
   self->state = state;
   g_object_notify_by_pspec (G_OBJECT (self), props[PROP_STATE]);
