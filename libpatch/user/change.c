@@ -30,8 +30,11 @@ typedef struct {
   GCancellable *cancellable;
   LpChangeProgress progress;
   gpointer user_data;
-  GPtrArray *entries; /* Entry */
-  GError *error;      /* the first one; it decides the outcome */
+  GPtrArray *entries;  /* Entry */
+  GError *error;       /* the first one; it decides the outcome */
+  gboolean begun;      /* a step was attempted: from here on processes inherit what is half done */
+  gboolean was_active; /* before that, in some process */
+  gboolean was_loaded;
 } Run;
 
 static void
@@ -48,6 +51,12 @@ static gboolean
 switches_on (LpStep step)
 {
   return step == LP_STEP_ACTIVATE;
+}
+
+static gboolean
+brings_code (LpStep step)
+{
+  return step == LP_STEP_LOAD || step == LP_STEP_ACTIVATE;
 }
 
 static void
@@ -111,6 +120,8 @@ add_process (Run *run, int pid)
   entry->result->command = g_strdup (lp_process_command (process));
   entry->result->start_time = lp_process_start_time (process);
   entry->result->status = LP_PROCESS_UNCHANGED;
+  run->was_active |= !run->begun && lp_target_needs (entry->target, LP_STEP_DEACTIVATE);
+  run->was_loaded |= !run->begun && lp_target_needs (entry->target, LP_STEP_UNLOAD);
   if (run->change->pids == NULL && !lp_target_concerns (entry->target))
     {
       g_ptr_array_remove_index (run->entries,
@@ -313,8 +324,17 @@ undo_entry (Entry *entry, guint timeout_ms, GError **error)
     }
 }
 
-/* Undoes @all processes, or only those in which the step was not made. The first error stays the first one.
- */
+/* The first error stays the first one. */
+static void
+set_rollback_failed (Run *run, const char *reason)
+{
+  g_autofree char *first = lp_error_split (run->error->message, NULL);
+
+  g_clear_error (&run->error);
+  lp_error_set (&run->error, LP_ERROR_ROLLBACK_FAILED, NULL, "%s; and undoing it failed: %s", first, reason);
+}
+
+/* Undoes @all processes, or only those in which the step was not made. */
 static void
 undo (Run *run, gboolean all)
 {
@@ -329,11 +349,8 @@ undo (Run *run, gboolean all)
       report (run, "undo", i, FALSE);
       if (!undo_entry (entry, run->change->timeout_ms, &error))
         {
-          g_autofree char *first = lp_error_split (run->error->message, NULL);
           g_autofree char *second = lp_error_split (error->message, NULL);
-          g_clear_error (&run->error);
-          lp_error_set (&run->error, LP_ERROR_ROLLBACK_FAILED, NULL, "%s; and undoing it failed: %s", first,
-                        second);
+          set_rollback_failed (run, second);
         }
       else if (was_wanted)
         entry->result->status = LP_PROCESS_ROLLED_BACK;
@@ -345,8 +362,9 @@ undo (Run *run, gboolean all)
 static gboolean
 run_steps (Run *run)
 {
-  gboolean places = run->change->step == LP_STEP_LOAD || run->change->step == LP_STEP_ACTIVATE;
+  gboolean places = brings_code (run->change->step);
 
+  run->begun = TRUE;
   if (places && !attempt_all (run, attempt_place, "place"))
     return FALSE;
   if (run->change->step != LP_STEP_LOAD && !attempt_all (run, attempt_switch, "switch"))
@@ -386,6 +404,47 @@ run_change (Run *run)
   return TRUE;
 }
 
+/* Whether the process of @result couldn't even be looked at, so that it can't be us who left something there.
+ */
+static gboolean
+is_foreign (const Run *run, const LpProcessResult *result)
+{
+  for (guint i = 0; i < run->entries->len; i++)
+    {
+      const Entry *entry = g_ptr_array_index (run->entries, i);
+      if (entry->result->pid == result->pid && entry->target == NULL)
+        return TRUE;
+    }
+  return FALSE;
+}
+
+/* After undo(): processes that took over the change while it was half made, by fork() or because they were
+ * met at their start, aren't known to it. Where nobody had the patch before, nobody may have it now. */
+static void
+undo_inherited (Run *run)
+{
+  LpChange reverse = *run->change;
+  g_autoptr (GPtrArray) results = NULL;
+  g_autoptr (GError) error = NULL;
+  gboolean had_it = run->change->step == LP_STEP_LOAD ? run->was_loaded : run->was_active;
+
+  if (!run->begun || !brings_code (run->change->step) || had_it || run->change->pids != NULL)
+    return;
+  reverse.step = run->was_loaded ? LP_STEP_DEACTIVATE : LP_STEP_UNLOAD;
+  reverse.consistency = LP_CONSISTENCY_STRICT;
+  reverse.timeout_ms = MAX (reverse.timeout_ms, UNDO_TIMEOUT_MS);
+  reverse.keep_on_failure = TRUE;
+  report (run, "undo", 0, FALSE);
+  lp_change_run (&reverse, NULL, NULL, NULL, &results, &error);
+  for (guint i = 0; i < results->len; i++)
+    {
+      const LpProcessResult *result = g_ptr_array_index (results, i);
+      if (is_decisive (result->status) && !is_foreign (run, result)
+          && run->error->code != LP_ERROR_ROLLBACK_FAILED)
+        set_rollback_failed (run, result->reason);
+    }
+}
+
 static void
 set_partly (Run *run)
 {
@@ -400,11 +459,18 @@ gboolean
 lp_change_run (const LpChange *change, GCancellable *cancellable, LpChangeProgress progress,
                gpointer user_data, GPtrArray **results, GError **error)
 {
-  Run run = { change, cancellable, progress, user_data, g_ptr_array_new_with_free_func (entry_free), NULL };
+  Run run = { .change = change,
+              .cancellable = cancellable,
+              .progress = progress,
+              .user_data = user_data,
+              .entries = g_ptr_array_new_with_free_func (entry_free) };
   gboolean whole = run_change (&run);
 
   if (!whole)
-    undo (&run, /* all= */ TRUE);
+    {
+      undo (&run, /* all= */ TRUE);
+      undo_inherited (&run);
+    }
   else if (run.error != NULL)
     undo (&run, /* all= */ FALSE);
   if (whole && change->step == LP_STEP_UNLOAD)
@@ -426,7 +492,7 @@ GPtrArray *
 lp_change_check (const LpChange *change, GError **error)
 {
   LpChange dry = *change;
-  Run run = { &dry, NULL, NULL, NULL, g_ptr_array_new_with_free_func (entry_free), NULL };
+  Run run = { .change = &dry, .entries = g_ptr_array_new_with_free_func (entry_free) };
   GPtrArray *results = NULL;
   guint added;
 

@@ -4,10 +4,11 @@
 
 The patches are made without libpatch/diff (make-entity.c)."""
 import os
+import subprocess
 import sys
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from live import NO_PIE, PIE, Process, equal, expect, main, made, run, source, start, step, value_program  # noqa: E402
+from live import LIMIT, LP_LIVE, NO_PIE, PIE, Process, equal, expect, main, made, run, source, start, step, value_program  # noqa: E402
 
 
 class Uprobe:
@@ -177,6 +178,34 @@ def roll_back(shop, processes):
         process.end()
 
 
+def fork_in_between(shop, processes):
+    """Hazards 25, 35: who was fork()ed while a change was half made, and is known to nobody, goes back with the others."""
+    forker = shop.compile('forker', [source('fork.c'), source('value.c')], PIE)
+    threads = shop.compile('target', [source('threads.c')], (*PIE, '-pthread'))
+    patches = [shop.entity(forker, source('value.c'), ('-fPIE',), output='first'),
+               shop.entity(threads, source('threads.c'), ('-fPIE', '-fno-plt'), output='second')]
+    process, busy = start(processes, forker), start(processes, threads)
+    process.ask()
+    busy.ask('in')
+    change = start(processes, LP_LIVE, '--tsv', '--timeout=3000', 'apply', *patches, stderr=subprocess.PIPE, text=False)
+    while not process.ask().startswith('1010'):
+        expect(change.child.poll() is None, 'the change ended too early')
+    child = process.ask('fork').split()[1]
+    expect(process.ask('child').startswith('1010'), 'forked with the new code')
+    text, error = change.child.communicate(timeout=LIMIT)
+    expect(b'ProcessBusy' in error, error)
+    expect(b'rolled-back' in text, text)
+    expect(process.ask('child').startswith('11 '), 'the child is back')
+    expect(process.ask().startswith('11 '), 'the parent is back')
+    with open(f'/proc/{child}/maps', encoding='utf-8') as maps:
+        expect('/first' not in maps.read(), 'the image is gone from the child')
+    process.ask('end')
+    process.end()
+    busy.say('out')
+    busy.hear()
+    busy.end()
+
+
 def two_patches(shop, processes):
     """Hazards 35, 22e: the second of two files of one transaction is refused: the first one isn't left behind."""
     target = value_program(shop)
@@ -248,6 +277,7 @@ TESTS = [
     ('a reference out of range is refused (hazard 12)', out_of_range),
     ('an image with 32-bit absolute references lies low', low_image),
     ('one busy process: the others are rolled back (hazard 35)', roll_back),
+    ('a process fork()ed meanwhile is rolled back, too (hazard 25)', fork_in_between),
     ('the second of two files is refused: the first is not left (hazard 35)', two_patches),
     ('stacked patches come off in reverse order', stacked),
     ("somebody else's bytes are a conflict", foreign_bytes),
