@@ -166,8 +166,8 @@ on_tar_read (GObject *source, GAsyncResult *result, gpointer user_data)
       return;
     }
   GCancellable *cancellable = g_task_get_cancellable (task);
-  g_input_stream_read_bytes_async (G_INPUT_STREAM (source), 65536, G_PRIORITY_DEFAULT, cancellable, on_tar_read,
-                                   g_steal_pointer (&task));
+  g_input_stream_read_bytes_async (G_INPUT_STREAM (source), 65536, G_PRIORITY_DEFAULT, cancellable,
+                                   on_tar_read, g_steal_pointer (&task));
 }
 
 /* tar knows every compression that the service takes; it runs as the user and writes into a pipe only. */

@@ -223,8 +223,9 @@ classify (const cs_insn *insn, LpEntryInfo *info)
         info->class = LP_ENTRY_NOTHING_TO_UNDO;
       break;
     case X86_INS_MOV:
-      /* An argument saved in the red zone. A register that the ABI lets a callee clobber is not enough: GCC's -fipa-ra lets callers in
-       * the same file keep values in whatever the *new* function leaves alone, r11 included. */
+      /* An argument saved in the red zone. A register that the ABI lets a callee clobber is not enough: GCC's
+       * -fipa-ra lets callers in the same file keep values in whatever the *new* function leaves alone, r11
+       * included. */
       if (x86->op_count == 2 && is_safe_to_read (&ops[1]) && is_store_below_caller (&ops[0]))
         info->class = LP_ENTRY_NOTHING_TO_UNDO;
       break;
