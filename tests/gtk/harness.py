@@ -42,7 +42,10 @@ def until(condition, what, timeout=TIMEOUT):
     """Waits for condition() to be true and returns its value. GTK 4.8 doesn't signal every change over AT-SPI, so it is asked anew."""
     end = time.monotonic() + timeout
     while True:
-        value = condition()
+        try:
+            value = condition()
+        except GLib.Error:
+            value = None  # what was looked at went away at that moment
         if value:
             return value
         if time.monotonic() > end:

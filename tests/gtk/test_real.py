@@ -36,23 +36,32 @@ class Machine:
         work = '/tmp/gtk-real'
         os.makedirs(work)
         os.chmod(work, 0o755)
-        tree = toy.make_tree(work + '/tree')
-        toy.make_tree('/opt/toy')
-        stage.run('make', folder='/opt/toy')
+        # Two programs that differ, so that a patch for each can be in effect at the same time.
+        sources = {'toy': toy.SOURCE, 'other': toy.SOURCE.replace('int factor = 2;', 'int factor = 5;')}
+        for name, source in sources.items():
+            toy.make_tree(f'{work}/{name}', source)
+            toy.make_tree(f'/opt/{name}', source)
+            stage.run('make', folder=f'/opt/{name}')
         stage.run('chown', '-R', USER, work)
         self.bundles = {}
-        for number, fix in (('HP001', 'good'), ('HP002', 'other')):
-            patch = f'{work}/{fix}.patch'
+        for number, fix, name in (('HP001', 'good', 'toy'), ('HP002', 'other', 'toy'), ('HP003', 'good', 'other')):
+            patch = f'{work}/{number}.patch'
             with open(patch, 'w', encoding='utf-8') as file:
                 file.write(toy.FIXES[fix])
-            output = f'{work}/{number}'
-            self.bundles[number] = stage.build(USER, patch, number, output, '--source', tree, '--build', 'make', '--target', '/opt/toy/toy')[0]
+            self.bundles[number] = stage.build(USER, patch, number, f'{work}/{number}', '--source', f'{work}/{name}', '--build', 'make',
+                                               '--target', f'/opt/{name}/toy')[0]
         self.toys = [toy.Toy('/opt/toy/toy') for _ in range(2)]
+        self.other = toy.Toy('/opt/other/toy')
         stage.install(self.bundles['HP001'])
+        stage.install(self.bundles['HP003'])
 
     def answers(self):
         """What the running copies make of 21: 42 is the original code, 43 the patch's."""
         return [toy.ask(21) for toy in self.toys]
+
+    def other_answer(self):
+        """What the other program makes of 21: 105, or 106 with the patch."""
+        return self.other.ask(21)
 
     def pids(self):
         return [toy.pid for toy in self.toys]
@@ -114,11 +123,39 @@ def press(desktop, verb, confirm=True):
 
 
 def test_list(desktop, machine):
-    """the installed patch is listed, and search finds it"""
-    desktop.app.search('toy')
+    """the installed patches are listed; search and filters find them"""
+    from harness import until
+    until(lambda: len(desktop.app.row_names()) == 2, 'two rows')
+    desktop.app.click('Active: 0')
+    desktop.app.see('Nothing matches', 'label')
+    desktop.app.click('Not applied: 2')
+    desktop.app.search('HP001')
+    until(lambda: len(desktop.app.row_names()) == 1, 'one row')
+    desktop.app.click('All: 2')
     state(desktop, 'Not applied')
     desktop.app.select(NAME)
     desktop.app.see('answer', 'label')
+
+
+def test_batch(desktop, machine):
+    """two patches are applied and removed at once, with one password each time and a list of results"""
+    from agent import Agent
+    from harness import until
+    desktop.app.search('toy')
+    until(lambda: len(desktop.app.row_names()) == 2, 'two rows')
+    desktop.app.list_node().select_all()
+    desktop.app.see('2 patches selected')
+    for verb, answers in (('Apply', ([43, 43], 106)), ('Remove', ([42, 42], 105))):
+        with Agent(desktop.app.process.pid, ADMIN_PASSWORD) as agent:
+            press(desktop, verb)
+            desktop.app.see('2 done, 0 not done', timeout=20)
+            assert agent.prompts == 1, agent.prompts
+        desktop.key('Escape')
+        desktop.app.wait_for_windows(1)
+        assert (machine.answers(), machine.other_answer()) == answers
+    desktop.app.search('HP001')
+    until(lambda: len(desktop.app.row_names()) == 1, 'one row')
+    desktop.app.select(NAME)
 
 
 def test_no_agent(desktop, machine):
@@ -214,9 +251,13 @@ def test_install(desktop, machine):
     from agent import Agent
     subprocess.run([desktop.program, machine.bundle('HP002')], check=True)
     desktop.app.see('HP002')
+    desktop.app.see('Install Patch', 'label')
     with Agent(desktop.app.process.pid, ADMIN_PASSWORD):
         desktop.app.click('Install', window='Install Patch')
-        desktop.app.see(contains='HP002 · toy, ', role='list item')
+        desktop.app.see(contains='Patch installed')
+    desktop.app.search('HP002')
+    desktop.app.see(contains='HP002 · toy, ', role='list item')
+    desktop.app.search('HP001')
 
 
 def test_remove(desktop, machine):
@@ -266,7 +307,7 @@ def main():
     users.close()
     machine.serve(roots)
     _, status = os.waitpid(child, 0)
-    for toy in machine.toys:
+    for toy in [*machine.toys, machine.other]:
         toy.end()
     shutil.rmtree('/tmp/gtk-real')
     return os.waitstatus_to_exitcode(status)
