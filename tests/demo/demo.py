@@ -101,6 +101,7 @@ def demo(show, folder):
     expect('images in the process', len(images_in(server.pid)), 0)
     expect('executable mappings', code_in(server.pid), server.code)
     show('removed by dba', f'no mapping left; {server.expect(ACCEPTED)}')
+    server.end()
 
 
 def main():

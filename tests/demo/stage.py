@@ -121,7 +121,7 @@ def fetch_fixes(folder):
 def start_redis(port):
     folder = '/var/lib/redis'
     process = subprocess.Popen(['runuser', '-u', 'redis', '--', '/usr/bin/redis-server', '--port', str(port), '--bind', '127.0.0.1', '--dir', folder,
-                                '--save', '', '--enable-debug-command', 'yes'], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+                                '--save', '', '--enable-debug-command', 'yes'], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
     def answers():
         if process.poll() is not None:
@@ -132,6 +132,7 @@ def start_redis(port):
         except OSError:
             return False
     wait_until('redis-server answers', answers)
+    return process
 
 
 # -------------------------------------------------------------------------------------------------- looking from outside
@@ -230,7 +231,7 @@ class Server:
 
     def __init__(self, payload):
         self.port = free_port()
-        start_redis(self.port)
+        self.process = start_redis(self.port)
         self.redis = Redis(self.port)
         self.payload = payload
         self.identity = self.redis.identity()
@@ -243,3 +244,7 @@ class Server:
         expect('answer to the corrupt stream', answer, wanted)
         expect('process, run and connection', self.redis.identity(), self.identity)
         return f'{answer} (pid {self.pid}, same connection)'
+
+    def end(self):
+        self.process.terminate()
+        self.process.wait()
