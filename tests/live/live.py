@@ -14,6 +14,7 @@ import uuid
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 PROGRAMS = os.path.join(HERE, 'programs')
+LIBPATCH = os.path.join(HERE, '..', '..', 'libpatch')
 BUILD = os.environ['LIVE_BUILD']        # where lp-live and make-entity are
 LP_LIVE = os.path.join(BUILD, 'lp-live')
 MAKE_ENTITY = os.path.join(BUILD, 'make-entity')

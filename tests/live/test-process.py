@@ -7,7 +7,7 @@ import os
 import sys
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from live import LP_LIVE, NO_PIE, PIE, equal, expect, main, made, run, source, start, step, value_program  # noqa: E402
+from live import LIBPATCH, LP_LIVE, NO_PIE, PIE, equal, expect, main, made, run, source, start, step, value_program  # noqa: E402
 
 
 def private_dirty(pid):
@@ -293,6 +293,22 @@ def scan_truth(shop, processes):
     process.end()
 
 
+def forged_image(shop, processes):
+    """A process that forges an image to keep its reader busy for hours is read as fast as any other."""
+    target = value_program(shop)
+    flags = run('pkg-config', '--cflags', 'gio-2.0').stdout.split()
+    forger = shop.compile('forger', [source('forge.c')], ('-O2', f'-I{LIBPATCH}', *flags))
+    process, other = start(processes, forger), start(processes, target)
+    equal(process.hear(), 'forged')
+    other.ask()
+    lines = run(LP_LIVE, 'scan', target).stdout.splitlines()  # ends by itself, or the test's limit ends it
+    found = {int(line.split()[0]): line for line in lines}
+    expect(other.pid in found, lines)
+    expect('image=' in found.get(process.pid, ''), 'the image is plausible enough to be looked at:', lines)
+    process.end()
+    other.end()
+
+
 def forged_headers(shop, processes):
     """A process that wipes its own mapped ELF header hides only itself: its file is still found in the others."""
     target = value_program(shop)
@@ -332,6 +348,7 @@ TESTS = [
     ('a text mapping that was split', split_mapping),
     ('at most three private pages', memory_cost),
     ('the scan reads the truth from the process alone', scan_truth),
+    ('a forged image costs its reader no time', forged_image),
     ('a forged ELF header hides only the process that has it', forged_headers),
 ]
 
