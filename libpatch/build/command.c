@@ -54,6 +54,28 @@ as_text (GBytes *bytes)
   return data != NULL ? g_strndup (data, size) : g_strdup ("");
 }
 
+static void
+on_cancelled (GCancellable *cancellable G_GNUC_UNUSED, gpointer user_data)
+{
+  g_subprocess_force_exit (user_data);
+}
+
+/* g_subprocess_communicate() doesn't get the cancellable: with two tools at once, GLib 2.74 was seen to wait
+ * for ever for the lock of a main context that was gone, when it dropped its cancellable source. Killing the
+ * tool ends the call as well. */
+static gboolean
+communicate (GSubprocess *process, GBytes *input, GCancellable *cancellable, GBytes **output, GBytes **errors,
+             GError **error)
+{
+  gulong handler = cancellable != NULL
+                       ? g_cancellable_connect (cancellable, G_CALLBACK (on_cancelled), process, NULL)
+                       : 0;
+  gboolean ok = g_subprocess_communicate (process, input, NULL, output, errors, error);
+
+  g_cancellable_disconnect (cancellable, handler);
+  return ok && !g_cancellable_set_error_if_cancelled (cancellable, error);
+}
+
 gboolean
 lp_command_run (const char *const *argv, const char *const *envp, const char *cwd, const char *input,
                 GCancellable *cancellable, LpCommandResult *result, GError **error)
@@ -78,7 +100,7 @@ lp_command_run (const char *const *argv, const char *const *envp, const char *cw
       lp_error_set (error, LP_ERROR_FAILED, NULL, "%s: %s", argv[0], local->message);
       return FALSE;
     }
-  if (!g_subprocess_communicate (process, given, cancellable, &output, &errors, &local))
+  if (!communicate (process, given, cancellable, &output, &errors, &local))
     {
       g_subprocess_force_exit (process);
       g_subprocess_wait (process, NULL, NULL);
