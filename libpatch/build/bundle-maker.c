@@ -8,6 +8,7 @@
 #include "arch/arch.h"
 #include "base/error.h"
 #include "build/content.h"
+#include "build/needed.h"
 #include "diff/diff.h"
 
 #include <string.h>
@@ -247,12 +248,16 @@ diff_target (const LpBundleInput *input, const LpBuildTarget *target, const char
 
   if (units == NULL)
     return NULL;
+  g_autoptr (GPtrArray) libraries = lp_build_needed (input->trace, target->shipped, error);
+  if (libraries == NULL)
+    return NULL;
   LpDiffRequest request = {
     .object_name = target->name,
     .uuid = uuid,
     .shipped = target->shipped,
     .twin = target->twin,
     .units = units,
+    .libraries = libraries,
   };
   return lp_diff_run (&request, error);
 }

@@ -304,6 +304,7 @@ lp_diff_run (const LpDiffRequest *request, GError **error)
   diff.target = lp_target_new (request->shipped, request->twin, request->object_name, error);
   if (diff.target == NULL)
     return NULL;
+  diff.target->libraries = request->libraries;
   diff.arch = diff.target->arch;
   diff.units = g_ptr_array_new_with_free_func (unit_state_free);
   diff.new_globals = g_hash_table_new (g_str_hash, g_str_equal);

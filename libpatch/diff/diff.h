@@ -29,6 +29,8 @@ typedef struct {
                        allocated section except .note.gnu.build-id is      what is demanded, and an unequal Build-ID
                        goes into the proof and the warnings. The entity carries the      *shipped* file's Build-ID. */
   GPtrArray *units; /* LpDiffUnit */
+  GPtrArray *libraries; /* (nullable) LpElf: the libraries that @shipped is linked with (DT_NEEDED), in that
+                           order. What they define, the fix may import although @shipped doesn't yet. */
 } LpDiffRequest;
 
 typedef struct {

@@ -119,6 +119,35 @@ global_symbol (LpDiff *diff, LpPiece *from, const LpElfRelocation *r, const LpEl
   return TRUE;
 }
 
+/* A name that the target neither defines nor imports: the engine can look it up where the target's libraries
+ * are, as the dynamic linker would have done. */
+static gboolean
+new_import (LpDiff *diff, LpPiece *from, const LpElfRelocation *r, const LpReference *ref,
+            LpDestination *destination, GError **error)
+{
+  const char *name = ref->symbol->name;
+  g_autoptr (GError) local_error = NULL;
+  LpDynamicName *entry;
+
+  if (ref->info->kind == LP_RELOC_TLS_IE || ref->info->kind == LP_RELOC_TLS_GD)
+    return thread_variable (diff, from, r, ref, destination, error);
+  if (!lp_target_provide (diff->target, name, &entry, &local_error))
+    {
+      g_propagate_prefixed_error (error, g_steal_pointer (&local_error),
+                                  "%s: %s+0x%" G_GINT64_MODIFIER "x: ", from->object->unit, from->name,
+                                  r->offset - from->start);
+      return FALSE;
+    }
+  if (entry == NULL)
+    return refuse (
+        from, r, "use only functions that the program calls already, or put the code into the fix itself",
+        error,
+        "refers to \"%s\", which %s neither defines nor imports, nor do the libraries that it is linked with",
+        name, diff->target->name);
+  to_import (destination, entry, ref->offset);
+  return TRUE;
+}
+
 static gboolean
 external (LpDiff *diff, LpPiece *from, const LpElfRelocation *r, const LpReference *ref,
           LpDestination *destination, GError **error)
@@ -148,10 +177,11 @@ external (LpDiff *diff, LpPiece *from, const LpElfRelocation *r, const LpReferen
     }
   if (symbol != NULL)
     return global_symbol (diff, from, r, symbol, name, ref->offset, destination, error);
-  if (entry == NULL || !entry->is_import)
-    return refuse (from, r,
-                   "use only functions that the program calls already, or put the code into the fix itself",
-                   error, "refers to \"%s\", which %s neither defines nor imports", name, diff->target->name);
+  if (entry == NULL)
+    return new_import (diff, from, r, ref, destination, error);
+  if (!entry->is_import)
+    return refuse (from, r, NULL, error, "refers to \"%s\", which %s exports but its twin doesn't know", name,
+                   diff->target->name);
   if (entry->is_ambiguous)
     return refuse (from, r, NULL, error, "refers to \"%s\", which %s imports in several versions", name,
                    diff->target->name);

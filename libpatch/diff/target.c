@@ -27,6 +27,7 @@ lp_target_free (LpTarget *target)
   g_clear_pointer (&target->hidden, g_hash_table_unref);
   g_clear_pointer (&target->files, g_hash_table_unref);
   g_clear_pointer (&target->dynamic, g_hash_table_unref);
+  g_clear_pointer (&target->provided, g_hash_table_unref);
   g_clear_pointer (&target->words, g_hash_table_unref);
   g_clear_pointer (&target->resolver_slots, g_hash_table_unref);
   g_clear_pointer (&target->code_starts, g_array_unref);
@@ -339,6 +340,7 @@ lp_target_new (LpElf *shipped, LpElf *twin, const char *name, GError **error)
   target->hidden = g_hash_table_new (g_str_hash, g_str_equal);
   target->files = g_hash_table_new_full (g_str_hash, g_str_equal, NULL, (GDestroyNotify)g_ptr_array_unref);
   target->dynamic = g_hash_table_new_full (g_str_hash, g_str_equal, NULL, g_free);
+  target->provided = g_hash_table_new_full (g_str_hash, g_str_equal, NULL, g_free);
   target->words = g_hash_table_new (g_int64_hash, g_int64_equal);
   target->resolver_slots = g_hash_table_new (g_int64_hash, g_int64_equal);
   target->functions_at = g_hash_table_new (g_int64_hash, g_int64_equal);

@@ -59,6 +59,8 @@ typedef struct {
   GHashTable *functions_at;   /* address -> number of function symbols there */
   const LpElfSymbol *dynamic_symbols;
   guint n_dynamic_symbols;
+  GPtrArray *libraries; /* LpElf of the libraries that the file is linked with; borrowed, may be NULL */
+  GHashTable *provided; /* name -> LpDynamicName: imports that it doesn't have yet, see lp_target_provide() */
   gboolean build_id_differs;
 } LpTarget;
 
@@ -72,6 +74,11 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (LpTarget, lp_target_free)
  * isn't unique. @found: (out). */
 gboolean lp_target_global (LpTarget *target, const char *name, const LpElfSymbol **found, GError **error);
 LpDynamicName *lp_target_dynamic (LpTarget *target, const char *name);
+
+/* @entry (out): an import of @name that the file doesn't have yet, found in LpTarget.libraries; NULL when
+ * none defines it. It has no slot in the target. Errors: LP_ERROR_REFUSED when its definition is an ifunc,
+ * thread-local or no ordinary symbol. */
+gboolean lp_target_provide (LpTarget *target, const char *name, LpDynamicName **entry, GError **error);
 
 /* FALSE when the place isn't in the file's image. */
 gboolean lp_target_word (LpTarget *target, guint64 address, LpTargetWord *word);

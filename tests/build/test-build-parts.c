@@ -5,8 +5,10 @@
 
 #include "base/error.h"
 #include "build/apt.h"
+#include "build/command.h"
 #include "build/content.h"
 #include "build/fix.h"
+#include "build/needed.h"
 #include "build/tool.h"
 #include "build/trace.h"
 
@@ -289,6 +291,75 @@ test_trace_round_trip (void)
   g_unlink (path);
 }
 
+static gpointer
+run_many_tools (gpointer cancellable)
+{
+  static const char *const argv[] = { "true", NULL };
+
+  for (guint i = 0; i < 150; i++)
+    {
+      g_auto (LpCommandResult) result = { 0 };
+      g_autoptr (GError) error = NULL;
+      lp_command_run (argv, NULL, "/", NULL, cancellable, &result, &error);
+      g_assert_no_error (error);
+      g_assert_cmpint (result.exit_status, ==, 0);
+    }
+  return NULL;
+}
+
+/* As replay does it: several tools at once, one cancellable for all. */
+static void
+test_tools_at_once (void)
+{
+  g_autoptr (GCancellable) cancellable = g_cancellable_new ();
+  GThread *threads[4];
+
+  for (guint i = 0; i < G_N_ELEMENTS (threads); i++)
+    threads[i] = g_thread_new ("tools", run_many_tools, cancellable);
+  for (guint i = 0; i < G_N_ELEMENTS (threads); i++)
+    g_thread_join (threads[i]);
+}
+
+static gpointer
+run_endless_tool (gpointer cancellable)
+{
+  static const char *const argv[] = { "sleep", "infinity", NULL };
+  g_auto (LpCommandResult) result = { 0 };
+  GError *error = NULL;
+
+  g_assert_false (lp_command_run (argv, NULL, "/", NULL, cancellable, &result, &error));
+  return error;
+}
+
+static void
+test_cancelled_tool (void)
+{
+  g_autoptr (GCancellable) cancellable = g_cancellable_new ();
+  GThread *thread = g_thread_new ("tool", run_endless_tool, cancellable);
+
+  g_cancellable_cancel (cancellable);
+  g_autoptr (GError) error = g_thread_join (thread);
+  g_assert_error (error, LP_ERROR, LP_ERROR_CANCELLED);
+}
+
+/* This very program: the machine's dynamic linker found all of its libraries, so must we. */
+static void
+test_needed_libraries (void)
+{
+  g_autoptr (GError) error = NULL;
+  g_autoptr (LpTrace) trace = lp_trace_new ("/nonexistent");
+  g_autofree char *self = g_file_read_link ("/proc/self/exe", NULL);
+  g_autoptr (LpElf) elf = lp_elf_open (self, &error);
+  g_assert_no_error (error);
+  g_autoptr (GPtrArray) libraries = lp_build_needed (trace, elf, &error);
+  gboolean found = FALSE;
+
+  g_assert_no_error (error);
+  for (guint i = 0; i < libraries->len; i++)
+    found = found || strstr (lp_elf_name (g_ptr_array_index (libraries, i)), "libc.so.6") != NULL;
+  g_assert_true (found);
+}
+
 int
 main (int argc, char **argv)
 {
@@ -305,5 +376,8 @@ main (int argc, char **argv)
   g_test_add_func ("/build/parts/apt-sources-get-their-sources", test_apt_sources);
   g_test_add_func ("/build/parts/damaged-archives-are-refused", test_damaged_archives);
   g_test_add_func ("/build/parts/the-trace-survives-its-file", test_trace_round_trip);
+  g_test_add_func ("/build/parts/tools-run-side-by-side", test_tools_at_once);
+  g_test_add_func ("/build/parts/a-tool-is-ended-when-cancelled", test_cancelled_tool);
+  g_test_add_func ("/build/parts/needed-libraries-are-found", test_needed_libraries);
   return g_test_run ();
 }

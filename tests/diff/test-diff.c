@@ -41,7 +41,8 @@ typedef struct {
   const char *flags;  /* in addition */
   guint only;         /* variants: bit mask, 0 = all */
   Damage damage;
-  guint only_fixed; /* index of a file that the original doesn't have */
+  guint only_fixed;       /* index of a file that the original doesn't have */
+  gboolean has_libraries; /* the diff is told what the C library defines */
 } Case;
 
 typedef struct {
@@ -92,6 +93,7 @@ static const Case cases[] = {
     .says = "run_b",
     .not_in = "run_a" },
   { "got-and-plt-references", { "imports.c" }, .says = "work" },
+  { "a-new-import", { "new-import.c" }, .says = "work", .has_libraries = TRUE },
   { "copy-relocated-data", { "copy.c" }, .says = "work" },
   { "function-pointers-stay-equal", { "pointers.c" }, .says = "pick" },
   { "floating-point-constants", { "floats.c" }, .says = "scale" },
@@ -122,6 +124,11 @@ static const Case cases[] = {
   { "refuses-a-changed-table", { "table.c" }, .expect = EXPECT_REFUSED, .says = "prices" },
   { "refuses-a-changed-size", { "size.c" }, .expect = EXPECT_REFUSED, .says = "buffer" },
   { "refuses-a-new-import", { "new-import.c" }, .expect = EXPECT_REFUSED, .says = "getppid" },
+  { "refuses-a-new-ifunc",
+    { "new-ifunc.c" },
+    .expect = EXPECT_REFUSED,
+    .says = "ifunc",
+    .has_libraries = TRUE },
   { "refuses-a-new-constructor", { "constructor.c" }, .expect = EXPECT_REFUSED, .says = "before main" },
   { "refuses-a-new-thread-local", { "new-tls.c" }, .expect = EXPECT_REFUSED, .says = "thread-local" },
   { "refuses-a-function-without-room",
@@ -171,7 +178,7 @@ static const Case cases[] = {
  * ---------------------------------------------------------------------------------------------------------
  */
 
-static char *cases_dir, *apply_library;
+static char *cases_dir, *apply_library, *c_library;
 
 G_GNUC_PRINTF (1, 2)
 static void
@@ -349,8 +356,15 @@ diff (const Case *test, const char *dir, GError **error)
     }
 
   g_autoptr (LpElf) shipped = open_elf ("%s/shipped", dir), twin = open_elf ("%s/%s", dir, object);
-  LpDiffRequest request
-      = { .object_name = object, .uuid = UUID, .shipped = shipped, .twin = twin, .units = units };
+  g_autoptr (GPtrArray) libraries = g_ptr_array_new_with_free_func ((GDestroyNotify)lp_elf_unref);
+  if (test->has_libraries)
+    g_ptr_array_add (libraries, open_elf ("%s", c_library));
+  LpDiffRequest request = { .object_name = object,
+                            .uuid = UUID,
+                            .shipped = shipped,
+                            .twin = twin,
+                            .units = units,
+                            .libraries = libraries };
   return lp_diff_run (&request, error);
 }
 
@@ -449,6 +463,8 @@ main (int argc, char **argv)
   cases_dir = g_test_build_filename (G_TEST_DIST, "cases", NULL);
   apply_library = g_strdup (g_getenv ("LP_APPLY_LIBRARY"));
   g_assert_nonnull (apply_library);
+  g_assert_true (g_spawn_command_line_sync ("gcc -print-file-name=libc.so.6", &c_library, NULL, NULL, NULL));
+  g_strchomp (c_library);
 
   for (guint i = 0; i < G_N_ELEMENTS (cases); i++)
     for (guint v = 0; v < G_N_ELEMENTS (variants); v++)
@@ -466,5 +482,6 @@ main (int argc, char **argv)
   int status = g_test_run ();
   g_free (cases_dir);
   g_free (apply_library);
+  g_free (c_library);
   return status;
 }

@@ -6,9 +6,9 @@ __attribute__ ((noinline)) int
 work (int i)
 {
 #ifdef FIX
-  return getppid () == i;
+  return printf ("%s\n", getppid () == i ? "mine" : "other") + i;
 #else
-  return i;
+  return printf ("old\n") + i;
 #endif
 }
 
