@@ -2,12 +2,13 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Makes hot patches out of the real security fixes of fixes.json, puts them into held processes, and counts the outcomes.
 
-    run.py [--core | --package NAME | --fix NAME]... [--work DIR] [--results FILE] [--tap] [--install] [--no-apply]
+    run.py [--core | --package NAME | --fix NAME]... [--work DIR] [--results FILE] [--tap] [--install] [--fresh]
            --syscare PATH [--lp-live PATH]
 
 Per fix: the source package is fetched (private apt configuration made from the machine's own sources), the fix is taken out again, and
 `syscare build` makes a patch of it for the tree built without it. With --lp-live each patched object is mapped into a process that is held
-before its main(), the patch is applied, deactivated and unloaded. --install also installs the packages' build dependencies.
+before its main(), the patch is applied, deactivated and unloaded. --install also installs the packages' build dependencies,
+--fresh builds again what an earlier run left in DIR (the fetched sources stay).
 
 What is expected of a fix comes from its recorded effect on the machine code:
     code, code+data   a patch, or a refusal with a reason
@@ -52,6 +53,15 @@ def must(command, **options):
     return done.stdout
 
 
+class Unavailable(RuntimeError):
+    """The archive doesn't give the source (any more): nothing was tried."""
+
+
+def last_error(text):
+    errors = [line for line in text.splitlines() if line.startswith('E:')]
+    return errors[0] if errors else 'the archive did not give it'
+
+
 class Sources:
     """Source packages through an apt configuration of our own; the machine's is only read."""
 
@@ -81,18 +91,38 @@ class Sources:
     def environment(self):
         return {**os.environ, 'APT_CONFIG': str(self.config)}
 
-    def dsc(self, package, version):
-        """Path of the .dsc of this package and version, fetched when missing."""
+    def unpack(self, package, version, tree):
+        """Unpacks this package and version, fetched when missing, as @tree."""
         plain = version.split(':', 1)[-1]
-        file = self.folder / f'{package}_{plain}.dsc'
-        if not file.exists():
+        dsc = self.folder / f'{package}_{plain}.dsc'
+        fetched = None
+        if not dsc.exists():
             if not self.ready:
                 self.prepare()
             self.folder.mkdir(parents=True, exist_ok=True)
-            must(['apt-get', '-q', 'source', '-d', f'{package}={version}'], cwd=self.folder, env=self.environment())
-        if not file.exists():
-            raise RuntimeError(f'{package} {version}: the archive did not give {file.name}')
-        return file
+            fetched = run(['apt-get', '-q', 'source', '-d', f'{package}={version}'], cwd=self.folder, env=self.environment())
+        if dsc.exists():
+            must(['dpkg-source', '--no-check', '-x', str(dsc), str(tree)])
+            return
+        upstream = plain.rsplit('-', 1)[0]
+        parts = [file for name in (f'{package}_{upstream}.orig.tar.*', f'{package}_{plain}.debian.tar.*')
+                 for file in self.folder.glob(name) if file.suffix != '.asc']
+        if len(parts) != 2:
+            raise Unavailable(f'{package} {version}: {last_error(fetched.stdout)}')
+        self.unpack_parts(*parts, tree)
+
+    @staticmethod
+    def unpack_parts(original, packaging, tree):
+        """What dpkg-source does for format "3.0 (quilt)", where the archive has lost the .dsc (apt checked the parts' digests)."""
+        tree.mkdir(parents=True)
+        must(['tar', '-x', '-f', str(original), '--strip-components=1', '-C', str(tree)])
+        shutil.rmtree(tree / 'debian', ignore_errors=True)
+        must(['tar', '-x', '-f', str(packaging), '-C', str(tree)])
+        series = tree / 'debian/patches/series'
+        for line in series.read_text().splitlines() if series.exists() else []:
+            name = line.split('#')[0].strip()
+            if name:
+                must(['patch', '-p1', '-s', '-f', '--no-backup-if-mismatch', '-i', f'debian/patches/{name}'], cwd=tree)
 
 
 def missing_packages(names):
@@ -108,6 +138,8 @@ class Runner:
         self.work = Path(options.work).resolve()
         self.work.mkdir(parents=True, exist_ok=True)
         self.sources = Sources(self.work)
+        for name in ('apt', 'cache', 'fixes', 'out', 'scratch', 'trees') if options.fresh else ():
+            shutil.rmtree(self.work / name, ignore_errors=True)
         self.holder = self.work / 'holder.so'
 
     def tree(self, fix):
@@ -116,10 +148,9 @@ class Runner:
         tree = self.work / 'trees' / name
         patch = self.work / 'fixes' / name / fix['fix']
         if not patch.exists():
-            dsc = self.sources.dsc(fix['package'], fix['version'])
             shutil.rmtree(tree, ignore_errors=True)
             tree.parent.mkdir(parents=True, exist_ok=True)
-            must(['dpkg-source', '--no-check', '-x', str(dsc), str(tree)])
+            self.sources.unpack(fix['package'], fix['version'], tree)
             series = tree / 'debian/patches' / fix['fix']
             must(['patch', '-R', '-p1', '-s', '-f', '-i', str(series)], cwd=tree)
             patch.parent.mkdir(parents=True, exist_ok=True)
@@ -146,6 +177,16 @@ class Runner:
         outcome = OUTCOMES.get(done.returncode, f'failed ({done.returncode})')
         return outcome, (errors[-1] if errors else ''), tree, out
 
+    def built(self, tree, item):
+        """The unchanged build's own output for one object of a patch, and the tree that it lies in: `syscare build` builds in its
+        cache and leaves the given tree alone."""
+        for built in sorted((self.work / 'cache').glob(f'{tree.name}-*/src/{tree.name}')):
+            inside = [str(Path(file).relative_to(tree)) for file in item['files'] if Path(file).is_relative_to(tree)]
+            for file in [built / name for name in inside] or built.rglob(item['name']):
+                if file.is_file() and item['build-id'] in build_id(file):
+                    return built, str(file.relative_to(built))
+        raise RuntimeError(f'{item["name"]}: not found in the built tree')
+
     def hold(self, tree, target):
         """A process that maps @target and waits."""
         if not self.holder.exists():
@@ -168,15 +209,10 @@ class Runner:
         """Applies, deactivates and unloads every object of the bundle in a held process; "" or what went wrong."""
         manifest = next(out.glob('*/patch.json'))
         for item in json.loads(manifest.read_text())['objects']:
-            target = next((str(Path(file).relative_to(tree)) for file in item['files'] if Path(file).is_relative_to(tree)), None)
-            if target is None:
-                found = [file for file in tree.rglob(item['name']) if file.is_file() and item['build_id'] in build_id(file)]
-                if not found:
-                    return f'{item["name"]}: not found in the built tree'
-                target = str(found[0].relative_to(tree))
-            process = self.hold(tree, target)
+            built, target = self.built(tree, item)
+            process = self.hold(built, target)
             try:
-                wait_mapped(process, tree / target)
+                wait_mapped(process, built / target)
                 for step in ('apply', 'deactivate', 'unload'):
                     done = run([self.options.lp_live, step, str(manifest.parent / item['entity']), str(process.pid)])
                     if done.returncode:
@@ -203,6 +239,8 @@ class Runner:
             if outcome == 'built' and self.options.lp_live:
                 wrong = self.apply(tree, out)
                 result['applied'] = wrong or 'yes'
+        except Unavailable as error:
+            result.update(outcome='unavailable', message=str(error))
         except (RuntimeError, OSError, StopIteration) as error:
             result.update(outcome='error', message=str(error).strip())
         good = result['outcome'] in EXPECTED[fix['effect']] and result['applied'] in ('', 'yes')
@@ -248,6 +286,7 @@ def main():
     parser.add_argument('--results')
     parser.add_argument('--tap', action='store_true')
     parser.add_argument('--install', action='store_true')
+    parser.add_argument('--fresh', action='store_true')
     parser.add_argument('--syscare', required=True)
     parser.add_argument('--lp-live')
     options = parser.parse_args()
