@@ -14,8 +14,9 @@ struct _ScClient {
   guint name_watch;
   guint reconnect_timer;
   guint subscriptions[4];
-  char *owner;              /* unique name of the service, NULL while there is none */
-  gboolean start_was_tried; /* the bus was asked once to start the service */
+  guint authority_subscription; /* to polkit's word that its rules changed */
+  char *owner;                  /* unique name of the service, NULL while there is none */
+  gboolean start_was_tried;     /* the bus was asked once to start the service */
 
   ScServiceState state;
   char *detail;
@@ -28,7 +29,15 @@ struct _ScClient {
 G_DEFINE_FINAL_TYPE (ScClient, sc_client, G_TYPE_OBJECT)
 
 enum { PROP_0, PROP_STATE, PROP_GENERATION, N_PROPS };
-enum { STATUS_CHANGED, OBJECT_CHANGED, OBJECT_ADDED, OBJECT_REMOVED, JOB_FINISHED, N_SIGNALS };
+enum {
+  STATUS_CHANGED,
+  AUTHORITY_CHANGED,
+  OBJECT_CHANGED,
+  OBJECT_ADDED,
+  OBJECT_REMOVED,
+  JOB_FINISHED,
+  N_SIGNALS
+};
 
 static GParamSpec *props[N_PROPS];
 static guint signals[N_SIGNALS];
@@ -290,10 +299,18 @@ on_name_vanished (GDBusConnection *bus, const char *name, gpointer user_data)
 }
 
 static void
+on_authority_changed (GDBusConnection *bus, const char *sender, const char *path, const char *interface,
+                      const char *member, GVariant *parameters, gpointer user_data)
+{
+  g_signal_emit (user_data, signals[AUTHORITY_CHANGED], 0);
+}
+
+static void
 drop_bus (ScClient *self)
 {
   if (!self->bus)
     return;
+  g_dbus_connection_signal_unsubscribe (self->bus, self->authority_subscription);
   unsubscribe (self);
   g_clear_handle_id (&self->name_watch, g_bus_unwatch_name);
   g_clear_signal_handler (&self->closed_handler, self->bus);
@@ -344,6 +361,10 @@ on_bus_connected (GObject *source, GAsyncResult *result, gpointer user_data)
   self->bus = g_steal_pointer (&bus);
   self->start_was_tried = FALSE;
   self->closed_handler = g_signal_connect (self->bus, "closed", G_CALLBACK (on_bus_closed), self);
+  self->authority_subscription
+      = g_dbus_connection_signal_subscribe (self->bus, "org.freedesktop.PolicyKit1",
+                                            "org.freedesktop.PolicyKit1.Authority", "Changed", NULL, NULL,
+                                            G_DBUS_SIGNAL_FLAGS_NONE, on_authority_changed, self, NULL);
   self->name_watch = g_bus_watch_name_on_connection (self->bus, SC_BUS_NAME, G_BUS_NAME_WATCHER_FLAGS_NONE,
                                                      on_name_appeared, on_name_vanished, self, NULL);
 }
@@ -539,6 +560,8 @@ sc_client_class_init (ScClientClass *klass)
   GType type = G_TYPE_FROM_CLASS (klass);
   signals[STATUS_CHANGED]
       = g_signal_new ("status-changed", type, G_SIGNAL_RUN_LAST, 0, NULL, NULL, NULL, G_TYPE_NONE, 0);
+  signals[AUTHORITY_CHANGED]
+      = g_signal_new ("authority-changed", type, G_SIGNAL_RUN_LAST, 0, NULL, NULL, NULL, G_TYPE_NONE, 0);
   signals[OBJECT_CHANGED] = g_signal_new ("object-changed", type, G_SIGNAL_RUN_LAST, 0, NULL, NULL, NULL,
                                           G_TYPE_NONE, 3, G_TYPE_STRING, G_TYPE_STRING, G_TYPE_VARIANT);
   signals[OBJECT_ADDED] = g_signal_new ("object-added", type, G_SIGNAL_RUN_LAST, 0, NULL, NULL, NULL,

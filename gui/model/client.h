@@ -38,7 +38,8 @@ G_DECLARE_FINAL_TYPE (ScClient, sc_client, SC, CLIENT, GObject)
 /**
  * ScClient: properties "state" (ScServiceState as int) and "generation" (guint64) notify.
  *
- * Signals: "status-changed" () when Degraded, Features or Version are new; "object-changed" (path, interface,
+ * Signals: "status-changed" () when Degraded, Features or Version are new; "authority-changed" () when
+ * polkit's rules are; "object-changed" (path, interface,
  * a{sv}), "object-added" (path), "object-removed" (path), "job-finished" (path).
  */
 ScClient *sc_client_new (void);

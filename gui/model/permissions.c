@@ -18,6 +18,7 @@ struct _ScPermissions {
   GCancellable *cancellable;
   GPtrArray *patches; /* ScPatch */
   Answer answers[SC_N_VERBS];
+  GHashTable *denied[SC_N_VERBS]; /* paths of patches for which polkit says no */
   guint ask_idle;
 };
 
@@ -30,12 +31,42 @@ static guint signals[N_SIGNALS];
 typedef struct {
   ScPermissions *permissions; /* borrowed; valid unless the call was cancelled */
   ScVerb verb;
+  GPtrArray *patches; /* ScPatch, in the order asked */
 } Question;
+
+static void
+question_free (Question *question)
+{
+  g_ptr_array_unref (question->patches);
+  g_free (question);
+}
+
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (Question, question_free)
+
+static GPtrArray *patches_in_state (ScPermissions *self, ScVerb verb);
+
+/* Takes over the words for @question's patches; the interface answers one for each, in order. */
+static void
+take_answers (ScPermissions *self, Question *question, const char *const *words)
+{
+  GHashTable *denied = self->denied[question->verb];
+  gboolean may = FALSE;
+
+  g_hash_table_remove_all (denied);
+  for (guint i = 0; i < question->patches->len && words[i]; i++)
+    {
+      if (g_str_equal (words[i], "yes") || g_str_equal (words[i], "challenge"))
+        may = TRUE;
+      else
+        g_hash_table_add (denied, g_strdup (sc_patch_get_path (g_ptr_array_index (question->patches, i))));
+    }
+  self->answers[question->verb] = may ? ANSWER_YES : ANSWER_NO;
+}
 
 static void
 on_answer (GObject *source, GAsyncResult *result, gpointer user_data)
 {
-  g_autofree Question *question = user_data;
+  g_autoptr (Question) question = user_data;
   g_autoptr (GError) error = NULL;
   g_autoptr (GVariant) reply = sc_client_call_finish (SC_CLIENT (source), result, &error);
   g_autofree const char **words = NULL;
@@ -46,8 +77,7 @@ on_answer (GObject *source, GAsyncResult *result, gpointer user_data)
   if (reply)
     {
       g_variant_get (reply, "(^a&s)", &words);
-      gboolean may = g_strv_contains (words, "yes") || g_strv_contains (words, "challenge");
-      self->answers[question->verb] = may ? ANSWER_YES : ANSWER_NO;
+      take_answers (self, question, words);
     }
   else
     self->answers[question->verb] = ANSWER_ERROR;
@@ -57,7 +87,7 @@ on_answer (GObject *source, GAsyncResult *result, gpointer user_data)
 static void
 ask (ScPermissions *self, ScVerb verb)
 {
-  g_autoptr (GPtrArray) fit = sc_permissions_get_fit (self, verb);
+  g_autoptr (GPtrArray) fit = patches_in_state (self, verb);
   GVariantBuilder paths, options;
 
   if (fit->len == 0 || fit->len > SC_MOST_PATCHES_AT_ONCE)
@@ -65,6 +95,7 @@ ask (ScPermissions *self, ScVerb verb)
   Question *question = g_new0 (Question, 1);
   question->permissions = self;
   question->verb = verb;
+  question->patches = g_ptr_array_ref (fit);
   g_variant_builder_init (&paths, G_VARIANT_TYPE_OBJECT_PATH_ARRAY);
   for (guint i = 0; i < fit->len; i++)
     g_variant_builder_add (&paths, "o", sc_patch_get_path (g_ptr_array_index (fit, i)));
@@ -111,6 +142,7 @@ sc_permissions_new (ScClient *client)
 
   self->client = g_object_ref (client);
   g_signal_connect_object (client, "notify::state", G_CALLBACK (ask_soon), self, G_CONNECT_SWAPPED);
+  g_signal_connect_object (client, "authority-changed", G_CALLBACK (ask_soon), self, G_CONNECT_SWAPPED);
   return self;
 }
 
@@ -126,7 +158,10 @@ sc_permissions_set_patches (ScPermissions *self, GPtrArray *patches)
       g_signal_connect_swapped (patch, "changed", G_CALLBACK (ask_soon), self);
     }
   for (guint verb = 0; verb < SC_N_VERBS; verb++)
-    self->answers[verb] = ANSWER_NONE;
+    {
+      self->answers[verb] = ANSWER_NONE;
+      g_hash_table_remove_all (self->denied[verb]);
+    }
   ask_soon (self);
 }
 
@@ -136,8 +171,8 @@ sc_permissions_get_patches (ScPermissions *self)
   return self->patches;
 }
 
-GPtrArray *
-sc_permissions_get_fit (ScPermissions *self, ScVerb verb)
+static GPtrArray *
+patches_in_state (ScPermissions *self, ScVerb verb)
 {
   GPtrArray *fit = g_ptr_array_new_with_free_func (g_object_unref);
 
@@ -147,6 +182,19 @@ sc_permissions_get_fit (ScPermissions *self, ScVerb verb)
       if (sc_verb_is_from (verb, sc_patch_get_state (patch)) && !sc_patch_get_job (patch))
         g_ptr_array_add (fit, g_object_ref (patch));
     }
+  return fit;
+}
+
+GPtrArray *
+sc_permissions_get_fit (ScPermissions *self, ScVerb verb)
+{
+  GPtrArray *fit = patches_in_state (self, verb);
+
+  /* All or nothing: one that polkit forbids would spoil it for the others. When all are forbidden, the reason
+   * is told. */
+  for (guint i = fit->len; i > 0 && self->answers[verb] == ANSWER_YES; i--)
+    if (g_hash_table_contains (self->denied[verb], sc_patch_get_path (g_ptr_array_index (fit, i - 1))))
+      g_ptr_array_remove_index (fit, i - 1);
   return fit;
 }
 
@@ -208,6 +256,8 @@ sc_permissions_finalize (GObject *object)
   g_clear_object (&self->client);
   g_clear_object (&self->cancellable);
   g_clear_pointer (&self->patches, g_ptr_array_unref);
+  for (guint verb = 0; verb < SC_N_VERBS; verb++)
+    g_hash_table_unref (self->denied[verb]);
   G_OBJECT_CLASS (sc_permissions_parent_class)->finalize (object);
 }
 
@@ -225,4 +275,6 @@ sc_permissions_init (ScPermissions *self)
 {
   self->cancellable = g_cancellable_new ();
   self->patches = g_ptr_array_new_with_free_func (g_object_unref);
+  for (guint verb = 0; verb < SC_N_VERBS; verb++)
+    self->denied[verb] = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
 }

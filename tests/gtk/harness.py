@@ -15,7 +15,7 @@ import sys
 import tempfile
 import time
 
-from gi.repository import GLib
+from gi.repository import Gio, GLib
 
 import a11y
 
@@ -25,6 +25,14 @@ BUS_CONFIG = '''<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-BUS Bus Config
  "http://www.freedesktop.org/standards/dbus/1.0/busconfig.dtd">
 <busconfig><type>system</type><listen>unix:path=%s</listen>%s
 <policy context="default"><allow send_destination="*" eavesdrop="true"/><allow eavesdrop="true"/><allow own="*"/></policy></busconfig>'''
+
+
+NOTIFICATIONS = '''<node><interface name="org.freedesktop.Notifications">
+<method name="Notify"><arg type="s" direction="in"/><arg type="u" direction="in"/><arg type="s" direction="in"/><arg type="s" direction="in"/>
+<arg type="s" direction="in"/><arg type="as" direction="in"/><arg type="a{sv}" direction="in"/><arg type="i" direction="in"/>
+<arg type="u" direction="out"/></method>
+<method name="CloseNotification"><arg type="u" direction="in"/></method>
+<method name="GetCapabilities"><arg type="as" direction="out"/></method></interface></node>'''
 
 
 class Missing(AssertionError):
@@ -41,7 +49,10 @@ def plain(name):
 def until(condition, what, timeout=TIMEOUT):
     """Waits for condition() to be true and returns its value. GTK 4.8 doesn't signal every change over AT-SPI, so it is asked anew."""
     end = time.monotonic() + timeout
+    context = GLib.MainContext.default()
     while True:
+        while context.iteration(False):
+            pass
         try:
             value = condition()
         except GLib.Error:
@@ -185,6 +196,30 @@ class Desktop:
         if folder:
             self.picture(f'{folder}/{name}.png')
 
+    def watch_notifications(self):
+        """Plays the desktop's notification service; returns the list that the summaries are appended to."""
+        info = Gio.DBusNodeInfo.new_for_xml(NOTIFICATIONS).interfaces[0]
+        told = []
+
+        def on_call(_bus, _sender, _path, _interface, method, parameters, invocation):
+            if method == 'Notify':
+                told.append(parameters.unpack()[3])
+                invocation.return_value(GLib.Variant('(u)', (1,)))
+            elif method == 'GetCapabilities':
+                invocation.return_value(GLib.Variant('(as)', (['body', 'actions'],)))
+            else:
+                invocation.return_value(None)
+        session = Gio.bus_get_sync(Gio.BusType.SESSION)
+        session.register_object('/org/freedesktop/Notifications', info, on_call, None, None)
+        Gio.bus_own_name_on_connection(session, 'org.freedesktop.Notifications', Gio.BusNameOwnerFlags.NONE, None, None)
+        return told
+
+    def unfocus(self):
+        """Takes the keyboard away from the window, to the display's root, and the pointer, which the keyboard would follow."""
+        subprocess.run(['xdotool', 'mousemove', '1279', '899'], check=True)
+        root = subprocess.run(['xdotool', 'search', '--maxdepth', '0', ''], capture_output=True, text=True, check=False).stdout.split()
+        subprocess.run(['xdotool', 'windowfocus', root[0]], check=True)
+
     def key(self, *keys):
         subprocess.run(['xdotool', 'key', *keys], check=True)
 
@@ -198,7 +233,7 @@ class App:
     def __init__(self, desktop, arguments, environment):
         self.desktop = desktop
         self.began = time.monotonic()
-        self.process = subprocess.Popen([desktop.program, *arguments], env={**os.environ, **environment})
+        self.process = subprocess.Popen([desktop.program, *arguments], env={**os.environ, 'G_DEBUG': 'fatal-criticals', **environment})
         self.reader = None
         self.root = until(self.find_root, 'the window')
 
@@ -219,7 +254,7 @@ class App:
         found = subprocess.run(['xdotool', 'search', '--onlyvisible', '--pid', str(self.process.pid)], capture_output=True, text=True).stdout
         window = found.split()[0]
         subprocess.run(['xdotool', 'windowsize', '--sync', window, str(width), str(height), 'windowmove', window, '0', '0',
-                        'windowfocus', '--sync', window], check=True)
+                        'windowfocus', '--sync', window, 'mousemove', '200', '40'], check=True)
 
     # ------------------------------------------------------------------------------------------------- what is there
 

@@ -141,7 +141,10 @@ class Service:
         return GLib.Variant.new_tuple(builder.end())
 
     def do_CanPerform(self, _manager, verb, paths, _options):
-        return GLib.Variant('(as)', ([self.permits.get(verb, 'challenge') if (verb, self.find(p).values['State']) in TABLE
+        def permit(path):
+            name = self.find(path).values['TargetObject']
+            return self.permits.get(f'{verb} {name}', self.permits.get(verb, 'challenge'))
+        return GLib.Variant('(as)', ([permit(p) if (verb, self.find(p).values['State']) in TABLE
                                       else 'invalid-state' for p in paths],))
 
     def do_Check(self, _manager, verb, paths, _options):

@@ -72,6 +72,16 @@ class Machine:
     def syscare(self, *arguments):
         return self.stage.run('syscare', *arguments)[0]
 
+    def forbid(self, action):
+        """A rule of the administrator's: nobody may do @action. Without one: as before."""
+        path = '/etc/polkit-1/rules.d/10-forbid.rules'
+        if not action:
+            os.unlink(path)
+            return
+        with open(path, 'w', encoding='utf-8') as file:
+            file.write('polkit.addRule(function(action, subject) { if (action.id == "%s") return polkit.Result.NO; });\n' % action)
+        os.chmod(path, 0o644)
+
     def kill_service(self):
         self.stage.stop_service(signal.SIGKILL)
 
@@ -228,6 +238,17 @@ def test_other_client(desktop, machine):
     state(desktop, 'Deactivated')
     machine.syscare('active', 'HP001')
     state(desktop, 'Active')
+
+
+def test_forbidden(desktop, machine):
+    """a rule of polkit's that forbids an action turns its button off, with the reason, and on again when it goes"""
+    import a11y
+    from harness import BUTTON, until
+    machine.forbid('org.openeuler.syscare1.accept-user')
+    until(lambda: not desktop.app.find('Accept', BUTTON).has_state(a11y.SENSITIVE), 'an insensitive button')
+    assert desktop.app.find('Accept', BUTTON).description == 'You aren’t allowed to do this'
+    machine.forbid('')
+    until(lambda: desktop.app.find('Accept', BUTTON).has_state(a11y.SENSITIVE), 'a sensitive button')
 
 
 def test_history(desktop, machine):

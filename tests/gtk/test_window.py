@@ -250,6 +250,23 @@ def test_batch(desktop):
     app.search('')
 
 
+def test_batch_with_a_forbidden_one(desktop):
+    """a patch of the selection that polkit forbids is left out, so that the others can be worked on"""
+    app = desktop.app
+    desktop.tell_mock('Permit', 'remove libssl.so.3', 'no')
+    open_patch(desktop, REDIS)
+    app.search('openssl')
+    until(lambda: len(app.row_names()) == 2, 'two rows')
+    app.list_node().select_all()
+    app.see('2 patches selected')
+    app.click('Remove')
+    app.see('Remove HP004 · libcrypto.so.3?')
+    desktop.key('Escape')
+    app.wait_for_windows(1)
+    desktop.tell_mock('Permit', 'remove libssl.so.3', 'challenge')
+    app.search('')
+
+
 def test_hidden_selection(desktop):
     """selected patches that a search hides are no longer acted upon; a single one stays in sight"""
     app = desktop.app
@@ -286,6 +303,15 @@ def test_stable(desktop):
     app.see('HP009 · libcurl.so.4, curl 7.88.1-10+deb12u12, Active', 'list item')
     assert [r.rsplit(', ', 1)[0] for r in app.row_names()] == before
     app.see(contains='The new code runs in 2 of 3 processes')
+
+
+def test_notification(desktop):
+    """what ends while nobody looks at the window is told on the desktop"""
+    told = desktop.watch_notifications()
+    desktop.unfocus()
+    desktop.tell_mock('Foreign', 'deactivate', 'HP101')
+    until(lambda: any('HP101' in text for text in told), 'the notification')
+    desktop.app.resize(1100, 760)  # and have the focus back
 
 
 def test_install(desktop):
