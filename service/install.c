@@ -11,6 +11,9 @@
 
 #define ACTION_INSTALL "org.openeuler.syscare1.install"
 #define INTAKE_DEADLINE 300 /* seconds */
+/* Bundles of one user that are copied or wait for an authorisation at the same time. Anybody may ask, and
+ * each takes room on the disk until the answer is no. */
+#define INTAKES_PER_USER 4
 
 /* One bundle on its way in. */
 typedef struct {
@@ -22,8 +25,38 @@ typedef struct {
   char *staging;     /* NULL once it was moved or deleted */
   JsonObject *found; /* the worker's description */
   gboolean unchanged;
-  ScJob *job; /* borrowed while it runs */
+  gboolean counted; /* among its user's intakes */
+  ScJob *job;       /* borrowed while it runs */
 } ScIncoming;
+
+/* FALSE when the user has too many already. */
+static gboolean
+count_in (ScIncoming *incoming)
+{
+  gpointer uid = GUINT_TO_POINTER (incoming->caller->uid);
+  guint n = GPOINTER_TO_UINT (g_hash_table_lookup (incoming->service->intakes, uid));
+
+  if (n >= INTAKES_PER_USER && incoming->caller->uid != 0)
+    return FALSE;
+  g_hash_table_insert (incoming->service->intakes, uid, GUINT_TO_POINTER (n + 1));
+  return incoming->counted = TRUE;
+}
+
+static void
+count_out (ScIncoming *incoming)
+{
+  if (!incoming->counted)
+    return;
+
+  gpointer uid = GUINT_TO_POINTER (incoming->caller->uid);
+  guint n = GPOINTER_TO_UINT (g_hash_table_lookup (incoming->service->intakes, uid));
+
+  incoming->counted = FALSE;
+  if (n > 1)
+    g_hash_table_insert (incoming->service->intakes, uid, GUINT_TO_POINTER (n - 1));
+  else
+    g_hash_table_remove (incoming->service->intakes, uid);
+}
 
 static gboolean
 delete_staging (gpointer data, GError **error)
@@ -36,6 +69,7 @@ incoming_free (gpointer data)
 {
   ScIncoming *incoming = data;
 
+  count_out (incoming);
   if (incoming->staging != NULL)
     sc_records_call_async (incoming->service->records, delete_staging, g_steal_pointer (&incoming->staging),
                            g_free, NULL, NULL);
@@ -182,6 +216,7 @@ on_authorized (GObject *source, GAsyncResult *result, gpointer user_data)
       g_task_return_error (task, error);
       return;
     }
+  count_out (incoming);
   if (g_cancellable_is_cancelled (incoming->caller->gone))
     {
       g_task_return_new_error (task, LP_ERROR, LP_ERROR_CANCELLED, "the caller left the bus");
@@ -302,6 +337,14 @@ sc_install_async (ScService *service, ScCaller *caller, const char *path, ScCall
   if (path[0] != '/')
     {
       g_task_return_new_error (task, LP_ERROR, LP_ERROR_INVALID_ARGS, "%.80s: not an absolute path", path);
+      return;
+    }
+  if (!count_in (incoming))
+    {
+      g_task_return_new_error (
+          task, LP_ERROR, LP_ERROR_LIMITS_EXCEEDED,
+          "uid %u already has %u bundles on their way in\nwait until they are installed or refused",
+          caller->uid, INTAKES_PER_USER);
       return;
     }
   sc_records_call_async (service->records, make_staging, incoming, NULL, on_staging, g_steal_pointer (&task));

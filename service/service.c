@@ -107,6 +107,7 @@ sc_service_new (const ScPaths *paths)
       = sc_trigger_new (service->settings->gate ? paths->trigger : NULL, on_trigger_changed, service);
   service->queue = sc_queue_new ();
   service->jobs = g_hash_table_new_full (g_str_hash, g_str_equal, NULL, (GDestroyNotify)sc_job_unref);
+  service->intakes = g_hash_table_new (NULL, NULL);
   service->record_problems = g_new0 (char *, 1);
   service->restore_problems = g_ptr_array_new_with_free_func (g_free);
   apply_settings (service);
@@ -127,6 +128,7 @@ sc_service_free (ScService *service)
   sc_records_free (service->records);
   sc_queue_free (service->queue);
   g_hash_table_unref (service->jobs);
+  g_hash_table_unref (service->intakes);
   sc_catalog_free (service->catalog);
   sc_authority_free (service->authority);
   sc_settings_free (service->settings);

@@ -40,7 +40,8 @@ typedef struct {
   ScAuthority *authority;
   ScTrigger *trigger;
   ScQueue *queue;
-  GHashTable *jobs; /* path -> ScJob, unfinished and kept ones */
+  GHashTable *jobs;    /* path -> ScJob, unfinished and kept ones */
+  GHashTable *intakes; /* uid -> number of bundles that are taken in and not authorised yet */
   guint64 last_job;
   GStrv record_problems;
   GPtrArray *restore_problems; /* char* */

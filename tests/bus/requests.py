@@ -5,8 +5,8 @@ import os
 import shutil
 import sys
 
-from stage import (Agent, Client, PATCHES, Process, Service, Story, User, add_rule, clear, compile_program, equal, fails, make_bundle, manifest,
-                   patch_path)
+from stage import (Agent, Client, MANAGER, PATCHES, PATH, Process, Service, Story, User, add_rule, clear, compile_program, equal, fails,
+                   make_bundle, manifest, patch_path)
 
 story = Story()
 clear()
@@ -140,4 +140,30 @@ def _():
 
 
 add_rule('90-nothing.rules', '// only so that polkitd has read its rules once\n')
+@story.case('who may not install can\'t fill the disk with bundles that wait for an answer')
+def _():
+    bundle = shutil.copytree(BUNDLE, '/opt/their-bundle')
+    installed = sorted(os.listdir(PATCHES))
+    install = (PATH, MANAGER, 'Install', '(sa{sv})', (bundle, {}))
+    waiting = []
+    for _number in range(4):
+        user = User('patchuser')
+        agent = Agent(user.pid)
+        user.begin(*install, interactive=True)
+        waiting.append((user, agent, agent.question()))
+    late = User('patchuser')
+    fails('.LimitsExceeded', late.call, *install, interactive=True)
+    other = User('dba')
+    fails('.InteractiveAuthorizationRequired', other.call, *install)  # has a count of its own
+    for user, agent, _question in waiting:
+        agent.refuse()
+        fails('.AccessDenied', user.result)
+        user.end()
+    fails('.InteractiveAuthorizationRequired', late.call, *install)
+    equal(sorted(name for name in os.listdir(PATCHES) if not name.startswith('.')), installed)
+    late.end()
+    other.end()
+    shutil.rmtree(bundle)
+
+
 sys.exit(story.tell())
