@@ -7,9 +7,10 @@
 #include <string.h>
 #include <sys/mman.h>
 
-#define MAX_FUNCTIONS 65536
+#define MAX_FUNCTIONS 65536 /* of all images of one process */
 #define MAX_IMAGE (G_GUINT64_CONSTANT (1) << 30)
 #define MAX_STACKED 64
+#define MAX_IMAGES 1024 /* of one process: more must be a forgery that would only keep us busy */
 #define MAX_REDIRECT 16
 
 void
@@ -17,6 +18,7 @@ lp_image_free (LpImage *image)
 {
   if (image == NULL)
     return;
+  g_clear_pointer (&image->by_stub, g_hash_table_unref);
   g_free (image->sites);
   g_free (image);
 }
@@ -30,9 +32,9 @@ is_zero (const guint8 *bytes, gsize size)
   return TRUE;
 }
 
-/* The image at the start of @mapping, or NULL. */
+/* The image at the start of @mapping, or NULL; also when it has more than @max_functions. */
 static LpImage *
-read_image (LpProcess *process, const LpMapping *mapping)
+read_image (LpProcess *process, const LpMapping *mapping, guint max_functions)
 {
   guint8 head[LP_ENTITY_PEEK_SIZE];
   LpEntityIdentity identity;
@@ -42,7 +44,7 @@ read_image (LpProcess *process, const LpMapping *mapping)
     return NULL;
   gsize sites_size = identity.n_functions * sizeof (LpEntitySite);
   guint64 text_size = mapping->end - mapping->start;
-  if (identity.n_functions == 0 || identity.n_functions > MAX_FUNCTIONS || identity.image_size > MAX_IMAGE
+  if (identity.n_functions == 0 || identity.n_functions > max_functions || identity.image_size > MAX_IMAGE
       || identity.image_size < text_size || identity.sites > text_size
       || sites_size > text_size - identity.sites)
     return NULL;
@@ -56,6 +58,9 @@ read_image (LpProcess *process, const LpMapping *mapping)
   image->text_end = mapping->end;
   image->complete = !is_zero (identity.digest, sizeof identity.digest);
   image->sites = g_steal_pointer (&sites);
+  image->by_stub = g_hash_table_new (g_int64_hash, g_int64_equal);
+  for (guint i = 0; i < identity.n_functions; i++)
+    g_hash_table_insert (image->by_stub, &image->sites[i].stub, &image->sites[i]);
   return image;
 }
 
@@ -63,8 +68,9 @@ GPtrArray *
 lp_images_read (LpProcess *process, const LpMaps *maps)
 {
   GPtrArray *images = g_ptr_array_new_with_free_func ((GDestroyNotify)lp_image_free);
+  guint functions = 0;
 
-  for (guint i = 0; i < maps->mappings->len; i++)
+  for (guint i = 0; i < maps->mappings->len && images->len < MAX_IMAGES; i++)
     {
       const LpMapping *m = &g_array_index (maps->mappings, LpMapping, i);
 
@@ -72,9 +78,11 @@ lp_images_read (LpProcess *process, const LpMaps *maps)
        * mostly begin with a read-only one, so hardly anything needs to be read. */
       if (m->prot != (PROT_READ | PROT_EXEC) || m->shared || m->offset != 0 || m->path[0] == '[')
         continue;
-      LpImage *image = read_image (process, m);
-      if (image != NULL)
-        g_ptr_array_add (images, image);
+      LpImage *image = read_image (process, m, MAX_FUNCTIONS - functions);
+      if (image == NULL)
+        continue;
+      functions += image->identity.n_functions;
+      g_ptr_array_add (images, image);
     }
   return images;
 }
@@ -82,23 +90,28 @@ lp_images_read (LpProcess *process, const LpMaps *maps)
 const LpImage *
 lp_images_find (const GPtrArray *images, guint64 address)
 {
-  for (guint i = 0; i < images->len; i++)
+  guint low = 0, high = images->len;
+
+  while (low < high)
     {
-      const LpImage *image = g_ptr_array_index (images, i);
-      if (address >= image->base && address - image->base < image->identity.image_size)
-        return image;
+      guint middle = low + (high - low) / 2;
+
+      if (((const LpImage *)g_ptr_array_index (images, middle))->base <= address)
+        low = middle + 1;
+      else
+        high = middle;
     }
-  return NULL;
+  const LpImage *image = low > 0 ? g_ptr_array_index (images, low - 1) : NULL;
+  return image != NULL && address - image->base < image->identity.image_size ? image : NULL;
 }
 
 /* The site table entry of @image whose redirect goes to @stub, or NULL. */
 static const LpEntitySite *
 site_by_stub (const LpImage *image, guint64 stub)
 {
-  for (guint i = 0; i < image->identity.n_functions; i++)
-    if (image->base + image->sites[i].stub == stub)
-      return &image->sites[i];
-  return NULL;
+  guint64 in_image = stub - image->base;
+
+  return g_hash_table_lookup (image->by_stub, &in_image);
 }
 
 gboolean

@@ -23,10 +23,11 @@ typedef struct {
   guint64 text_end;  /* end of the executable mapping at @base */
   gboolean complete; /* was filled to its end; else its worker was killed meanwhile and it was never active */
   LpEntitySite *sites; /* identity.n_functions of them */
+  GHashTable *by_stub; /* LpEntitySite.stub -> LpEntitySite */
 } LpImage;
 
 /* All images of a process (element-type LpImage), ascending. Numbers in them are checked for plausibility,
- * not for truth. */
+ * not for truth; what a process may make us look at is bounded. */
 GPtrArray *lp_images_read (LpProcess *process, const LpMaps *maps);
 void lp_image_free (LpImage *image);
 
