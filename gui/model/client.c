@@ -47,9 +47,10 @@ static void connect_to_bus (ScClient *self);
 static void
 set_state (ScClient *self, ScServiceState state, const char *detail)
 {
-  g_autofree char *old = self->detail; /* @detail may be the same text */
+  char *copy = g_strdup (detail ? detail : ""); /* before the old one goes: it may be @detail */
 
-  self->detail = g_strdup (detail ? detail : "");
+  g_free (self->detail);
+  self->detail = copy;
   self->state = state;
   g_object_notify_by_pspec (G_OBJECT (self), props[PROP_STATE]);
 }
