@@ -62,6 +62,25 @@ is_quiet (ScWindow *window, int frames)
   return TRUE;
 }
 
+/* TRUE when a squeezer below @widget still fades from one child to the other: both are there for a moment. */
+static gboolean
+fades (GtkWidget *widget)
+{
+  if (ADW_IS_SQUEEZER (widget) && adw_squeezer_get_transition_running (ADW_SQUEEZER (widget)))
+    return TRUE;
+  for (GtkWidget *child = gtk_widget_get_first_child (widget); child;
+       child = gtk_widget_get_next_sibling (child))
+    if (fades (child))
+      return TRUE;
+  return FALSE;
+}
+
+static gboolean
+is_still (ScWindow *window, int frames)
+{
+  return is_quiet (window, frames) && !fades (GTK_WIDGET (window));
+}
+
 static gboolean
 is_loaded (ScWindow *window, int argument)
 {
@@ -163,7 +182,7 @@ check_window (ScWindow *window, const char *name)
   guint before = failures;
 
   place = name;
-  wait_for (is_quiet, window, 8, "a frame");
+  wait_for (is_still, window, 8, "a frame");
   collect (GTK_WIDGET (window), GTK_WIDGET (window), texts);
   for (guint i = 0; i < texts->len; i++)
     {
