@@ -21,7 +21,7 @@ await() { # await COMMAND...: until it succeeds, 20 s at most
 }
 toy_says() { await grep -q "^$1" /run/toy; }
 toy_pid() { systemctl show -P MainPID toy.service; }
-state_is() { [ "$(syscare list --json | python3 -c 'import json, sys; print(json.load(sys.stdin)["patches"][0]["state"])')" = "$1" ]; }
+state_is() { syscare list --json | tr -d ' ' | grep -q "\"state\":\"$1\""; }
 same_toy() { [ "$(toy_pid)" = "$pid" ] && kill -0 "$pid"; }
 
 install_toy() {

@@ -33,7 +33,8 @@ take_over() {
 
 mkdir "$work/share"
 "$source_root/packaging/build" deb "$work/packages" >"$work/deb.log" 2>&1
-result $? "the Debian package builds" "$work/deb.log"
+built=$?
+result $built "the Debian package builds" "$work/deb.log"
 "$source_root/packaging/build" rpm "$work/packages" >"$work/rpm.log" 2>&1 && rpm -qlp "$work"/packages/syscare-[0-9]*.rpm >"$work/rpm.list" 2>&1 &&
     grep -q '/syscared$' "$work/rpm.list" && grep -q 'syscared.service$' "$work/rpm.list"
 result $? "the RPM package builds and holds the service and its unit" "$work/rpm.log"
@@ -56,6 +57,10 @@ END
     --cache "$work/cache" >"$work/build.log" 2>&1
 result $? "a hot patch is made for the toy" "$work/build.log"
 
+if [ $built != 0 ]; then
+    echo "1..$count"
+    exit 1
+fi
 cp "$work"/packages/syscare_*.deb "$work/share/syscare.deb"
 cp "$work/make/toy" "$here/in-guest.sh" "$work/share"
 for boot in first second; do

@@ -249,19 +249,19 @@ def reading_the_file(things):
 # ---------------------------------------------------------------------------------------------------- libraries
 
 def library_at_start(things):
-    with Trigger(things.library):
+    with Trigger(things.shared):
         for _ in range(20):
             expect_new(start(things.user))
 
 
 def library_by_dlopen(things):
-    with Trigger(things.library):
-        expect_new(start(things.loader, things.library.path))
+    with Trigger(things.shared):
+        expect_new(start(things.loader, things.shared.path))
 
 
 def library_by_preload(things):
-    with Trigger(things.library):
-        expect_new(start('/bin/true', env={'LD_PRELOAD': f'{things.library.path}:{things.caller}'}))
+    with Trigger(things.shared):
+        expect_new(start('/bin/true', env={'LD_PRELOAD': f'{things.shared.path}:{things.caller}'}))
 
 
 # ---------------------------------------------------------------------------------------------------- in nobody's way
@@ -310,8 +310,8 @@ class Things:
         self.patient = Target(folder, 'patient', ['-pie'], main=PATIENT)
         self.static = Target(folder, 'static', ['-static'], ['-O2', '-fno-pie'])
         self.fixed = Target(folder, 'fixed', ['-no-pie'], ['-O2', '-fno-pie'])
-        self.library = Target(folder, 'libanswer.so', ['-shared', '-Wl,-soname,libanswer.so'], ['-O2', '-fPIC'], main='')
-        self.user = self.compile('user', MAIN, '-L', self.library.folder, '-lanswer', f'-Wl,-rpath,{self.library.folder}')
+        self.shared = Target(folder, 'libanswer.so', ['-shared', '-Wl,-soname,libanswer.so'], ['-O2', '-fPIC'], main='')
+        self.user = self.compile('user', MAIN, '-L', self.shared.folder, '-lanswer', f'-Wl,-rpath,{self.shared.folder}')
         self.loader = self.compile('loader', '''
             #include <dlfcn.h>
             int main (int argc, char **argv)
