@@ -2,8 +2,10 @@
 /* syscare: reads the command line, calls the verb, returns its exit status. */
 #include "config.h"
 
+#include <errno.h>
 #include <locale.h>
 #include <signal.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "context.h"
@@ -46,6 +48,18 @@ run (CliContext *context, int argc, char **argv)
   return context->verb->run (context);
 }
 
+/* Output that didn't arrive (a full disk) is not a success; a script would go on with half of it. */
+static int
+check_output (const CliContext *context, int status)
+{
+  g_autoptr (GError) error = NULL;
+
+  if ((fflush (stdout) == 0 && ferror (stdout) == 0) || status != CLI_EXIT_DONE)
+    return status;
+  lp_error_set_errno (&error, LP_ERROR_FAILED, errno, "%s", _ ("the output can't be written"));
+  return cli_report (context, NULL, error);
+}
+
 int
 main (int argc, char **argv)
 {
@@ -54,7 +68,7 @@ main (int argc, char **argv)
   set_locale ();
   /* `syscare list | head` ends quietly, and as the shell expects. */
   signal (SIGPIPE, SIG_DFL);
-  int status = run (&context, argc, argv);
+  int status = check_output (&context, run (&context, argc, argv));
   cli_context_clear (&context);
   return status;
 }

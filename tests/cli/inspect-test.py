@@ -8,7 +8,7 @@ import shutil
 import subprocess
 import tempfile
 
-from tap import case, contains, equal, error_form, main, syscare
+from tap import SYSCARE, case, contains, equal, error_form, main, syscare
 
 MAKE = os.environ['MAKE_BUNDLE']
 
@@ -39,6 +39,18 @@ def every_form():
                   for name, option in (('a.tar', '--format=ustar'), ('a.tgz', '--gzip'), ('a.txz', '--xz'), ('a.tzst', '--zstd'))]
         for form in forms:
             equal(syscare('inspect', form).stdout, text, form)
+    in_folder(run)
+
+
+@case
+def output_that_gets_lost():
+    """output that can't be written (a full disk) is an error, not a success"""
+    def run(_folder, bundle):
+        for words in (('inspect', bundle), ('inspect', bundle, '--json'), ('help',)):
+            with open('/dev/full', 'w', encoding='utf-8') as full:
+                done = subprocess.run([SYSCARE, *words], stdout=full, stderr=subprocess.PIPE, encoding='utf-8', check=False)
+            equal(done.returncode, 1, words)
+            contains(done.stderr, "the output can't be written")
     in_folder(run)
 
 
