@@ -20,7 +20,9 @@ struct _ScDetailPane {
   ScPatch *titled; /* whose name the header shows */
 
   AdwHeaderBar *header;
-  AdwViewSwitcherTitle *switcher_title;
+  AdwViewSwitcher *switcher; /* in the header when there is room, else the bar and the title are shown */
+  AdwWindowTitle *title;
+  gboolean folded;
   GtkWidget *no_title;
   GtkWidget *back_button;
   GtkWidget *menu_button;
@@ -50,9 +52,9 @@ on_verb (ScDetailPane *self, guint verb)
 static void
 update_title (ScDetailPane *self)
 {
-  adw_view_switcher_title_set_title (self->switcher_title, sc_patch_get_title (self->titled));
-  adw_view_switcher_title_set_subtitle (self->switcher_title, sc_patch_get_target (self->titled));
-  gtk_widget_set_tooltip_text (GTK_WIDGET (self->switcher_title), sc_patch_get_name (self->titled));
+  adw_window_title_set_title (self->title, sc_patch_get_title (self->titled));
+  adw_window_title_set_subtitle (self->title, sc_patch_get_target (self->titled));
+  gtk_widget_set_tooltip_text (GTK_WIDGET (self->title), sc_patch_get_name (self->titled));
 }
 
 static void
@@ -72,9 +74,10 @@ update_switchers (ScDetailPane *self)
 {
   gboolean one = self->titled != NULL;
 
-  adw_header_bar_set_title_widget (self->header, one ? GTK_WIDGET (self->switcher_title) : self->no_title);
-  adw_view_switcher_bar_set_reveal (self->switcher_bar,
-                                    one && adw_view_switcher_title_get_title_visible (self->switcher_title));
+  adw_header_bar_set_title_widget (self->header, !one           ? self->no_title
+                                                 : self->folded ? GTK_WIDGET (self->title)
+                                                                : GTK_WIDGET (self->switcher));
+  adw_view_switcher_bar_set_reveal (self->switcher_bar, one && self->folded);
   gtk_widget_set_visible (self->menu_button, one);
 }
 
@@ -177,6 +180,8 @@ sc_detail_pane_set_folded (ScDetailPane *self, gboolean folded)
 {
   gtk_widget_set_visible (self->back_button, folded);
   adw_header_bar_set_show_start_title_buttons (self->header, folded);
+  self->folded = folded;
+  update_switchers (self);
 }
 
 void
@@ -200,6 +205,8 @@ sc_detail_pane_dispose (GObject *object)
   set_titled (self, NULL);
   g_clear_object (&self->permissions);
   g_clear_object (&self->no_title);
+  g_clear_object (&self->title);
+  g_clear_object (&self->switcher);
   G_OBJECT_CLASS (sc_detail_pane_parent_class)->dispose (object);
 }
 
@@ -217,7 +224,6 @@ sc_detail_pane_class_init (ScDetailPaneClass *klass)
   g_type_ensure (SC_TYPE_ACTION_BOX);
   gtk_widget_class_set_template_from_resource (widget_class, "/org/openeuler/SysCare/ui/detail-pane.ui");
   gtk_widget_class_bind_template_child (widget_class, ScDetailPane, header);
-  gtk_widget_class_bind_template_child (widget_class, ScDetailPane, switcher_title);
   gtk_widget_class_bind_template_child (widget_class, ScDetailPane, back_button);
   gtk_widget_class_bind_template_child (widget_class, ScDetailPane, menu_button);
   gtk_widget_class_bind_template_child (widget_class, ScDetailPane, stack);
@@ -238,7 +244,9 @@ sc_detail_pane_init (ScDetailPane *self)
   sc_stack_hide_pages (GTK_WIDGET (self->stack));
   sc_stack_hide_pages (GTK_WIDGET (self->views));
   self->no_title = g_object_ref_sink (adw_window_title_new ("", ""));
-  g_signal_connect_object (self->switcher_title, "notify::title-visible", G_CALLBACK (update_switchers), self,
-                           G_CONNECT_SWAPPED);
+  self->title = g_object_ref_sink (ADW_WINDOW_TITLE (adw_window_title_new ("", "")));
+  self->switcher = g_object_ref_sink (ADW_VIEW_SWITCHER (adw_view_switcher_new ()));
+  adw_view_switcher_set_policy (self->switcher, ADW_VIEW_SWITCHER_POLICY_WIDE);
+  adw_view_switcher_set_stack (self->switcher, self->views);
   update_switchers (self);
 }
