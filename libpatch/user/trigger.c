@@ -461,14 +461,16 @@ is_target (int fd, LpEntity *entity)
 }
 
 /* A descriptor of @path's file if that is the target of @entity; -1 and a line in @problems otherwise. A file
- * that is watched already must not be opened by the loop, which would hold itself; O_PATH isn't an open in
- * that sense. */
+ * that is watched already, from before or just now under another name (@watched), must not be opened by the
+ * loop, which would hold itself; O_PATH isn't an open in that sense. */
 static int
-find_target (LpTrigger *trigger, const char *path, LpEntity *entity, GPtrArray *problems)
+find_target (LpTrigger *trigger, const char *path, LpEntity *entity, const GArray *watched,
+             GPtrArray *problems)
 {
   int fd = open (path, O_PATH | O_CLOEXEC);
 
-  if (fd >= 0 && (holds_inode (trigger->watched, fd) || is_target (fd, entity)))
+  if (fd >= 0
+      && (holds_inode (trigger->watched, fd) || holds_inode (watched, fd) || is_target (fd, entity)))
     return fd;
   g_ptr_array_add (problems,
                    g_strdup_printf ("%s: %s", path, fd < 0 ? g_strerror (errno) : "is another build now"));
@@ -483,7 +485,7 @@ watch_binding (LpTrigger *trigger, const LpBinding *binding, GArray *watched, GP
 {
   for (guint i = 0; binding->files != NULL && binding->files[i] != NULL; i++)
     {
-      int fd = find_target (trigger, binding->files[i], binding->entity, problems);
+      int fd = find_target (trigger, binding->files[i], binding->entity, watched, problems);
       if (fd < 0)
         continue;
       gboolean is_new = !holds_inode (watched, fd);
