@@ -207,7 +207,13 @@ lp_placement_locate (LpPlacement *placement, LpPiece *piece, GError **error)
 
   if (piece->located)
     return TRUE;
-  g_return_val_if_fail (piece->symbol != NULL, FALSE);
+  if (piece->symbol == NULL)
+    {
+      /* Unnamed data is found by what refers to it; damaged objects come here all the same. */
+      lp_error_set (error, LP_ERROR_REFUSED, NULL, "%s: a piece without a symbol (%s) can't be found in %s",
+                    placement->unit, piece->name != NULL ? piece->name : "unnamed", placement->target->name);
+      return FALSE;
+    }
 
   if (piece->symbol->bind == STB_LOCAL)
     symbol = find_local (placement, piece, error);
