@@ -168,7 +168,7 @@ class Runner:
                    '--patch', str(patch), '--output', str(out), '--cache', str(self.work / 'cache'), '--json']
         if fix['prepare']:
             command += ['--prepare', fix['prepare'].replace('@RUN@', str(scratch))]
-        for target in fix['targets_changed'] or fix['targets']:
+        for target in fix['targets_changed']:
             command += ['--target', target]
         done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, encoding='utf-8',
                               errors='replace')
