@@ -469,8 +469,7 @@ find_target (LpTrigger *trigger, const char *path, LpEntity *entity, const GArra
 {
   int fd = open (path, O_PATH | O_CLOEXEC);
 
-  if (fd >= 0
-      && (holds_inode (trigger->watched, fd) || holds_inode (watched, fd) || is_target (fd, entity)))
+  if (fd >= 0 && (holds_inode (trigger->watched, fd) || holds_inode (watched, fd) || is_target (fd, entity)))
     return fd;
   g_ptr_array_add (problems,
                    g_strdup_printf ("%s: %s", path, fd < 0 ? g_strerror (errno) : "is another build now"));
