@@ -24,6 +24,7 @@ RULE = '''polkit.addRule(function(action, subject) {
         return polkit.Result.YES;
 });
 '''
+HANGS_SECONDS = 1200  # nothing here takes so long, also on a busy machine: it hangs
 # The note that every patch image in a process carries: name size, description size, type, name.
 IMAGE_NOTE = struct.pack('<III8s', 8, 192, 0x53435031, b'SysCare\0')
 IMAGE_NOTE_OFFSET = 0x40
@@ -39,7 +40,7 @@ def run(*command, user=None, expect=0, folder=None):
         home = os.path.expanduser('~' + user)
         command = ('runuser', '-u', user, '--', 'env', '-C', folder or home, f'HOME={home}', f'USER={user}', *command)
     done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, encoding='utf-8',
-                          errors='replace', cwd=folder, check=False)
+                          errors='replace', cwd=folder, check=False, timeout=HANGS_SECONDS)
     if expect is not None and done.returncode != expect:
         words = ' '.join(command[command.index('USER=' + user) + 1:] if user else command)
         last = '\n'.join((done.stdout + done.stderr).strip().splitlines()[-15:])
