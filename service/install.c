@@ -27,6 +27,7 @@ typedef struct {
   gboolean unchanged;
   gboolean counted; /* among its user's intakes */
   ScJob *job;       /* borrowed while it runs */
+  GError *refusal;  /* while the copy is being deleted */
 } ScIncoming;
 
 /* FALSE when the user has too many already. */
@@ -76,6 +77,7 @@ incoming_free (gpointer data)
   sc_caller_unref (incoming->caller);
   sc_call_options_free (incoming->options);
   g_clear_pointer (&incoming->found, json_object_unref);
+  g_clear_error (&incoming->refusal);
   g_free (incoming->patch_dir);
   g_free (incoming->path);
   g_free (incoming);
@@ -202,6 +204,26 @@ start (ScJob *job, gpointer user_data)
 }
 
 static void
+on_swept (GObject *source, GAsyncResult *result, gpointer user_data)
+{
+  g_autoptr (GTask) task = user_data;
+  ScIncoming *incoming = g_task_get_task_data (task);
+
+  g_task_return_error (task, g_steal_pointer (&incoming->refusal));
+}
+
+/* Answers with @error once nothing of the bundle is left: who is refused finds no trace of it. Takes both. */
+static void
+refuse (GTask *task, GError *error)
+{
+  ScIncoming *incoming = g_task_get_task_data (task);
+
+  incoming->refusal = error;
+  sc_records_call_async (incoming->service->records, delete_staging, g_steal_pointer (&incoming->staging),
+                         g_free, on_swept, task);
+}
+
+static void
 on_authorized (GObject *source, GAsyncResult *result, gpointer user_data)
 {
   g_autoptr (GTask) task = user_data;
@@ -213,13 +235,13 @@ on_authorized (GObject *source, GAsyncResult *result, gpointer user_data)
   if (!sc_authority_require_finish (result, &error))
     {
       sc_records_write_async (service->records, NULL, history_lines (incoming, "denied", error), NULL, NULL);
-      g_task_return_error (task, error);
+      refuse (g_steal_pointer (&task), error);
       return;
     }
   count_out (incoming);
   if (g_cancellable_is_cancelled (incoming->caller->gone))
     {
-      g_task_return_new_error (task, LP_ERROR, LP_ERROR_CANCELLED, "the caller left the bus");
+      refuse (g_steal_pointer (&task), g_error_new (LP_ERROR, LP_ERROR_CANCELLED, "the caller left the bus"));
       return;
     }
 
@@ -231,7 +253,7 @@ on_authorized (GObject *source, GAsyncResult *result, gpointer user_data)
       sc_service_drop_job (service, job);
       incoming->job = NULL;
       incoming->options = sc_call_options_parse (g_variant_new ("a{sv}", NULL), 0, NULL);
-      g_task_return_error (task, error);
+      refuse (g_steal_pointer (&task), error);
       return;
     }
   /* The job keeps the task, and with it the incoming bundle, until it has ended. */
@@ -274,7 +296,7 @@ on_taken_in (GObject *source, GAsyncResult *result, gpointer user_data)
                   "%s: the bundle has no trusted signature", incoming->path);
   if (error != NULL)
     {
-      g_task_return_error (task, error);
+      refuse (g_steal_pointer (&task), error);
       return;
     }
   g_autoptr (GPtrArray) questions = g_ptr_array_new_with_free_func ((GDestroyNotify)sc_question_free);
