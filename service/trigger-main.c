@@ -146,7 +146,8 @@ main (int argc, char **argv)
 
   if (!sc_child_begin ("syscare-trigger"))
     return 2;
-  keeper.loop = g_main_loop_new (NULL, FALSE);
+  g_autoptr (GMainLoop) loop = g_main_loop_new (NULL, FALSE);
+  keeper.loop = loop;
   keeper.trigger = lp_trigger_new (report_meeting, NULL, &error);
   if (keeper.trigger == NULL)
     {

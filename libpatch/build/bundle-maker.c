@@ -122,10 +122,10 @@ describe_target (const LpBuildTarget *target)
 static GStrv
 find_issues (const LpBundleInput *input)
 {
-  GPtrArray *issues = g_ptr_array_new ();
-
   if (input->request->issues != NULL)
     return g_strdupv (input->request->issues);
+
+  GPtrArray *issues = g_ptr_array_new ();
   for (guint i = 0; i < input->fixes->len; i++)
     {
       const LpFix *fix = g_ptr_array_index (input->fixes, i);

@@ -200,6 +200,13 @@ test_calls_are_made_in_the_child (Child *child, gconstpointer data)
   g_assert_no_error (error);
 }
 
+/* At least as long as the functions that are looked for: instrumented code is longer. */
+#ifdef __SANITIZE_ADDRESS__
+#define CODE_SIZE 1024
+#else
+#define CODE_SIZE 128
+#endif
+
 typedef struct {
   gboolean innermost, middle, child;
 } Seen;
@@ -210,9 +217,9 @@ note_frame (guint64 pc, gboolean is_return, gpointer data)
   Seen *seen = data;
   guint64 inner = (guint64)(gsize)innermost, mid = (guint64)(gsize)middle, top = (guint64)(gsize)run_child;
 
-  seen->innermost |= pc > inner && pc < inner + 128;
-  seen->middle |= seen->innermost && pc > mid && pc < mid + 128;
-  seen->child |= seen->middle && pc > top && pc < top + 512;
+  seen->innermost |= pc > inner && pc < inner + CODE_SIZE;
+  seen->middle |= seen->innermost && pc > mid && pc < mid + CODE_SIZE;
+  seen->child |= seen->middle && pc > top && pc < top + 4 * CODE_SIZE;
   return TRUE;
 }
 
@@ -254,7 +261,7 @@ check_stacks (gpointer data, GError **error)
   g_autoptr (LpStop) stop = lp_stop_new (child->process);
   g_autoptr (GArray) ranges = g_array_new (FALSE, FALSE, sizeof (LpCodeRange));
   guint64 mid = (guint64)(gsize)middle, unused = (guint64)(gsize)tear_down;
-  const LpCodeRange on_stack = { mid, mid + 64, TRUE, "middle" },
+  const LpCodeRange on_stack = { mid, mid + CODE_SIZE / 2, TRUE, "middle" },
                     not_on_stack = { unused, unused + 64, TRUE, "tear_down" };
   gboolean busy;
   LpStackHit hit = { 0 };
