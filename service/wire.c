@@ -19,6 +19,7 @@ sc_wire_encode (JsonObject *object)
   guint32 header = GUINT32_TO_BE ((guint32)size);
 
   memcpy (bytes, &header, SC_WIRE_HEADER);
+  /* NOLINTNEXTLINE(bugprone-not-null-terminated-result): bytes with their length, not a string */
   memcpy (bytes + SC_WIRE_HEADER, text, size);
   return g_bytes_new_take (bytes, SC_WIRE_HEADER + size);
 }

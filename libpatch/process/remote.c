@@ -200,9 +200,10 @@ lp_remote_call (LpRemote *remote, long number, const guint64 arguments[6], gint6
                           lp_process_pid (lp_stop_process (remote->stop)), tid);
       return FALSE;
     }
-  if (!run_to_stop (remote, PTRACE_SYSCALL, FALSE, error)
-      || !run_to_stop (remote, PTRACE_SYSCALL, FALSE, error))
-    return FALSE;
+  /* To the call's entry, then to its exit. */
+  for (guint stop = 0; stop < 2; stop++)
+    if (!run_to_stop (remote, PTRACE_SYSCALL, FALSE, error))
+      return FALSE;
   if (ptrace (PTRACE_GETREGS, tid, 0, &registers) != 0)
     {
       lp_error_set_errno (error, LP_ERROR_FAILED, errno, "process %d: can't read the registers of thread %d",
