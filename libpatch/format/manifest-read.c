@@ -17,6 +17,8 @@
 #define FUNCTIONS_MAX 65536
 #define SOURCES_MAX 1024
 #define TOOLS_MAX 256
+#define KERNEL_TARGETS_MAX 256
+#define MODULE_NAME_MAX 55 /* bytes; MODULE_NAME_LEN of the kernel, without the NUL */
 
 /* A word that is safe in names, paths and commands: starts with a letter or digit, then also @extra. */
 static gboolean
@@ -184,12 +186,82 @@ read_functions (const LpJson *json, LpManifestObject *object, GError **error)
   return TRUE;
 }
 
+static gboolean
+read_build_id (const LpJson *json, char **value, GError **error)
+{
+  guint8 build_id[LP_BUILD_ID_MAX];
+
+  if (!lp_json_string (json, "build-id", TRUE, TOKEN_MAX, value, error))
+    return FALSE;
+  return (*value)[0] == '\0' || lp_hex_decode (*value, build_id, sizeof build_id, NULL)
+         || lp_json_refuse (json, "build-id", "not a Build-ID in hex", error);
+}
+
+static gboolean
+read_module_name (const LpJson *json, const char *member, char **value, GError **error)
+{
+  if (!read_token (json, member, "_", value, error))
+    return FALSE;
+  return strlen (*value) <= MODULE_NAME_MAX
+         || lp_json_refuse (json, member, "longer than the kernel's module names are", error);
+}
+
+static gboolean
+read_kernel_targets (const LpJson *json, LpManifestKernel *kernel, GError **error)
+{
+  g_autofree char *where = NULL;
+  JsonArray *array;
+  LpJson element;
+
+  if (!lp_json_array (json, "targets", TRUE, KERNEL_TARGETS_MAX, &array, error))
+    return FALSE;
+  if (json_array_get_length (array) == 0)
+    return lp_json_refuse (json, "targets", "empty", error);
+  for (guint i = 0; i < json_array_get_length (array); i++)
+    {
+      LpManifestKernelTarget *target = lp_manifest_kernel_target_new (NULL, NULL);
+      const LpManifestKernelTarget *before = i > 0 ? kernel->targets->pdata[i - 1] : NULL;
+      g_ptr_array_add (kernel->targets, target);
+      if (!lp_json_element (json, "targets", array, i, &element, &where, error)
+          || !read_module_name (&element, "name", &target->name, error)
+          || !read_build_id (&element, &target->build_id, error))
+        return FALSE;
+      if (before != NULL && strcmp (before->name, target->name) >= 0)
+        return lp_json_refuse (json, "targets", "not sorted by name, or a name comes twice", error);
+    }
+  return TRUE;
+}
+
+/* The member is there exactly for kernel bundles. */
+static gboolean
+read_kernel (const LpJson *json, const LpManifest *manifest, LpManifestObject *object, GError **error)
+{
+  g_autofree char *where = g_strconcat (json->where, "kernel.", NULL);
+  gboolean is_kernel = strcmp (manifest->kind, "kernel") == 0;
+  JsonObject *member;
+
+  if (!lp_json_object (json, "kernel", is_kernel, &member, error))
+    return FALSE;
+  if (!is_kernel)
+    return member == NULL || lp_json_refuse (json, "kernel", "the bundle isn't for a kernel", error);
+
+  LpJson kernel = { member, where, json->code };
+  object->kernel = lp_manifest_kernel_new ();
+  if (!read_token (&kernel, "release", "+-._~", &object->kernel->release, error)
+      || !read_module_name (&kernel, "module", &object->kernel->module, error)
+      || !lp_json_boolean (&kernel, "replace", TRUE, &object->kernel->replace, error)
+      || !read_kernel_targets (&kernel, object->kernel, error))
+    return FALSE;
+  g_autofree char *name = lp_manifest_kernel_object_name (object->kernel);
+  return strcmp (name, object->name) == 0
+         || lp_json_refuse (json, "name", "not the names of the kernel objects", error);
+}
+
 /* What ties the object to the bundle and to its target. */
 static gboolean
 check_object (const LpJson *json, const LpManifest *manifest, const LpManifestObject *object, GError **error)
 {
   g_autofree char *uuid = lp_manifest_object_uuid (manifest->id, object->name);
-  guint8 build_id[LP_BUILD_ID_MAX];
 
   if (strcmp (uuid, object->uuid) != 0)
     return lp_json_refuse (json, "uuid", "does not follow from the bundle's id and the object's name", error);
@@ -197,8 +269,6 @@ check_object (const LpJson *json, const LpManifest *manifest, const LpManifestOb
     return lp_json_refuse (json, "entity", "is the manifest itself", error);
   if (object->size == 0 || object->size > LP_ENTITY_FILE_MAX)
     return lp_json_refuse (json, "size", "zero or beyond the limit", error);
-  if (object->build_id[0] != '\0' && !lp_hex_decode (object->build_id, build_id, sizeof build_id, NULL))
-    return lp_json_refuse (json, "build-id", "not a Build-ID in hex", error);
   if (object->build_id[0] == '\0' && object->text_digest[0] == '\0')
     return lp_json_refuse (json, "build-id", "neither a Build-ID nor a digest tells what the target is",
                            error);
@@ -214,12 +284,13 @@ read_object (const LpJson *json, const LpManifest *manifest, LpManifestObject *o
       || !read_file_name (json, "entity", &object->entity, error)
       || !read_digest (json, "digest", FALSE, &object->digest, error)
       || !lp_json_uint (json, "size", TRUE, &object->size, error)
-      || !lp_json_string (json, "build-id", TRUE, TOKEN_MAX, &object->build_id, error)
+      || !read_build_id (json, &object->build_id, error)
       || !read_digest (json, "text-digest", TRUE, &object->text_digest, error)
       || !read_list (json, "files", is_path, &object->files, error)
       || !lp_json_boolean (json, "installed", TRUE, &object->installed, error)
       || !read_list (json, "warnings", is_line, &object->warnings, error)
-      || !read_functions (json, object, error) || !lp_json_object (json, "proof", FALSE, &proof, error))
+      || !read_functions (json, object, error) || !read_kernel (json, manifest, object, error)
+      || !lp_json_object (json, "proof", FALSE, &proof, error))
     return FALSE;
   if (proof != NULL)
     object->proof = json_node_copy (json_object_get_member (json->object, "proof"));
@@ -256,6 +327,8 @@ read_objects (const LpJson *json, LpManifest *manifest, GError **error)
     return FALSE;
   if (json_array_get_length (array) == 0)
     return lp_json_refuse (json, "objects", "empty", error);
+  if (strcmp (manifest->kind, "kernel") == 0 && json_array_get_length (array) > 1)
+    return lp_json_refuse (json, "objects", "a kernel bundle has one livepatch module", error);
   for (guint i = 0; i < json_array_get_length (array); i++)
     {
       LpManifestObject *object = lp_manifest_object_new ();

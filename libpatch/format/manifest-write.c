@@ -19,6 +19,27 @@ function_to_json (const LpManifestFunction *function)
 }
 
 static JsonObject *
+kernel_to_json (const LpManifestKernel *kernel)
+{
+  JsonObject *json = json_object_new ();
+  JsonArray *targets = json_array_new ();
+
+  lp_json_add_string (json, "release", kernel->release);
+  lp_json_add_string (json, "module", kernel->module);
+  json_object_set_boolean_member (json, "replace", kernel->replace);
+  for (guint i = 0; i < kernel->targets->len; i++)
+    {
+      const LpManifestKernelTarget *target = kernel->targets->pdata[i];
+      JsonObject *element = json_object_new ();
+      lp_json_add_string (element, "name", target->name);
+      lp_json_add_string (element, "build-id", target->build_id);
+      json_array_add_object_element (targets, element);
+    }
+  json_object_set_array_member (json, "targets", targets);
+  return json;
+}
+
+static JsonObject *
 object_to_json (const LpManifestObject *object)
 {
   JsonObject *json = json_object_new ();
@@ -37,6 +58,8 @@ object_to_json (const LpManifestObject *object)
   for (guint i = 0; i < object->functions->len; i++)
     json_array_add_object_element (functions, function_to_json (object->functions->pdata[i]));
   json_object_set_array_member (json, "functions", functions);
+  if (object->kernel != NULL)
+    json_object_set_object_member (json, "kernel", kernel_to_json (object->kernel));
   if (object->proof != NULL)
     json_object_set_member (json, "proof", json_node_copy (object->proof));
   return json;

@@ -70,7 +70,48 @@ lp_manifest_object_free (LpManifestObject *object)
   g_ptr_array_unref (object->functions);
   g_clear_pointer (&object->proof, json_node_unref);
   g_strfreev (object->warnings);
+  lp_manifest_kernel_free (object->kernel);
   g_free (object);
+}
+
+LpManifestKernel *
+lp_manifest_kernel_new (void)
+{
+  LpManifestKernel *kernel = g_new0 (LpManifestKernel, 1);
+
+  kernel->targets = g_ptr_array_new_with_free_func ((GDestroyNotify)lp_manifest_kernel_target_free);
+  return kernel;
+}
+
+void
+lp_manifest_kernel_free (LpManifestKernel *kernel)
+{
+  if (kernel == NULL)
+    return;
+  g_free (kernel->release);
+  g_free (kernel->module);
+  g_ptr_array_unref (kernel->targets);
+  g_free (kernel);
+}
+
+LpManifestKernelTarget *
+lp_manifest_kernel_target_new (const char *name, const char *build_id)
+{
+  LpManifestKernelTarget *target = g_new0 (LpManifestKernelTarget, 1);
+
+  target->name = g_strdup (name);
+  target->build_id = g_strdup (build_id);
+  return target;
+}
+
+void
+lp_manifest_kernel_target_free (LpManifestKernelTarget *target)
+{
+  if (target == NULL)
+    return;
+  g_free (target->name);
+  g_free (target->build_id);
+  g_free (target);
 }
 
 LpManifestFunction *
@@ -152,6 +193,8 @@ lp_manifest_derive_id (const LpManifest *manifest)
       const LpManifestObject *object = objects->pdata[i];
       add_line (text, "object", object->name);
       add_line (text, "build-id", object->build_id);
+      if (object->kernel != NULL)
+        add_line (text, "replace", object->kernel->replace ? "yes" : "no");
     }
   lp_uuid_v5 (bundle_space, text->str, text->len, uuid);
   return lp_uuid_format (uuid);
@@ -166,6 +209,17 @@ lp_manifest_object_uuid (const char *bundle_id, const char *object_name)
     return NULL;
   lp_uuid_v5 (space, object_name, strlen (object_name), uuid);
   return lp_uuid_format (uuid);
+}
+
+char *
+lp_manifest_kernel_object_name (const LpManifestKernel *kernel)
+{
+  g_autoptr (GString) name = g_string_new (NULL);
+
+  for (guint i = 0; i < kernel->targets->len; i++)
+    g_string_append_printf (name, "%s%s", i > 0 ? "+" : "",
+                            ((const LpManifestKernelTarget *)kernel->targets->pdata[i])->name);
+  return g_string_free (g_steal_pointer (&name), FALSE);
 }
 
 char *

@@ -23,8 +23,23 @@ typedef struct {
   char *redirect;  /* "after-entry", "at-entry", "" */
 } LpManifestFunction;
 
+/* One object of the kernel that a livepatch module changes. */
 typedef struct {
-  char *name;         /* object name: base name of the ELF file ("redis-check-rdb") */
+  char *name;     /* as the kernel names it: "vmlinux", or a module's name in /proc/modules ("nf_tables") */
+  char *build_id; /* hex; "" when it has none */
+} LpManifestKernelTarget;
+
+/* What a kernel bundle says of its livepatch module. */
+typedef struct {
+  char *release;      /* of the kernel, as uname -r says it ("6.1.0-56-amd64") */
+  char *module;       /* the livepatch module's own name, in /sys/module and /sys/kernel/livepatch */
+  gboolean replace;   /* cumulative: the kernel takes away all livepatches that stand when it is enabled */
+  GPtrArray *targets; /* LpManifestKernelTarget, sorted by name, at least one */
+} LpManifestKernel;
+
+typedef struct {
+  char *name;         /* object name: base name of the ELF file ("redis-check-rdb"); kernel: see
+                         lp_manifest_kernel_object_name() */
   char *uuid;         /* UUIDv5 (bundle id, object name) */
   char *entity;       /* file name in the bundle directory: no slash, not "..", not patch.json */
   char *digest;       /* SHA-256 of the entity, hex */
@@ -36,6 +51,10 @@ typedef struct {
   GPtrArray *functions; /* LpManifestFunction */
   JsonNode *proof;      /* (nullable) free-form record of what was proven, shown by `syscare inspect` */
   GStrv warnings;
+  LpManifestKernel *kernel; /* exactly when the bundle's kind is "kernel". Such a bundle has one object, the
+                               livepatch module, whatever number of kernel objects it changes: livepatch makes
+                               the whole fix visible to a task at once, so it must be one module. @build_id is
+                               vmlinux's then, which tells the kernel */
 } LpManifestObject;
 
 typedef struct {
@@ -75,9 +94,13 @@ void lp_manifest_free (LpManifest *manifest);
 LpManifestObject *lp_manifest_object_new (void);
 LpManifestFunction *lp_manifest_function_new (void);
 LpManifestSource *lp_manifest_source_new (void);
+LpManifestKernel *lp_manifest_kernel_new (void);
+LpManifestKernelTarget *lp_manifest_kernel_target_new (const char *name, const char *build_id);
 void lp_manifest_object_free (LpManifestObject *object);
 void lp_manifest_function_free (LpManifestFunction *function);
 void lp_manifest_source_free (LpManifestSource *source);
+void lp_manifest_kernel_free (LpManifestKernel *kernel);
+void lp_manifest_kernel_target_free (LpManifestKernelTarget *target);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (LpManifest, lp_manifest_free)
 
 /* Sets @manifest->id from everything else in it (entity digests included), then each object's uuid is left
@@ -89,6 +112,10 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (LpManifest, lp_manifest_free)
 char *lp_manifest_derive_id (const LpManifest *manifest);
 /* UUIDv5 (@bundle_id, @object_name); caller frees. NULL when @bundle_id isn't a UUID. */
 char *lp_manifest_object_uuid (const char *bundle_id, const char *object_name);
+
+/* Name of a kernel bundle's object: the names of its targets, joined by '+' ("vmlinux", "loop+vmlinux").
+ * Caller frees. */
+char *lp_manifest_kernel_object_name (const LpManifestKernel *kernel);
 
 /* "redis-7.0.15-1~deb12u7/HP001/redis-check-rdb": epoch dropped. Caller frees. */
 char *lp_manifest_full_name (const LpManifest *manifest, const LpManifestObject *object);
