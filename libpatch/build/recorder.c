@@ -190,7 +190,7 @@ takes_digests (pid_t pid, const char *executable)
     {
       pid = read_parent (pid);
       g_auto (GStrv) argv = read_strings (pid, "cmdline");
-      for (guint i = 0; argv[i] != NULL && i < 3; i++)
+      for (guint i = 0; i < 3 && argv[i] != NULL; i++)
         if (g_str_has_suffix (argv[i], "dh_autoreconf"))
           return TRUE;
     }

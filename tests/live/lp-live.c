@@ -145,13 +145,42 @@ take_arguments (LpChange *change, char **words)
   return change->entities->len > 0;
 }
 
+/* Makes the step or dry run that @verb names with the entities and pids of @words. */
+static int
+run_verb (const char *verb, char **words)
+{
+  g_autoptr (GPtrArray) entities = g_ptr_array_new_with_free_func ((GDestroyNotify)lp_entity_unref);
+  LpChange change = {
+    .entities = entities,
+    .step = LP_STEP_ACTIVATE,
+    .timeout_ms = timeout_ms,
+    .keep_on_failure = keep,
+    .consistency = entry_consistency ? LP_CONSISTENCY_ENTRY : LP_CONSISTENCY_STRICT,
+  };
+  gboolean dry_run = strcmp (verb, "check") == 0, known = dry_run;
+  int status = 2;
+
+  for (guint i = 0; i < G_N_ELEMENTS (steps); i++)
+    if (strcmp (verb, steps[i].word) == 0)
+      {
+        change.step = steps[i].step;
+        known = TRUE;
+      }
+  if (known && take_arguments (&change, words))
+    status = run_change (&change, dry_run);
+  else
+    g_printerr ("lp-live: usage: %s",
+                known ? "name at least one readable entity\n" : "unknown command (--help)\n");
+  g_clear_pointer (&change.pids, g_array_unref);
+  return status;
+}
+
 int
 main (int argc, char **argv)
 {
   g_autoptr (GOptionContext) context = g_option_context_new (
       "load|apply|deactivate|unload|check ENTITY... [PID...]   or   scan [TARGET-ELF...]");
   g_autoptr (GError) error = NULL;
-  LpChange change = { .entities = g_ptr_array_new_with_free_func ((GDestroyNotify)lp_entity_unref) };
 
   g_option_context_add_main_entries (context, options, NULL);
   if (!g_option_context_parse (context, &argc, &argv, &error) || argc < 2)
@@ -159,28 +188,5 @@ main (int argc, char **argv)
       g_printerr ("lp-live: %s\n", error != NULL ? error->message : "say what to do (--help)");
       return 2;
     }
-  if (strcmp (argv[1], "scan") == 0)
-    return run_scan (argv + 2);
-
-  change.timeout_ms = timeout_ms;
-  change.keep_on_failure = keep;
-  change.consistency = entry_consistency ? LP_CONSISTENCY_ENTRY : LP_CONSISTENCY_STRICT;
-  change.step = LP_STEP_ACTIVATE;
-  gboolean dry_run = strcmp (argv[1], "check") == 0, known = dry_run;
-  for (guint i = 0; i < G_N_ELEMENTS (steps); i++)
-    if (strcmp (argv[1], steps[i].word) == 0)
-      {
-        change.step = steps[i].step;
-        known = TRUE;
-      }
-  if (!known || !take_arguments (&change, argv + 2))
-    {
-      g_printerr ("lp-live: usage: %s",
-                  known ? "name at least one readable entity\n" : "unknown command (--help)\n");
-      return 2;
-    }
-  int status = run_change (&change, dry_run);
-  g_ptr_array_unref (change.entities);
-  g_clear_pointer (&change.pids, g_array_unref);
-  return status;
+  return strcmp (argv[1], "scan") == 0 ? run_scan (argv + 2) : run_verb (argv[1], argv + 2);
 }
