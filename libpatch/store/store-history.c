@@ -125,10 +125,12 @@ static gboolean
 append (LpStore *store, int fd, const struct stat *st, const char *line, GError **error)
 {
   g_autofree char *text = g_strconcat (is_torn (fd, st) ? "\n" : "", line, NULL);
+  g_autoptr (GError) reason = NULL;
 
-  if (lp_io_write_all (fd, LP_HISTORY_FILE, text, strlen (text), error)
-      && lp_io_sync_fd (fd, LP_HISTORY_FILE, error))
+  if (lp_io_write_all (fd, LP_HISTORY_FILE, text, strlen (text), &reason)
+      && lp_io_sync_fd (fd, LP_HISTORY_FILE, &reason))
     return st->st_size > 0 || lp_io_sync_fd (store->state_fd, store->state_dir, error);
+  lp_store_explain_write (store, "the history", reason, error);
   if (ftruncate (fd, st->st_size) < 0)
     return FALSE; /* the next writer ends the torn line */
   return FALSE;

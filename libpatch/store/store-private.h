@@ -35,6 +35,10 @@ void lp_wish_free (LpWish *wish);
 GHashTable *lp_wishes_parse (const char *data, gsize length, GError **error); /* char* uuid -> LpWish */
 LpHistoryRecord *lp_history_parse (const char *line, gsize length, GError **error);
 
+/* Why something that must be durable couldn't be written, told by the place and what to do there instead of by
+ * the temporary file that was on its way. */
+void lp_store_explain_write (const LpStore *store, const char *what, const GError *reason, GError **error);
+
 /* "FILE: WHAT" onto the list of problems. */
 void lp_store_add_problem (GPtrArray *problems, const char *format, ...) G_GNUC_PRINTF (2, 3);
 

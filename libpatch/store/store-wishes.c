@@ -123,9 +123,10 @@ save (LpStore *store, GError **error)
   json_object_set_array_member (json, "wishes", array);
 
   g_autofree char *text = lp_json_seal (root, LP_STATE_SEAL);
-  if (lp_io_replace_at (store->state_fd, LP_STATE_FILE, 0600, text, strlen (text), error))
+  g_autoptr (GError) local_error = NULL;
+  if (lp_io_replace_at (store->state_fd, LP_STATE_FILE, 0600, text, strlen (text), &local_error))
     return TRUE;
-  g_prefix_error (error, "%s/", store->state_dir);
+  lp_store_explain_write (store, "the state", local_error, error);
   return FALSE;
 }
 

@@ -15,6 +15,17 @@
 #define HISTORY_LIMIT (4 * 1024 * 1024) /* bytes: some ten thousand records */
 
 void
+lp_store_explain_write (const LpStore *store, const char *what, const GError *reason, GError **error)
+{
+  const char *last = strrchr (reason->message, ':'); /* what the system said stands behind it */
+  g_autofree char *hint
+      = g_strdup_printf ("make %s writable (is its disk full?) and try again", store->state_dir);
+
+  lp_error_set (error, LP_ERROR_FAILED, hint, "%s can't be recorded in %s: %s", what, store->state_dir,
+                last != NULL ? last + 2 : reason->message);
+}
+
+void
 lp_store_add_problem (GPtrArray *problems, const char *format, ...)
 {
   va_list args;

@@ -6,7 +6,7 @@ import shutil
 import sys
 import tarfile
 
-from stage import (Client, GLib, JOB, MANAGER, PATCH, PATCHES, PATH, Process, Service, Story, User, add_rule, clear, compile_program, equal, fails,
+from stage import (Client, GLib, JOB, MANAGER, PATCH, PATCHES, PATH, Process, STATE, Service, Story, User, add_rule, clear, compile_program, equal, fails,
                    make_bundle, manifest, pack, patch_path, run, write)
 
 NOWHERE = f'{PATH}/patches/00000000000000000000000000000000'
@@ -368,6 +368,33 @@ def _():
     equal((root.state(ONE), toy.ask(10)), ('active', 21))
     assert any(text.startswith('state: ') for text in root.get(*DEGRADED)), root.get(*DEGRADED)
     root.do('remove', ONE)
+    untouched()
+
+
+@story.case('accept on a full disk says so and what to do; nothing is taken for accepted')
+def _():
+    service.stop()
+    run('mount', '-t', 'tmpfs', '-o', 'size=64k', 'none', STATE)
+    service.start()
+    root.do('apply', ONE)
+    filler = os.path.join(STATE, 'filler')
+    with open(filler, 'wb', buffering=0) as file:
+        try:
+            while True:
+                file.write(bytes(4096))
+        except OSError:
+            pass
+    error = fails('Failed', root.do, 'accept', ONE)
+    assert f"can't be recorded in {STATE}: No space left on device" in error.message, error.message
+    assert 'try again' in error.message and '.new' not in error.message, error.message
+    equal((root.state(ONE), toy.ask(10)), ('active', 21))
+    os.unlink(filler)
+    root.do('accept', ONE)
+    equal(root.state(ONE), 'accepted')
+    root.do('remove', ONE)
+    service.stop()
+    run('umount', STATE)
+    service.start()
     untouched()
 
 

@@ -85,6 +85,38 @@ def uprobe_in_site(shop, processes):
     process.end()
 
 
+def uprobe_after(shop, processes):
+    """Hazard 19a: uprobes set on a patched function's entry afterwards, again by a split of the mapping: alive, and new."""
+    for flags, first in ((('-fcf-protection',), 'endbr64'), (('-fcf-protection=none', '-O0'), 'push')):
+        target = shop.compile('target', [source('split.c'), source('value.c')], (*PIE, *flags))
+        listing = run('objdump', '-d', '--disassemble=value', target).stdout
+        expect(first in listing.split('<value>:')[1].splitlines()[1], f'the first instruction is {first}:', listing)
+        patch = shop.entity(target, source('value.c'), ('-fPIE',))
+        process = start(processes, target)
+        equal(process.ask(), '11 1')
+        made('apply', patch, process.pid)
+        probes = []
+        try:
+            probes.append(Uprobe(shop, target, 'value', 0))
+            equal(process.ask(), '1010 2', f'{first}: with a uprobe')
+            equal(process.ask('split'), '1010 3', f'{first}: the kernel has set it again')
+            probes.append(Uprobe(shop, target, 'value', 0))
+            equal(process.ask(), '1010 4', f'{first}: with a second one')
+            probes.pop(0).close()
+            equal(process.ask(), '1010 5', f'{first}: the first one is gone')
+            made('deactivate', patch, process.pid)
+            equal(process.ask(), '11 6', f'{first}: deactivated under a uprobe')
+            made('apply', patch, process.pid)
+            equal(process.ask(), '1010 7', f'{first}: activated under a uprobe')
+        finally:
+            for probe in probes:
+                probe.close()
+        equal(process.ask(), '1010 8', f'{first}: no uprobe is left')
+        made('unload', patch, process.pid)
+        equal(process.ask(), '11 9')
+        process.end()
+
+
 def mmap_storm(shop, processes):
     """Hazard 11: mappings that are made while we place ours are never replaced."""
     target = shop.compile('target', [source('storm.c')], (*PIE, '-pthread'))
@@ -271,6 +303,7 @@ def foreign_bytes(shop, processes):
 TESTS = [
     ('a uprobe at the first instruction, before and after (hazard 19)', uprobe_before),
     ('a breakpoint is never taken for original code (hazard 19)', uprobe_in_site),
+    ('uprobes set on the entry afterwards, and a split mapping (hazard 19a)', uprobe_after),
     ('a storm of mmap() during the steps (hazard 11)', mmap_storm),
     ('holes near the target are taken (hazard 11)', hole_taken),
     ('no room within reach', no_room),
