@@ -23,6 +23,7 @@
 
 struct LpStop {
   LpProcess *process;
+  GPtrArray *sharers; /* LpProcess, borrowed */
   GPtrArray *threads; /* LpThread */
   guint64 started_ns;
   guint64 duration_ns;
@@ -122,8 +123,15 @@ lp_stop_new (LpProcess *process)
   LpStop *stop = g_new0 (LpStop, 1);
 
   stop->process = process;
+  stop->sharers = g_ptr_array_new ();
   stop->threads = g_ptr_array_new_with_free_func (g_free);
   return stop;
+}
+
+void
+lp_stop_add_sharer (LpStop *stop, LpProcess *sharer)
+{
+  g_ptr_array_add (stop->sharers, sharer);
 }
 
 LpStop *
@@ -133,6 +141,7 @@ lp_stop_adopt (LpProcess *process, int tid)
   LpThread *thread = g_new0 (LpThread, 1);
 
   thread->tid = tid;
+  thread->process = process;
   thread->stopped = TRUE;
   g_ptr_array_add (stop->threads, thread);
   stop->started_ns = now_ns ();
@@ -146,6 +155,7 @@ lp_stop_free (LpStop *stop)
     return;
   lp_stop_release (stop);
   g_ptr_array_unref (stop->threads);
+  g_ptr_array_unref (stop->sharers);
   g_free (stop);
 }
 
@@ -213,14 +223,14 @@ lp_stop_wait (LpStop *stop, LpThread *thread, guint timeout_ms, GError **error)
         {
           thread->gone = TRUE;
           lp_error_set (error, LP_ERROR_PROCESS_GONE, NULL, "process %d: thread %d has ended",
-                        lp_process_pid (stop->process), thread->tid);
+                        lp_process_pid (thread->process), thread->tid);
           return -1;
         }
       if (waited > (guint64)timeout_ms * 1000000)
         {
-          g_autofree char *where = lp_process_thread_waits_in (stop->process, thread->tid);
+          g_autofree char *where = lp_process_thread_waits_in (thread->process, thread->tid);
           lp_error_set (error, LP_ERROR_PROCESS_BUSY, "try again when it has finished what it waits for",
-                        "process %d: thread %d does not stop%s%s", lp_process_pid (stop->process),
+                        "process %d: thread %d does not stop%s%s", lp_process_pid (thread->process),
                         thread->tid, where[0] != '\0' ? ": it is in " : "", where);
           return -1;
         }
@@ -229,11 +239,11 @@ lp_stop_wait (LpStop *stop, LpThread *thread, guint timeout_ms, GError **error)
 
 /* Explains why the kernel refused to attach; TRUE when the thread is only ending and needn't be stopped. */
 static gboolean
-explain_seize_failure (LpStop *stop, int tid, int errnum, GError **error)
+explain_seize_failure (LpProcess *process, int tid, int errnum, GError **error)
 {
-  g_autofree char *state = lp_process_status (stop->process, tid, "State");
-  g_autofree char *tracer = lp_process_status (stop->process, tid, "TracerPid");
-  int pid = lp_process_pid (stop->process);
+  g_autofree char *state = lp_process_status (process, tid, "State");
+  g_autofree char *tracer = lp_process_status (process, tid, "TracerPid");
+  int pid = lp_process_pid (process);
 
   if (errnum == ESRCH || state == NULL || state[0] == 'Z' || state[0] == 'X')
     return TRUE;
@@ -246,9 +256,9 @@ explain_seize_failure (LpStop *stop, int tid, int errnum, GError **error)
   return FALSE;
 }
 
-/* Asks @tid to stop, unless we already have it. FALSE with @error only for a real failure. */
+/* Asks @tid of @process to stop, unless we already have it. FALSE with @error only for a real failure. */
 static gboolean
-interrupt_thread (LpStop *stop, int tid, gboolean *is_new, GError **error)
+interrupt_thread (LpStop *stop, LpProcess *process, int tid, gboolean *is_new, GError **error)
 {
   LpThread *thread = find_thread (stop, tid);
 
@@ -258,10 +268,11 @@ interrupt_thread (LpStop *stop, int tid, gboolean *is_new, GError **error)
   if (stop->started_ns == 0)
     stop->started_ns = now_ns ();
   if (ptrace (PTRACE_SEIZE, tid, 0, PTRACE_O_TRACESYSGOOD) != 0)
-    return explain_seize_failure (stop, tid, errno, error);
+    return explain_seize_failure (process, tid, errno, error);
 
   thread = g_new0 (LpThread, 1);
   thread->tid = tid;
+  thread->process = process;
   g_ptr_array_add (stop->threads, thread);
   *is_new = TRUE;
   if (ptrace (PTRACE_INTERRUPT, tid, 0, 0) != 0)
@@ -298,12 +309,12 @@ all_threads_gone (LpStop *stop)
   return TRUE;
 }
 
-/* One look at the thread list: interrupts those that are new, then waits for them. @found: how many were new.
- */
+/* One look at the thread list of @process: interrupts those that are new, then waits for them. @found grows
+ * by how many were new. */
 static gboolean
-stop_new_threads (LpStop *stop, guint64 deadline_ns, guint *found, GError **error)
+stop_new_threads (LpStop *stop, LpProcess *process, guint64 deadline_ns, guint *found, GError **error)
 {
-  g_autoptr (GArray) tids = lp_process_threads (stop->process, error);
+  g_autoptr (GArray) tids = lp_process_threads (process, error);
   guint first_new = stop->threads->len;
 
   if (tids == NULL)
@@ -311,10 +322,10 @@ stop_new_threads (LpStop *stop, guint64 deadline_ns, guint *found, GError **erro
   for (guint i = 0; i < tids->len; i++)
     {
       gboolean is_new;
-      if (!interrupt_thread (stop, g_array_index (tids, int, i), &is_new, error))
+      if (!interrupt_thread (stop, process, g_array_index (tids, int, i), &is_new, error))
         return FALSE;
     }
-  *found = stop->threads->len - first_new;
+  *found += stop->threads->len - first_new;
   for (guint i = first_new; i < stop->threads->len; i++)
     {
       LpThread *thread = lp_stop_get_thread (stop, i);
@@ -322,6 +333,25 @@ stop_new_threads (LpStop *stop, guint64 deadline_ns, guint *found, GError **erro
       guint left_ms = now < deadline_ns ? (deadline_ns - now) / 1000000 + 1 : 0;
       if (!thread->gone && !await_first_stop (stop, thread, left_ms, error))
         return FALSE;
+    }
+  return TRUE;
+}
+
+/* The same for everybody who runs on this memory. */
+static gboolean
+stop_newcomers (LpStop *stop, guint64 deadline_ns, guint *found, GError **error)
+{
+  *found = 0;
+  if (!stop_new_threads (stop, stop->process, deadline_ns, found, error))
+    return FALSE;
+  for (guint i = 0; i < stop->sharers->len; i++)
+    {
+      g_autoptr (GError) local_error = NULL;
+      if (stop_new_threads (stop, g_ptr_array_index (stop->sharers, i), deadline_ns, found, &local_error)
+          || g_error_matches (local_error, LP_ERROR, LP_ERROR_PROCESS_GONE))
+        continue;
+      g_propagate_error (error, g_steal_pointer (&local_error));
+      return FALSE;
     }
   return TRUE;
 }
@@ -344,7 +374,7 @@ lp_stop_all (LpStop *stop, guint timeout_ms, GError **error)
    * have stopped, shows nobody new, everybody is stopped. */
   do
     {
-      if (!stop_new_threads (stop, deadline_ns, &found, error))
+      if (!stop_newcomers (stop, deadline_ns, &found, error))
         {
           lp_stop_release (stop);
           return FALSE;
@@ -366,7 +396,7 @@ lp_stop_thread (LpStop *stop, int tid, guint timeout_ms, GError **error)
 {
   gboolean is_new;
 
-  if (interrupt_thread (stop, tid, &is_new, error))
+  if (interrupt_thread (stop, stop->process, tid, &is_new, error))
     {
       LpThread *thread = find_thread (stop, tid);
       if (thread == NULL || thread->gone)
@@ -389,18 +419,18 @@ lp_stop_read_registers (LpStop *stop, LpThread *thread, GError **error)
 
   thread->gone = errno == ESRCH;
   lp_error_set_errno (error, thread->gone ? LP_ERROR_PROCESS_GONE : LP_ERROR_FAILED, errno,
-                      "process %d: can't read the registers of thread %d", lp_process_pid (stop->process),
+                      "process %d: can't read the registers of thread %d", lp_process_pid (thread->process),
                       thread->tid);
   return FALSE;
 }
 
 /* Whether a signal waits that the thread doesn't block: then EINTR is (or may be) that signal's doing. */
 static gboolean
-signal_waits (LpStop *stop, const LpThread *thread)
+signal_waits (const LpThread *thread)
 {
-  g_autofree char *own = lp_process_status (stop->process, thread->tid, "SigPnd");
-  g_autofree char *shared = lp_process_status (stop->process, thread->tid, "ShdPnd");
-  g_autofree char *blocked = lp_process_status (stop->process, thread->tid, "SigBlk");
+  g_autofree char *own = lp_process_status (thread->process, thread->tid, "SigPnd");
+  g_autofree char *shared = lp_process_status (thread->process, thread->tid, "ShdPnd");
+  g_autofree char *blocked = lp_process_status (thread->process, thread->tid, "SigBlk");
 
   if (own == NULL || shared == NULL || blocked == NULL)
     return TRUE;
@@ -414,7 +444,7 @@ repair_interrupted_call (LpStop *stop, LpThread *thread)
 {
   if (thread->signal != 0 || !lp_stop_read_registers (stop, thread, NULL))
     return;
-  if (!lp_registers_interrupted_call (&thread->registers) || signal_waits (stop, thread))
+  if (!lp_registers_interrupted_call (&thread->registers) || signal_waits (thread))
     return;
   lp_registers_repeat_call (&thread->registers);
   ptrace (PTRACE_SETREGS, thread->tid, 0, &thread->registers);

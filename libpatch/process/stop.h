@@ -17,9 +17,10 @@ typedef struct LpStop LpStop;
 
 typedef struct {
   int tid;
-  int signal;       /* one that was about to be delivered; given back at the release. 0 = none */
-  gboolean stopped; /* in a ptrace stop now */
-  gboolean gone;    /* ended meanwhile */
+  LpProcess *process; /* borrowed: the session's, or one that shares its memory */
+  int signal;         /* one that was about to be delivered; given back at the release. 0 = none */
+  gboolean stopped;   /* in a ptrace stop now */
+  gboolean gone;      /* ended meanwhile */
   gboolean has_registers;
   gboolean registers_changed;
   LpRegisters registers; /* as they were at the stop */
@@ -36,6 +37,9 @@ void lp_stop_free (LpStop *stop);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (LpStop, lp_stop_free)
 
 LpProcess *lp_stop_process (LpStop *stop);
+/* @sharer (borrowed), another process with the same memory, is to stand still as well: the next lp_stop_all()
+ * stops its threads, too. That it is gone by then is no error. */
+void lp_stop_add_sharer (LpStop *stop, LpProcess *sharer);
 
 /* Stops every thread, also those that are being created meanwhile; may follow lp_stop_thread(). Errors:
  * LP_ERROR_PROCESS_BUSY (a thread didn't stop within @timeout_ms, e.g. in uninterruptible sleep, or a

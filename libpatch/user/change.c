@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* One change over all its processes: a transaction of the steps in target.h. Must not know how a step is made
  * in a process. */
+#include "process/sharing.h"
 #include "user/engine.h"
 #include "user/result.h"
 #include "user/scan.h"
@@ -16,8 +17,9 @@
 
 /* One process on its way through the change. */
 typedef struct {
-  LpTarget *target; /* NULL: couldn't be looked at */
+  LpTarget *target; /* NULL: couldn't be looked at, or is changed with @twin */
   LpProcessResult *result;
+  int twin;         /* pid of the entry that has the same memory, 0 = none: what happens there happens here */
   gboolean wanted;  /* the step is to be made here, and nothing has failed so far */
   gboolean done;    /* it was made */
   gboolean pending; /* the present phase of it is still to be made */
@@ -102,10 +104,71 @@ is_known (const Run *run, int pid, guint64 start_time)
   return FALSE;
 }
 
-/* Looks at process @pid. FALSE when the change as a whole has failed by it. */
-static gboolean
-add_process (Run *run, int pid)
+static Entry *
+find_entry (const Run *run, int pid)
 {
+  for (guint i = 0; i < run->entries->len; i++)
+    {
+      Entry *entry = g_ptr_array_index (run->entries, i);
+      if (entry->result->pid == pid)
+        return entry;
+    }
+  return NULL;
+}
+
+/* Notes that @pid shares its memory with one of @sharers that is looked at already. */
+static gboolean
+add_twin (Run *run, int pid, const GArray *sharers)
+{
+  for (guint i = 0; i < sharers->len; i++)
+    {
+      const Entry *known = find_entry (run, g_array_index (sharers, int, i));
+      if (known == NULL || known->target == NULL || known->result->pid == pid)
+        continue;
+      Entry *entry = g_new0 (Entry, 1);
+      g_autoptr (LpProcess) process = lp_process_open (pid, NULL);
+      entry->result = lp_process_result_new (pid);
+      entry->result->start_time = process != NULL ? lp_process_start_time (process) : 0;
+      entry->twin = known->result->pid;
+      g_ptr_array_add (run->entries, entry);
+      return TRUE;
+    }
+  return FALSE;
+}
+
+/* A process whose twin has ended meanwhile is one of its own again. */
+static void
+part_twins (Run *run)
+{
+  for (guint i = run->entries->len; i-- > 0;)
+    {
+      const Entry *entry = g_ptr_array_index (run->entries, i);
+      const Entry *twin = entry->twin != 0 ? find_entry (run, entry->twin) : NULL;
+      if (twin != NULL && twin->result->status == LP_PROCESS_GONE)
+        g_ptr_array_remove_index (run->entries, i);
+    }
+}
+
+static void
+copy_to_twins (const Run *run)
+{
+  for (guint i = 0; i < run->entries->len; i++)
+    {
+      Entry *entry = g_ptr_array_index (run->entries, i);
+      const Entry *twin = entry->twin != 0 ? find_entry (run, entry->twin) : NULL;
+      if (twin != NULL)
+        lp_process_result_copy (entry->result, twin->result);
+    }
+}
+
+/* Looks at process @pid, which shares its memory with @sharers (nullable). FALSE when the change as a whole
+ * has failed by it. */
+static gboolean
+add_process (Run *run, int pid, const GArray *sharers, int known_number)
+{
+  if (sharers != NULL && add_twin (run, pid, sharers))
+    return TRUE;
+
   Entry *entry = g_new0 (Entry, 1);
   GError *error = NULL;
 
@@ -114,6 +177,8 @@ add_process (Run *run, int pid)
   entry->target = lp_target_new (pid, run->change->entities, &error);
   if (entry->target == NULL)
     return entry_fail (run, entry, error);
+  g_autoptr (GArray) none = g_array_new (FALSE, FALSE, sizeof (int));
+  lp_target_set_sharers (entry->target, sharers != NULL ? sharers : none, known_number);
 
   LpProcess *process = lp_target_process (entry->target);
   g_free (entry->result->command);
@@ -147,19 +212,34 @@ wanted_build_ids (const LpChange *change)
   return build_ids;
 }
 
+static GHashTable *
+sharing_groups (const LpScan *scan)
+{
+  g_autoptr (GArray) pids = g_array_new (FALSE, FALSE, sizeof (int));
+
+  for (guint i = 0; i < scan->processes->len; i++)
+    g_array_append_val (pids, ((LpScanProcess *)g_ptr_array_index (scan->processes, i))->pid);
+  return lp_process_sharing_groups (pids);
+}
+
 /* Adds processes that aren't known yet. @added: how many. */
 static gboolean
 collect (Run *run, guint *added)
 {
-  guint before = run->entries->len;
+  int known_number = lp_process_last_number ();
 
   report (run, "scan", 0, TRUE);
+  part_twins (run);
+  guint before = run->entries->len;
   if (run->change->pids != NULL)
     {
       for (guint i = 0; i < run->change->pids->len; i++)
         {
           int pid = g_array_index (run->change->pids, int, i);
-          if (!is_known (run, pid, 0) && !add_process (run, pid))
+          if (is_known (run, pid, 0))
+            continue;
+          g_autoptr (GArray) sharers = lp_process_sharers (pid, /* since= */ 0);
+          if (!add_process (run, pid, sharers, known_number))
             return FALSE;
         }
       *added = run->entries->len - before;
@@ -170,12 +250,14 @@ collect (Run *run, guint *added)
   g_autoptr (LpScan) scan = lp_scan_run (build_ids, run->cancellable, &run->error);
   if (scan == NULL)
     return FALSE;
+  g_autoptr (GHashTable) groups = sharing_groups (scan);
   for (guint i = 0; i < scan->processes->len; i++)
     {
       const LpScanProcess *found = g_ptr_array_index (scan->processes, i);
+      const GArray *sharers = g_hash_table_lookup (groups, GINT_TO_POINTER (found->pid));
       if (found->pid == getpid () || is_known (run, found->pid, found->start_time))
         continue; /* we can't stop ourselves, and a worker ends soon anyway */
-      if (!add_process (run, found->pid))
+      if (!add_process (run, found->pid, sharers, known_number))
         return FALSE;
     }
   *added = run->entries->len - before;
@@ -478,6 +560,7 @@ lp_change_run (const LpChange *change, GCancellable *cancellable, LpChangeProgre
   if (whole && run.error != NULL && change->keep_on_failure && run.error->code != LP_ERROR_ROLLBACK_FAILED)
     set_partly (&run);
 
+  copy_to_twins (&run);
   *results = g_ptr_array_new_with_free_func ((GDestroyNotify)lp_process_result_free);
   for (guint i = 0; i < run.entries->len; i++)
     g_ptr_array_add (*results, g_steal_pointer (&((Entry *)g_ptr_array_index (run.entries, i))->result));
@@ -505,8 +588,10 @@ lp_change_check (const LpChange *change, GError **error)
           Entry *entry = g_ptr_array_index (run.entries, i);
           if (entry->wanted)
             entry->result->status = LP_PROCESS_DONE; /* it would be */
-          g_ptr_array_add (results, g_steal_pointer (&entry->result));
         }
+      copy_to_twins (&run);
+      for (guint i = 0; i < run.entries->len; i++)
+        g_ptr_array_add (results, g_steal_pointer (&((Entry *)g_ptr_array_index (run.entries, i))->result));
       g_clear_error (&run.error); /* each process's own result says it */
     }
   else

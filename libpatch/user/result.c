@@ -70,3 +70,17 @@ lp_process_result_set_error (LpProcessResult *result, const GError *error)
   g_free (result->reason);
   result->reason = lp_error_split (error->message, NULL);
 }
+
+void
+lp_process_result_copy (LpProcessResult *to, const LpProcessResult *from)
+{
+  g_free (to->command);
+  g_free (to->reason);
+  g_free (to->detail);
+  to->command = g_strdup (from->command);
+  to->status = from->status;
+  to->code = from->code;
+  to->reason = g_strdup (from->reason);
+  to->detail = g_strdup (from->detail);
+  to->stop_ns = from->stop_ns;
+}

@@ -21,6 +21,8 @@ typedef struct {
 
 struct LpTarget {
   LpProcess *process;
+  GPtrArray *sharers; /* LpProcess: others with the same memory, known so far */
+  int known_number;   /* processes whose number was given up to this one were looked at; 0 = never */
   LpMaps *maps;       /* as of lp_target_new(): for finding things, never trusted after a stop */
   GPtrArray *modules; /* LpModule */
   GPtrArray *images;  /* LpImage */

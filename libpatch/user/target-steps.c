@@ -2,6 +2,7 @@
 /* The steps in one process: map, switch, unmap. Each runs in a tracer thread of its own, so that the kernel
  * lets the process go whatever happens to us. Must not know about other processes. */
 #include "user/target-private.h"
+#include "process/sharing.h"
 #include "user/fill.h"
 #include "user/place.h"
 
@@ -263,13 +264,62 @@ plan_undo (Work *work, GArray *changes, GArray *ranges, GError **error)
 }
 
 static gboolean
+is_sharer (const LpTarget *target, int pid)
+{
+  for (guint i = 0; i < target->sharers->len; i++)
+    if (lp_process_pid (g_ptr_array_index (target->sharers, i)) == pid)
+      return TRUE;
+  return FALSE;
+}
+
+/* Looks at the processes that have appeared since the last look. Returns how many of them share the memory.
+ */
+static guint
+find_new_sharers (LpTarget *target)
+{
+  int last = lp_process_last_number ();
+  guint before = target->sharers->len;
+
+  if (target->known_number == 0 || last == target->known_number)
+    return 0;
+  g_autoptr (GArray) pids = lp_process_sharers (lp_process_pid (target->process), target->known_number);
+  for (guint i = 0; i < pids->len; i++)
+    {
+      int pid = g_array_index (pids, int, i);
+      LpProcess *sharer = is_sharer (target, pid) ? NULL : lp_process_open (pid, NULL);
+      if (sharer != NULL)
+        g_ptr_array_add (target->sharers, sharer);
+    }
+  target->known_number = last;
+  return target->sharers->len - before;
+}
+
+/* Stops everybody who runs on the process's memory. Once all that are known stand still, only a process that
+ * one of them had just made can be missing. */
+static gboolean
+stop_everybody (LpTarget *target, LpStop *stop, GError **error)
+{
+  guint added = target->sharers->len;
+
+  do
+    {
+      for (guint i = target->sharers->len - added; i < target->sharers->len; i++)
+        lp_stop_add_sharer (stop, g_ptr_array_index (target->sharers, i));
+      if (!lp_stop_all (stop, STOP_TIMEOUT_MS, error))
+        return FALSE;
+      added = find_new_sharers (target);
+  } while (added > 0);
+  return TRUE;
+}
+
+static gboolean
 stop_and_look (Work *work, Scene *scene, GError **error)
 {
   LpTarget *target = work->target;
 
   scene->is_held = work->held != NULL;
   scene->stop = scene->is_held ? work->held : lp_stop_new (target->process);
-  if (!scene->is_held && !lp_stop_all (scene->stop, STOP_TIMEOUT_MS, error))
+  if (!scene->is_held && !stop_everybody (target, scene->stop, error))
     return FALSE;
   scene->maps = lp_maps_read (target->process, error);
   if (scene->maps == NULL)
@@ -370,6 +420,7 @@ run_step (Work *work, LpStopFunc func, char **detail, GError **error)
 {
   g_autoptr (GError) first_error = NULL;
 
+  find_new_sharers (work->target); /* so that hardly any are left for the stop */
   if (lp_stop_run (func, work, &first_error))
     return TRUE;
   gboolean unsure = work->busy && work->hit.needs_unwinder;

@@ -131,6 +131,7 @@ lp_target_new (int pid, GPtrArray *entities, GError **error)
   target->parts = g_array_new (FALSE, FALSE, sizeof (LpPart));
   g_array_set_clear_func (target->parts, clear_part);
   target->leftovers = g_array_new (FALSE, FALSE, sizeof (guint64));
+  target->sharers = g_ptr_array_new_with_free_func ((GDestroyNotify)lp_process_free);
   target->process = lp_process_open (pid, error);
   if (target->process == NULL)
     return NULL;
@@ -154,6 +155,7 @@ lp_target_free (LpTarget *target)
   lp_unwinder_free (target->unwinder);
   g_clear_pointer (&target->parts, g_array_unref);
   g_clear_pointer (&target->leftovers, g_array_unref);
+  g_clear_pointer (&target->sharers, g_ptr_array_unref);
   g_clear_pointer (&target->changes, g_array_unref);
   g_clear_pointer (&target->images, g_ptr_array_unref);
   g_clear_pointer (&target->modules, g_ptr_array_unref);
@@ -166,6 +168,19 @@ LpProcess *
 lp_target_process (LpTarget *target)
 {
   return target->process;
+}
+
+void
+lp_target_set_sharers (LpTarget *target, const GArray *pids, int known_number)
+{
+  target->known_number = known_number;
+  for (guint i = 0; i < pids->len; i++)
+    {
+      int pid = g_array_index (pids, int, i);
+      LpProcess *sharer = pid != lp_process_pid (target->process) ? lp_process_open (pid, NULL) : NULL;
+      if (sharer != NULL)
+        g_ptr_array_add (target->sharers, sharer);
+    }
 }
 
 guint64

@@ -22,6 +22,11 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (LpTarget, lp_target_free)
 
 LpProcess *lp_target_process (LpTarget *target);
 
+/* @pids (of int; the target's own may be among them) share the process's memory: they stand still with it in
+ * each step. Those that appear later, with a number behind @known_number (lp_process_last_number() before the
+ * look), are found by the steps themselves. */
+void lp_target_set_sharers (LpTarget *target, const GArray *pids, int known_number);
+
 /* Whether @step would change anything as far as can be seen now; also FALSE when no entity concerns the
  * process. */
 gboolean lp_target_concerns (const LpTarget *target); /* whether any entity does */

@@ -52,6 +52,65 @@ def new_threads(shop, processes):
     process.end()
 
 
+def sharer_program(shop):
+    """A program and patch whose functions other processes with the same memory may run."""
+    target = shop.compile('target', [source('sharer.c')], ('-D_GNU_SOURCE', *PIE))
+    return target, shop.entity(target, source('sharer.c'), ('-D_GNU_SOURCE', '-fPIE', '-fno-plt'))
+
+
+def sharer_inside(shop, processes):
+    """Hazard 14: a process that shares the memory is in the old function: its thread is found; it isn't changed twice."""
+    target, patch = sharer_program(shop)
+    process = start(processes, target)
+    sharer = int(process.ask('in').split('pid=')[1])
+    before = process.maps()
+    for words in ((process.pid,), (sharer,), (process.pid, sharer), ()):
+        result = step('apply', patch, *words, timeout=100)
+        equal(result.status, 5, f'exit status for {words}')
+        expect(f'thread {sharer} is in value' in result.error, result.error)
+        expect(all(row['status'] == 'pending' for row in result.rows.values()), result.rows)
+        equal(process.maps(), before)
+        expect(not is_traced(sharer), 'it is let go')
+    expect(process.ask('out').startswith('11 wrong=0'), 'the old code')
+    result = made('apply', patch)
+    expect(process.pid in result.rows, result.rows)
+    equal(len([line for line in process.maps() if line.endswith('/patch') and 'r-x' in line]), 1, 'one image')
+    expect(process.ask().startswith('1010 wrong=0'), 'the new code')
+    made('unload', patch)
+    equal(process.maps(), before)
+    process.end()
+
+
+def sharer_storm(shop, processes):
+    """Hazard 14: processes that share the memory run all the time, and new ones are made during the stop."""
+    target, patch = sharer_program(shop)
+    process = start(processes, target)
+    process.ask('call')
+    process.ask('churn')
+    for _ in range(30):
+        made('apply', patch, process.pid)
+        expect(process.ask('wait').startswith('1010 wrong=0'), 'new')
+        made('deactivate', patch, process.pid)
+        expect(process.ask('wait').startswith('11 wrong=0'), 'old')
+    made('unload', patch, process.pid)
+    process.end()
+
+
+def vfork_child(shop, processes):
+    """Hazard 14: between vfork() and the child's exec() or exit the parent can't be stopped: busy, and afterwards it works."""
+    target, patch = sharer_program(shop)
+    process = start(processes, target)
+    equal(process.ask('vfork'), 'child')
+    result = step('apply', patch, process.pid, timeout=100)
+    equal(result.status, 5, 'exit status')
+    expect('does not stop' in result.error, result.error)
+    process.say()
+    expect(process.hear().startswith('11 wrong=0'), 'the old code')
+    made('apply', patch, process.pid)
+    expect(process.ask().startswith('1010 wrong=0'), 'the new code')
+    process.end()
+
+
 def busy_old(shop, processes):
     """A thread in the old function: nothing is changed, thread and function are named; afterwards it works."""
     target = shop.compile('target', [source('threads.c')], (*PIE, '-pthread'))
@@ -277,6 +336,9 @@ def traced(shop, processes):
 TESTS = [
     ('800 threads', many_threads),
     ('threads that appear during the stop do not escape it (hazard 14)', new_threads),
+    ('a process with the same memory is in the old function (hazard 14)', sharer_inside),
+    ('processes with the same memory are made during the stop (hazard 14)', sharer_storm),
+    ('a child between vfork() and exec() (hazard 14)', vfork_child),
     ('a thread in the old function is named, nothing is changed', busy_old),
     ('a function that is always on the stack can be replaced by entry consistency (hazard 17)', entry_consistency),
     ('code is not freed while a thread is in it (hazard 15)', busy_new),
