@@ -34,6 +34,7 @@ typedef struct {
   char *debuginfo;
   char *installed;
   char *cache;
+  char *sign;
   int jobs;
   gboolean keep;
   gboolean json;
@@ -60,6 +61,7 @@ options_clear (Options *options)
   g_free (options->debuginfo);
   g_free (options->installed);
   g_free (options->cache);
+  g_free (options->sign);
 }
 
 static gboolean
@@ -93,6 +95,8 @@ parse_options (Options *options, int argc, char **argv, GError **error)
       N_ ("separate debug information of the target"), N_ ("FILE") },
     { "installed", 0, 0, G_OPTION_ARG_FILENAME, &options->installed,
       N_ ("compare with this file as the shipped one"), N_ ("ELF") },
+    { "sign", 0, 0, G_OPTION_ARG_FILENAME, &options->sign, N_ ("sign the bundle with this private key"),
+      N_ ("KEY.pem") },
     { "jobs", 'j', 0, G_OPTION_ARG_INT, &options->jobs, N_ ("compile so many at a time"), N_ ("N") },
     { "cache", 0, 0, G_OPTION_ARG_FILENAME, &options->cache, N_ ("folder that keeps unchanged builds"),
       N_ ("DIR") },
@@ -158,6 +162,9 @@ check_options (const Options *options, GError **error)
     return usage (error, _ ("give at least one --patch, or --to"));
   if (options->package != NULL && (options->build != NULL || options->prepare != NULL))
     return usage (error, _ ("--build and --prepare go with --source DIR"));
+  /* A build takes minutes: a key that isn't there is told before it. */
+  if (options->sign != NULL && access (options->sign, R_OK) != 0)
+    return usage (error, _ ("--sign takes a file with a private key that can be read"));
   if (options->jobs < 0 || options->jobs > 1024)
     return usage (error, _ ("--jobs takes a number from 1 to 1024"));
   if (options->severity != NULL && !g_strv_contains (severities, options->severity))
@@ -356,7 +363,8 @@ run (Options *options, GError **error)
   if (result == NULL)
     return FALSE; /* cppcheck-suppress memleak; g_thread_join() took the watcher */
 
-  gboolean ok = !tar || write_tar (result, error);
+  gboolean ok = (options->sign == NULL || lp_bundle_sign (result->path, options->sign, error))
+                && (!tar || write_tar (result, error));
   if (ok && options->json)
     print_json (result);
   else if (ok)

@@ -174,6 +174,7 @@ const CliOption cli_build_options[] = {
   { "format", 0, N_ ("LIST"), CLI_VALUE_TEXT, N_ ("what to write: dir, tar (dir)") },
   { "debuginfo", 0, N_ ("FILE"), CLI_VALUE_FILE, N_ ("separate debug information of the target") },
   { "installed", 0, N_ ("ELF"), CLI_VALUE_FILE, N_ ("compare with this file as the shipped one") },
+  { "sign", 0, N_ ("KEY.pem"), CLI_VALUE_FILE, N_ ("sign the bundle with this private key") },
   { "jobs", 'j', N_ ("N"), CLI_VALUE_TEXT, N_ ("compile so many at a time") },
   { "cache", 0, N_ ("DIR"), CLI_VALUE_FILE, N_ ("folder that keeps unchanged builds") },
   { "keep", 0, NULL, CLI_VALUE_NONE, N_ ("keep the objects of this run") },

@@ -15,7 +15,8 @@ is_in_effect (LpState state)
 static gboolean
 is_to_be_bound (const ScPatch *patch, GPtrArray *plan)
 {
-  if (patch->missing || !g_str_equal (patch->info->kind, "user"))
+  /* Code that nobody trusts any more comes into no further process. */
+  if (patch->missing || sc_patch_has_problem (patch, "untrusted") || !g_str_equal (patch->info->kind, "user"))
     return FALSE;
   for (guint i = 0; plan != NULL && i < plan->len; i++)
     {

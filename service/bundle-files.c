@@ -5,6 +5,7 @@
 #include "base/error.h"
 #include "fd.h"
 #include "format/manifest.h"
+#include "format/signature.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -50,6 +51,39 @@ same_manifest (const char *a, const char *b)
          && memcmp (text_a, text_b, size_a) == 0;
 }
 
+/* Whether both lack a signature or have the same one. */
+static gboolean
+same_signature (const char *a, const char *b)
+{
+  g_autofree char *path_a = g_build_filename (a, LP_SIGNATURE_FILE, NULL);
+  g_autofree char *path_b = g_build_filename (b, LP_SIGNATURE_FILE, NULL);
+  g_autofree char *text_a = NULL, *text_b = NULL;
+  gsize size_a = 0, size_b = 0;
+
+  g_file_get_contents (path_a, &text_a, &size_a, NULL);
+  g_file_get_contents (path_b, &text_b, &size_b, NULL);
+  return (text_a != NULL) == (text_b != NULL) && size_a == size_b
+         && (text_a == NULL || memcmp (text_a, text_b, size_a) == 0);
+}
+
+/* The same bundle comes with another signature, or with its first one: that is taken over, by one rename. A
+ * signature that is there isn't lost to a bundle that comes without. */
+static gboolean
+take_signature (const char *staging, const char *target, gboolean *unchanged, GError **error)
+{
+  g_autofree char *from = g_build_filename (staging, LP_SIGNATURE_FILE, NULL);
+  g_autofree char *to = g_build_filename (target, LP_SIGNATURE_FILE, NULL);
+
+  *unchanged = same_signature (staging, target) || !g_file_test (from, G_FILE_TEST_EXISTS);
+  if (*unchanged || g_rename (from, to) == 0)
+    {
+      sync_directory (target);
+      return TRUE;
+    }
+  lp_error_set_errno (error, LP_ERROR_FAILED, errno, "can't replace %s", to);
+  return FALSE;
+}
+
 /* A flat directory: bundles have no subdirectories, and what isn't a plain file is unlinked, never followed.
  */
 static void
@@ -76,12 +110,15 @@ sc_bundle_files_install (const char *patch_dir, const char *staging, const char 
   *unchanged = FALSE;
   if (g_file_test (target, G_FILE_TEST_EXISTS))
     {
-      *unchanged = same_manifest (staging, target);
-      delete_flat (staging);
-      if (!*unchanged)
+      gboolean same = same_manifest (staging, target);
+
+      if (!same)
         lp_error_set (error, LP_ERROR_CONFLICT, "uninstall that one first",
                       "another bundle with the id %s is installed", id);
-      return *unchanged;
+      else
+        same = take_signature (staging, target, unchanged, error);
+      delete_flat (staging);
+      return same;
     }
   if (g_chmod (staging, 0755) != 0 || g_rename (staging, target) != 0)
     {

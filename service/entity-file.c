@@ -6,14 +6,30 @@
 #include "base/error.h"
 #include "wire.h"
 
+/* The service asked polkit with the signer's name; a key that was withdrawn since counts no longer. */
+static gboolean
+check_signer (JsonObject *patch, const LpBundle *bundle, const LpKeyring *keyring, GError **error)
+{
+  const char *signer = sc_wire_string (patch, "signer");
+
+  if (keyring == NULL || signer[0] == '\0' || g_strcmp0 (signer, bundle->signer) == 0)
+    return TRUE;
+  lp_error_set (error, LP_ERROR_UNTRUSTED,
+                "look at the patch again (syscare rescan), then repeat the request",
+                "%s: has no signature of %s, or that key is no longer trusted",
+                sc_wire_string (patch, "name"), signer);
+  return FALSE;
+}
+
 LpEntity *
-sc_entity_open (JsonObject *patch, LpBundleFlags flags, GError **error)
+sc_entity_open (JsonObject *patch, LpBundleFlags flags, const LpKeyring *keyring, GError **error)
 {
   const char *uuid = sc_wire_string (patch, "uuid");
   const char *name = sc_wire_string (patch, "name");
-  g_autoptr (LpBundle) bundle = lp_bundle_open (sc_wire_string (patch, "bundle"), flags, error);
+  g_autoptr (LpBundle) bundle
+      = lp_bundle_open_signed (sc_wire_string (patch, "bundle"), flags, keyring, error);
 
-  if (bundle == NULL)
+  if (bundle == NULL || !check_signer (patch, bundle, keyring, error))
     return NULL;
   for (guint i = 0; i < bundle->manifest->objects->len; i++)
     {

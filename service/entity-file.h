@@ -5,6 +5,7 @@
 
 #include "format/bundle.h"
 
-/* @patch: members uuid, name, bundle (directory), digest, build-id. Errors: LP_ERROR_CHANGED,
- * LP_ERROR_NOT_SUPPORTED (a kernel patch), those of lp_bundle_open(). */
-LpEntity *sc_entity_open (JsonObject *patch, LpBundleFlags flags, GError **error);
+/* @patch: members uuid, name, bundle (directory), digest, build-id, signer (name of the trusted key that must
+ * have signed it; "": none need). @keyring: (nullable): the signer isn't looked at. Errors: LP_ERROR_CHANGED,
+ * LP_ERROR_UNTRUSTED, LP_ERROR_NOT_SUPPORTED (a kernel patch), those of lp_bundle_open(). */
+LpEntity *sc_entity_open (JsonObject *patch, LpBundleFlags flags, const LpKeyring *keyring, GError **error);

@@ -69,7 +69,7 @@ sc_patch_info_new (const LpBundle *bundle, guint index)
   info->license = copy (manifest->license);
   info->description = copy (manifest->description);
   info->severity = copy (manifest->severity);
-  info->signer = copy (NULL);
+  info->signer = copy (bundle->signer);
   info->issues = copy_vector ((const char *const *)manifest->issues);
   info->functions = function_names (object);
   info->sources = source_patches (manifest);
@@ -135,7 +135,7 @@ sc_patch_info_equal (const ScPatchInfo *a, const ScPatchInfo *b)
   return g_str_equal (a->uuid, b->uuid) && g_str_equal (a->digest, b->digest)
          && g_str_equal (a->build_id, b->build_id) && g_str_equal (a->bundle, b->bundle)
          && g_str_equal (a->bundle_path, b->bundle_path) && g_str_equal (a->name, b->name)
-         && g_str_equal (a->description, b->description)
+         && g_str_equal (a->description, b->description) && g_str_equal (a->signer, b->signer)
          && g_strv_equal ((const char *const *)a->issues, (const char *const *)b->issues)
          && g_strv_equal ((const char *const *)a->files, (const char *const *)b->files);
 }

@@ -153,6 +153,7 @@ sc_plan_fill_request (GPtrArray *plan, ScVerb verb, const ScCallOptions *options
       json_object_set_string_member (patch, "bundle", info->bundle_path);
       json_object_set_string_member (patch, "digest", info->digest);
       json_object_set_string_member (patch, "build-id", info->build_id);
+      json_object_set_string_member (patch, "signer", brings_code (verb) ? info->signer : "");
       json_array_add_object_element (patches, patch);
     }
   json_object_set_array_member (request, "patches", patches);

@@ -5,6 +5,7 @@
 struct ScRecords {
   char *patch_dir;
   char *state_dir;
+  char *trusted_dir;
   LpBundleFlags flags;
   GThreadPool *thread; /* one thread: order is kept */
   LpStore *store;      /* only that thread touches it */
@@ -43,6 +44,7 @@ sc_records_snapshot_free (ScRecordsSnapshot *snapshot)
   g_ptr_array_unref (snapshot->infos);
   g_ptr_array_unref (snapshot->wishes);
   g_strfreev (snapshot->problems);
+  g_strfreev (snapshot->unsettled);
   g_free (snapshot);
 }
 
@@ -107,6 +109,16 @@ sc_wishes_copy (GPtrArray *wishes)
   return copies;
 }
 
+static GStrv
+copy_texts (GPtrArray *texts)
+{
+  GStrv copy = g_new0 (char *, texts->len + 1);
+
+  for (guint i = 0; i < texts->len; i++)
+    copy[i] = g_strdup (g_ptr_array_index (texts, i));
+  return copy;
+}
+
 static ScRecordsSnapshot *
 take_snapshot (LpStore *store)
 {
@@ -125,14 +137,18 @@ take_snapshot (LpStore *store)
 
   snapshot->wishes = sc_wishes_copy (wishes);
   snapshot->problems = lp_store_problems (store);
+  snapshot->unsettled = copy_texts (lp_store_unsettled (store));
   return snapshot;
 }
 
 static gboolean
 open_store (ScRecords *records, GError **error)
 {
-  if (records->store == NULL)
-    records->store = lp_store_open (records->patch_dir, records->state_dir, records->flags, error);
+  if (records->store != NULL)
+    return TRUE;
+  records->store = lp_store_open (records->patch_dir, records->state_dir, records->flags, error);
+  if (records->store != NULL)
+    lp_store_set_trusted_dir (records->store, records->trusted_dir);
   return records->store != NULL;
 }
 
@@ -207,12 +223,13 @@ carry_out (gpointer data, gpointer user_data)
 }
 
 ScRecords *
-sc_records_new (const char *patch_dir, const char *state_dir, LpBundleFlags flags)
+sc_records_new (const char *patch_dir, const char *state_dir, const char *trusted_dir, LpBundleFlags flags)
 {
   ScRecords *records = g_new0 (ScRecords, 1);
 
   records->patch_dir = g_strdup (patch_dir);
   records->state_dir = g_strdup (state_dir);
+  records->trusted_dir = g_strdup (trusted_dir);
   records->flags = flags;
   records->thread = g_thread_pool_new (carry_out, records, 1, FALSE, NULL);
   return records;
@@ -227,6 +244,7 @@ sc_records_free (ScRecords *records)
   g_clear_pointer (&records->store, lp_store_free);
   g_free (records->patch_dir);
   g_free (records->state_dir);
+  g_free (records->trusted_dir);
   g_free (records);
 }
 

@@ -14,9 +14,11 @@ typedef struct {
   GPtrArray *infos;  /* ScPatchInfo */
   GPtrArray *wishes; /* LpWish */
   GStrv problems;    /* "WORD: sentence" */
+  GStrv unsettled;   /* directories that may still become a bundle, or change as one */
 } ScRecordsSnapshot;
 
-ScRecords *sc_records_new (const char *patch_dir, const char *state_dir, LpBundleFlags flags);
+ScRecords *sc_records_new (const char *patch_dir, const char *state_dir, const char *trusted_dir,
+                           LpBundleFlags flags);
 /* Waits until everything asked for is on the disk. */
 void sc_records_free (ScRecords *records);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (ScRecords, sc_records_free)

@@ -9,8 +9,6 @@
 #include <glib/gstdio.h>
 #include <unistd.h>
 
-#define RESCAN_DELAY 300 /* milliseconds: a package manager writes many files */
-
 static void
 on_truth_updated (gpointer user_data)
 {
@@ -60,23 +58,15 @@ apply_settings (ScService *service)
     sc_log (G_LOG_LEVEL_WARNING, SC_MESSAGE_TROUBLE, NULL, "settings: %s", service->settings->problems[i]);
 }
 
-static void on_directory_changed (GFileMonitor *monitor, GFile *file, GFile *other, GFileMonitorEvent event,
-                                  gpointer user_data);
+static void on_files_changed (gpointer user_data);
 
-/* Bundles that a package manager drops are noticed; inotify, so an idle machine stays idle. */
+/* Bundles that a package manager drops are noticed, and keys that an administrator trusts or doesn't. */
 static void
-watch_directory (ScService *service)
+watch_files (ScService *service, const ScRecordsSnapshot *snapshot)
 {
-  g_autoptr (GFile) directory = g_file_new_for_path (service->paths.patch_dir);
-  GFileMonitor *monitor = g_file_monitor_directory (directory, G_FILE_MONITOR_WATCH_MOVES, NULL, NULL);
-
-  if (monitor == NULL || service->directory_monitor != NULL)
-    {
-      g_clear_object (&monitor);
-      return;
-    }
-  g_signal_connect (monitor, "changed", G_CALLBACK (on_directory_changed), service);
-  service->directory_monitor = monitor;
+  sc_watch_add (service->watch, service->paths.patch_dir);
+  sc_watch_add (service->watch, service->paths.trusted_dir);
+  sc_watch_set_unsettled (service->watch, (const char *const *)snapshot->unsettled);
 }
 
 static void
@@ -99,13 +89,15 @@ sc_service_new (const ScPaths *paths)
 
   service->paths = *paths;
   service->settings = sc_settings_load (paths->config);
-  service->records = sc_records_new (paths->patch_dir, paths->state_dir, LP_BUNDLE_CHECK_OWNER);
+  service->records
+      = sc_records_new (paths->patch_dir, paths->state_dir, paths->trusted_dir, LP_BUNDLE_CHECK_OWNER);
   service->truth = sc_truth_new (on_truth_updated, service);
   service->catalog = sc_catalog_new (on_catalog_event, service);
   service->authority = sc_authority_new (on_authority_changed, service);
   service->trigger
       = sc_trigger_new (service->settings->gate ? paths->trigger : NULL, on_trigger_changed, service);
   service->queue = sc_queue_new ();
+  service->watch = sc_watch_new (on_files_changed, service);
   service->jobs = g_hash_table_new_full (g_str_hash, g_str_equal, NULL, (GDestroyNotify)sc_job_unref);
   service->intakes = g_hash_table_new (NULL, NULL);
   service->record_problems = g_new0 (char *, 1);
@@ -120,9 +112,7 @@ sc_service_free (ScService *service)
   if (service == NULL)
     return;
   service->listener = NULL;
-  if (service->rescan_timer != 0)
-    g_source_remove (service->rescan_timer);
-  g_clear_object (&service->directory_monitor);
+  sc_watch_free (service->watch);
   sc_trigger_free (service->trigger);
   sc_truth_free (service->truth);
   sc_records_free (service->records);
@@ -194,7 +184,7 @@ on_scanned (GObject *source, GAsyncResult *result, gpointer user_data)
     }
   if (expired->len > 0)
     sc_records_write_async (service->records, g_steal_pointer (&expired), NULL, NULL, NULL);
-  watch_directory (service);
+  watch_files (service, snapshot);
   sc_truth_refresh_async (service->truth, 0, on_rescan_looked, g_steal_pointer (&task));
 }
 
@@ -246,25 +236,10 @@ on_noticed (GObject *source, GAsyncResult *result, gpointer user_data)
             error->message);
 }
 
-static gboolean
-on_rescan_time (gpointer data)
-{
-  ScService *service = data;
-
-  service->rescan_timer = 0;
-  scan (service, on_noticed, NULL);
-  return G_SOURCE_REMOVE;
-}
-
 static void
-on_directory_changed (GFileMonitor *monitor, GFile *file, GFile *other, GFileMonitorEvent event,
-                      gpointer user_data)
+on_files_changed (gpointer user_data)
 {
-  ScService *service = user_data;
-
-  if (service->rescan_timer != 0)
-    g_source_remove (service->rescan_timer);
-  service->rescan_timer = g_timeout_add (RESCAN_DELAY, on_rescan_time, service);
+  scan (user_data, on_noticed, NULL);
 }
 
 GStrv
@@ -415,6 +390,7 @@ sc_service_worker_request (ScService *service, const char *kind)
   json_object_set_string_member (request, "type", "request");
   json_object_set_string_member (request, "kind", kind);
   json_object_set_string_member (request, "lock", lock);
+  json_object_set_string_member (request, "trusted-dir", service->paths.trusted_dir);
   json_object_set_boolean_member (request, "check-owner", TRUE);
   return request;
 }

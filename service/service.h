@@ -11,6 +11,7 @@
 #include "settings.h"
 #include "trigger-client.h"
 #include "truth.h"
+#include "watch.h"
 
 /* How old a reading of the processes may be that a question is answered with, microseconds. */
 #define SC_FRESH_ENOUGH G_USEC_PER_SEC
@@ -47,8 +48,7 @@ typedef struct {
   GPtrArray *restore_problems; /* char* */
   const ScServiceListener *listener;
   gpointer listener_data;
-  guint rescan_timer;
-  gpointer directory_monitor; /* GFileMonitor */
+  ScWatch *watch;
 } ScService;
 
 /* Takes over @paths. */

@@ -100,6 +100,7 @@ compare_with_frozen (const ScSubmission *submission, GError **error)
       if (!g_str_equal (patch->info->uuid, frozen->info->uuid)
           || !g_str_equal (patch->info->digest, frozen->info->digest)
           || !g_str_equal (patch->info->build_id, frozen->info->build_id)
+          || !g_str_equal (patch->info->signer, frozen->info->signer)
           || !g_str_equal (patch->info->bundle_path, frozen->info->bundle_path))
         what = "the patch was replaced";
       else if (patch->state != frozen->state)

@@ -66,7 +66,8 @@ open_bindings (JsonObject *request, GPtrArray *problems)
     {
       JsonObject *patch = sc_wire_element (patches, i);
       g_autoptr (GError) error = NULL;
-      g_autoptr (LpEntity) entity = patch != NULL ? sc_entity_open (patch, flags, &error) : NULL;
+      g_autoptr (LpEntity) entity
+          = patch != NULL ? sc_entity_open (patch, flags, /* keyring= */ NULL, &error) : NULL;
       g_auto (GStrv) files = entity != NULL ? files_of (patch) : NULL;
 
       if (entity != NULL)

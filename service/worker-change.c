@@ -38,11 +38,12 @@ open_entities (JsonObject *request, GError **error)
   g_autoptr (GPtrArray) entities = g_ptr_array_new_with_free_func ((GDestroyNotify)lp_entity_unref);
   JsonArray *patches = sc_wire_array (request, "patches");
   LpBundleFlags flags = sc_wire_bool (request, "check-owner") ? LP_BUNDLE_CHECK_OWNER : 0;
+  g_autoptr (LpKeyring) keyring = sc_work_keyring (request);
 
   for (guint i = 0; patches != NULL && i < json_array_get_length (patches); i++)
     {
       JsonObject *patch = sc_wire_element (patches, i);
-      LpEntity *entity = patch != NULL ? sc_entity_open (patch, flags, error) : NULL;
+      LpEntity *entity = patch != NULL ? sc_entity_open (patch, flags, keyring, error) : NULL;
 
       if (entity == NULL)
         return NULL;

@@ -375,9 +375,9 @@ digest_manifest (const char *directory, GError **error)
 }
 
 static gboolean
-describe (const char *directory, JsonObject *reply, GError **error)
+describe (const char *directory, const LpKeyring *keyring, JsonObject *reply, GError **error)
 {
-  g_autoptr (LpBundle) bundle = lp_bundle_open (directory, LP_BUNDLE_CHECK_OWNER, error);
+  g_autoptr (LpBundle) bundle = lp_bundle_open_signed (directory, LP_BUNDLE_CHECK_OWNER, keyring, error);
   g_autofree char *digest = bundle != NULL ? digest_manifest (directory, error) : NULL;
   JsonArray *objects = json_array_new ();
 
@@ -391,7 +391,7 @@ describe (const char *directory, JsonObject *reply, GError **error)
   json_object_set_string_member (reply, "kind", bundle->manifest->kind);
   json_object_set_string_member (reply, "issues", issues != NULL ? issues : "");
   json_object_set_string_member (reply, "digest", digest);
-  json_object_set_string_member (reply, "signer", "");
+  json_object_set_string_member (reply, "signer", bundle->signer != NULL ? bundle->signer : "");
   for (guint i = 0; i < bundle->manifest->objects->len; i++)
     {
       const LpManifestObject *object = g_ptr_array_index (bundle->manifest->objects, i);
@@ -409,6 +409,7 @@ gboolean
 sc_work_intake (JsonObject *request, JsonObject *reply, GCancellable *cancellable, GError **error)
 {
   const char *directory = sc_wire_string (request, "staging");
+  g_autoptr (LpKeyring) keyring = sc_work_keyring (request);
   SC_AUTO_FD staging = open (directory, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
   ScIntake intake = {
     .uid = (uid_t)sc_wire_int (request, "uid"),
@@ -423,7 +424,8 @@ sc_work_intake (JsonObject *request, JsonObject *reply, GCancellable *cancellabl
       lp_error_set_errno (error, LP_ERROR_FAILED, errno, "%s", directory);
       return FALSE;
     }
-  if (!copy_in (&intake, sc_wire_string (request, "path"), error) || !describe (directory, reply, error))
+  if (!copy_in (&intake, sc_wire_string (request, "path"), error)
+      || !describe (directory, keyring, reply, error))
     return FALSE;
   (void)!fsync (staging);
   return TRUE;

@@ -27,6 +27,15 @@ sc_work_tell (JsonObject *message)
   sc_wire_write (SC_WIRE_FD, message, NULL);
 }
 
+LpKeyring *
+sc_work_keyring (JsonObject *request)
+{
+  g_autoptr (GPtrArray) problems = g_ptr_array_new_with_free_func (g_free);
+
+  return lp_keyring_load (sc_wire_string (request, "trusted-dir"), sc_wire_bool (request, "check-owner"),
+                          problems);
+}
+
 /* Whatever comes after the request, a word or the end of the stream, means: undo and end. */
 static gpointer
 watch_service (gpointer data)

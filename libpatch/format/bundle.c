@@ -155,8 +155,26 @@ bundle_new (const char *path, LpManifest *manifest)
   return bundle;
 }
 
+/* Finds out who signed @text. A signature that can't be read is none: what isn't signed isn't trusted. */
+static gboolean
+read_signer (int directory, LpBundle *bundle, GBytes *text, LpBundleFlags flags, const LpKeyring *keyring,
+             GError **error)
+{
+  struct stat st;
+
+  if (keyring == NULL || fstatat (directory, LP_SIGNATURE_FILE, &st, AT_SYMLINK_NOFOLLOW) != 0)
+    return TRUE;
+  if ((flags & LP_BUNDLE_CHECK_OWNER) != 0
+      && !check_member_owner (directory, bundle->path, LP_SIGNATURE_FILE, error))
+    return FALSE;
+  g_autoptr (GBytes) signature = lp_io_read_at (directory, LP_SIGNATURE_FILE, LP_SIGNATURE_SIZE_MAX, NULL);
+  if (signature != NULL)
+    bundle->signer = g_strdup (lp_keyring_find_signer (keyring, text, signature));
+  return TRUE;
+}
+
 static LpBundle *
-open_in (int directory, const char *path, LpBundleFlags flags, GError **error)
+open_in (int directory, const char *path, LpBundleFlags flags, const LpKeyring *keyring, GError **error)
 {
   gboolean owner = (flags & LP_BUNDLE_CHECK_OWNER) != 0;
 
@@ -179,11 +197,19 @@ open_in (int directory, const char *path, LpBundleFlags flags, GError **error)
   for (guint i = 0; i < manifest->objects->len; i++)
     if (!read_object (directory, bundle, manifest->objects->pdata[i], flags, error))
       return NULL;
+  if (!read_signer (directory, bundle, text, flags, keyring, error))
+    return NULL;
   return g_steal_pointer (&bundle);
 }
 
 LpBundle *
 lp_bundle_open (const char *path, LpBundleFlags flags, GError **error)
+{
+  return lp_bundle_open_signed (path, flags, NULL, error);
+}
+
+LpBundle *
+lp_bundle_open_signed (const char *path, LpBundleFlags flags, const LpKeyring *keyring, GError **error)
 {
   LP_AUTO_FD int directory = open (path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
 
@@ -192,7 +218,7 @@ lp_bundle_open (const char *path, LpBundleFlags flags, GError **error)
       lp_error_set_errno (error, LP_ERROR_FAILED, errno, "%s: cannot open the patch's directory", path);
       return NULL;
     }
-  return open_in (directory, path, flags, error);
+  return open_in (directory, path, flags, keyring, error);
 }
 
 void
@@ -201,6 +227,7 @@ lp_bundle_free (LpBundle *bundle)
   if (bundle == NULL)
     return;
   g_free (bundle->path);
+  g_free (bundle->signer);
   lp_manifest_free (bundle->manifest);
   g_ptr_array_unref (bundle->entities);
   g_free (bundle);
@@ -343,4 +370,24 @@ lp_bundle_write (const char *parent, const LpManifest *manifest, GPtrArray *enti
   if (!publish (directory, temporary, manifest, path, text, error))
     return NULL;
   return g_steal_pointer (&path);
+}
+
+gboolean
+lp_bundle_sign (const char *path, const char *key_file, GError **error)
+{
+  /* What is signed is whole: a signature under a damaged bundle would only be found where it is used. */
+  g_autoptr (LpBundle) bundle = lp_bundle_open (path, 0, error);
+  LP_AUTO_FD int directory
+      = bundle != NULL ? open (path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW) : -1;
+  g_autoptr (GBytes) text
+      = directory >= 0 ? read_member (directory, path, LP_MANIFEST_FILE, MANIFEST_SIZE_MAX, error) : NULL;
+
+  if (bundle != NULL && directory < 0)
+    lp_error_set_errno (error, LP_ERROR_FAILED, errno, "%s: cannot open", path);
+  if (text == NULL)
+    return FALSE;
+  g_autoptr (GBytes) signature = lp_signature_make (key_file, text, error);
+  gsize size = 0;
+  const void *data = signature != NULL ? g_bytes_get_data (signature, &size) : NULL;
+  return data != NULL && lp_io_replace_at (directory, LP_SIGNATURE_FILE, 0644, data, size, error);
 }

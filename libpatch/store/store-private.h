@@ -18,9 +18,12 @@ struct LpStore {
   char *patch_dir;
   char *state_dir;
   int state_fd;
+  char *trusted_dir; /* (nullable) */
   LpBundleFlags flags;
   GPtrArray *bundles;        /* LpBundle */
+  GPtrArray *unsettled;      /* char*, directories, of the last rescan */
   GPtrArray *patch_problems; /* char*, of the last rescan */
+  GPtrArray *key_problems;   /* char*, of the last rescan */
   GPtrArray *state_problems; /* char*, since the store was opened */
   GHashTable *wishes;        /* char* uuid -> LpWish */
   gsize history_limit;       /* bytes of one history file */

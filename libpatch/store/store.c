@@ -12,6 +12,7 @@
 #include "base/io.h"
 #include "base/text.h"
 
+#define SETTLED_AFTER 60                /* seconds without a change of the directory */
 #define HISTORY_LIMIT (4 * 1024 * 1024) /* bytes: some ten thousand records */
 
 void
@@ -56,7 +57,9 @@ lp_store_open (const char *patch_dir, const char *state_dir, LpBundleFlags flags
   store->flags = flags;
   store->history_limit = HISTORY_LIMIT;
   store->bundles = g_ptr_array_new_with_free_func ((GDestroyNotify)lp_bundle_free);
+  store->unsettled = g_ptr_array_new_with_free_func (g_free);
   store->patch_problems = g_ptr_array_new_with_free_func (g_free);
+  store->key_problems = g_ptr_array_new_with_free_func (g_free);
   store->state_problems = g_ptr_array_new_with_free_func (g_free);
   store->wishes = g_hash_table_new_full (g_str_hash, g_str_equal, NULL, (GDestroyNotify)lp_wish_free);
 
@@ -80,12 +83,28 @@ lp_store_free (LpStore *store)
     return;
   g_free (store->patch_dir);
   g_free (store->state_dir);
+  g_free (store->trusted_dir);
   lp_fd_clear (&store->state_fd);
   g_ptr_array_unref (store->bundles);
+  g_ptr_array_unref (store->unsettled);
   g_ptr_array_unref (store->patch_problems);
+  g_ptr_array_unref (store->key_problems);
   g_ptr_array_unref (store->state_problems);
   g_hash_table_unref (store->wishes);
   g_free (store);
+}
+
+void
+lp_store_set_trusted_dir (LpStore *store, const char *trusted_dir)
+{
+  g_free (store->trusted_dir);
+  store->trusted_dir = g_strdup (trusted_dir);
+}
+
+GPtrArray *
+lp_store_unsettled (LpStore *store)
+{
+  return store->unsettled;
 }
 
 GPtrArray *
@@ -110,6 +129,7 @@ lp_store_problems (LpStore *store)
   g_autoptr (GStrvBuilder) builder = g_strv_builder_new ();
 
   add_problems (builder, "state", store->state_problems);
+  add_problems (builder, "key", store->key_problems);
   add_problems (builder, "bundle", store->patch_problems);
   return g_strv_builder_end (builder);
 }
@@ -135,24 +155,47 @@ is_being_written (const char *path)
   return FALSE;
 }
 
-/* A directory with a manifest; anything else isn't ours, or isn't finished. */
+/* A directory that may hold a bundle, or will. */
 static gboolean
 is_candidate (const char *path, const char *name)
+{
+  struct stat st;
+
+  return name[0] != '.' && lstat (path, &st) == 0 && S_ISDIR (st.st_mode);
+}
+
+/* Without a manifest it isn't ours, or isn't finished. */
+static gboolean
+has_manifest (const char *path)
 {
   g_autofree char *manifest = g_build_filename (path, LP_MANIFEST_FILE, NULL);
   struct stat st;
 
-  return name[0] != '.' && lstat (path, &st) == 0 && S_ISDIR (st.st_mode) && lstat (manifest, &st) == 0;
+  return lstat (manifest, &st) == 0;
+}
+
+/* Whether somebody may still be at work in it: a sound bundle may yet get its signature. Clocks may jump, so
+ * the future is recent, too. */
+static gboolean
+is_recent (const char *path)
+{
+  struct stat st;
+
+  return lstat (path, &st) == 0 && g_get_real_time () / G_USEC_PER_SEC - st.st_ctime < SETTLED_AFTER;
 }
 
 /* The bundle in @path; NULL when there is none to be used, which is a problem unless it is still being
  * written. */
 static LpBundle *
-read_bundle (LpStore *store, const char *path, const char *name, GPtrArray *problems)
+read_bundle (LpStore *store, const char *path, const char *name, const LpKeyring *keyring,
+             GPtrArray *problems)
 {
   g_autoptr (GError) error = NULL;
-  g_autoptr (LpBundle) bundle = lp_bundle_open (path, store->flags, &error);
+  g_autoptr (LpBundle) bundle = NULL;
 
+  if (!has_manifest (path))
+    return NULL;
+  bundle = lp_bundle_open_signed (path, store->flags, keyring, &error);
   if (bundle != NULL && strcmp (bundle->manifest->id, name) == 0)
     return g_steal_pointer (&bundle);
   if (bundle != NULL)
@@ -169,7 +212,7 @@ read_bundle (LpStore *store, const char *path, const char *name, GPtrArray *prob
 static gboolean
 is_same (const LpBundle *left, const LpBundle *right)
 {
-  if (strcmp (left->path, right->path) != 0)
+  if (strcmp (left->path, right->path) != 0 || g_strcmp0 (left->signer, right->signer) != 0)
     return FALSE;
 
   /* The manifest holds the entities' digests, so equal manifests mean equal bundles. */
@@ -218,6 +261,18 @@ is_trusted_directory (LpStore *store, GPtrArray *problems)
   return FALSE;
 }
 
+/* NULL when nobody wants to know who signed what. */
+static LpKeyring *
+load_keyring (LpStore *store)
+{
+  gboolean check_owner = (store->flags & LP_BUNDLE_CHECK_OWNER) != 0;
+
+  g_ptr_array_set_size (store->key_problems, 0);
+  if (store->trusted_dir == NULL)
+    return NULL;
+  return lp_keyring_load (store->trusted_dir, check_owner, store->key_problems);
+}
+
 gboolean
 lp_store_rescan (LpStore *store, gboolean *changed, GError **error)
 {
@@ -225,6 +280,8 @@ lp_store_rescan (LpStore *store, gboolean *changed, GError **error)
   g_autoptr (GDir) entries = g_dir_open (store->patch_dir, 0, &reason);
   g_autoptr (GPtrArray) bundles = g_ptr_array_new_with_free_func ((GDestroyNotify)lp_bundle_free);
   g_autoptr (GPtrArray) problems = g_ptr_array_new_with_free_func (g_free);
+  g_autoptr (GPtrArray) unsettled = g_ptr_array_new_with_free_func (g_free);
+  g_autoptr (LpKeyring) keyring = NULL;
   guint n_before = store->bundles->len;
   const char *name;
 
@@ -233,13 +290,18 @@ lp_store_rescan (LpStore *store, gboolean *changed, GError **error)
       lp_error_set (error, LP_ERROR_FAILED, NULL, "%s", reason->message);
       return FALSE;
     }
+  keyring = load_keyring (store);
   gboolean trusted = is_trusted_directory (store, problems);
   while (trusted && (name = g_dir_read_name (entries)) != NULL)
     {
       g_autofree char *path = g_build_filename (store->patch_dir, name, NULL);
-      LpBundle *bundle = is_candidate (path, name) ? read_bundle (store, path, name, problems) : NULL;
+      gboolean candidate = is_candidate (path, name);
+      LpBundle *bundle = candidate ? read_bundle (store, path, name, keyring, problems) : NULL;
+
       if (bundle != NULL)
         g_ptr_array_add (bundles, keep_known (store, bundle));
+      if (candidate && (bundle == NULL || is_recent (path)))
+        g_ptr_array_add (unsettled, g_steal_pointer (&path));
     }
 
   /* What is left of the old set is gone or was replaced. */
@@ -250,5 +312,7 @@ lp_store_rescan (LpStore *store, gboolean *changed, GError **error)
   store->bundles = g_steal_pointer (&bundles);
   g_ptr_array_unref (store->patch_problems);
   store->patch_problems = g_steal_pointer (&problems);
+  g_ptr_array_unref (store->unsettled);
+  store->unsettled = g_steal_pointer (&unsettled);
   return TRUE;
 }

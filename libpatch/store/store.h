@@ -53,15 +53,22 @@ LpStore *lp_store_open (const char *patch_dir, const char *state_dir, LpBundleFl
 void lp_store_free (LpStore *store);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (LpStore, lp_store_free)
 
+/* Where the keys lie by which later rescans tell who signed a bundle (nullable; NULL, the default: nobody is
+ * told). They are read anew by each rescan. */
+void lp_store_set_trusted_dir (LpStore *store, const char *trusted_dir);
+
 /* Reads the patch directory anew. Directories that start with a dot or lack patch.json are half-written and
  * skipped silently; corrupt or untrusted ones are listed in lp_store_problems() and not loaded. TRUE in
  * @changed when the set differs from before. */
 gboolean lp_store_rescan (LpStore *store, gboolean *changed, GError **error);
+/* Directories (char*, borrowed) whose content may still change as of the last rescan: they hold no bundle to
+ * be used (half-written, corrupt, foreign), or were written within the last minute. */
+GPtrArray *lp_store_unsettled (LpStore *store);
 /* LpBundle, borrowed, sorted by full name of the first object. A bundle that a rescan finds unchanged keeps
  * its address; others are freed by it. */
 GPtrArray *lp_store_bundles (LpStore *store);
-/* What is wrong, each "WORD: sentence"; WORD is state (a damaged state file was moved aside) or bundle.
- * Caller frees. */
+/* What is wrong, each "WORD: sentence"; WORD is state (a damaged state file was moved aside), key
+ * (a file in the directory of trusted keys that is none) or bundle. Caller frees. */
 GStrv lp_store_problems (LpStore *store);
 
 const LpWish *lp_store_wish (LpStore *store, const char *uuid); /* NULL when never wished for: not-applied */

@@ -2,11 +2,10 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Jobs: waiting, cancelling, failing, dying; and that nobody has to wait for them. Inside tools/world."""
 import os
-import queue
 import signal
 import sys
 
-from stage import (Client, Gio, GLib, JOB, MANAGER, PATH, Process, Service, Story, User, add_rule, clear, compile_program, equal, fails, in_thread,
+from stage import (Client, GLib, JOB, Process, Service, Signals, Story, User, add_rule, clear, compile_program, equal, fails, in_thread,
                    make_bundle, pack, patch_path, write)
 
 LONG = 300 * 1000000  # microseconds
@@ -24,34 +23,6 @@ add_rule('50-test.rules', 'polkit.addRule(function(action, subject) { if (subjec
 service = Service('--config=/etc/syscare-test.conf', '--trigger=').start()  # processes that start are left alone
 root, user = Client(), User('patchuser')
 toy, other = Process(TOY), Process(OTHER)
-
-
-class Signals:
-    """What the service signals, as events; a thread of its own dispatches them."""
-
-    def __init__(self):
-        self.seen = queue.Queue()
-        ready = queue.Queue()
-        in_thread(self.listen, ready)
-        ready.get(timeout=30)
-
-    def listen(self, ready):
-        context = GLib.MainContext()
-        context.push_thread_default()
-        self.client = Client()
-        self.client.connection.signal_subscribe('org.openeuler.SysCare1', None, None, None, None, Gio.DBusSignalFlags.NONE, self.on_signal)
-        self.client.get(PATH, MANAGER, 'Version')  # the match is in place when this answer is there
-        ready.put(True)
-        GLib.MainLoop(context).run()
-
-    def on_signal(self, _connection, _sender, path, interface, name, parameters):
-        self.seen.put((path, interface, name, parameters.unpack()))
-
-    def until(self, accept):
-        while True:
-            signalled = self.seen.get(timeout=60)
-            if accept(*signalled):
-                return signalled
 
 
 def job_property(job, name):

@@ -95,9 +95,10 @@ def _():
     with open(entity, 'wb') as file:
         file.write(whole[:-1])
     agent.allow(question)
-    fails('PatchCorrupt', user.result)
+    fails(('PatchCorrupt', 'Changed', '.UnknownObject'), user.result)
     with open(entity, 'wb') as file:
         file.write(whole)
+    root.manager('Rescan', '(a{sv})', {})
     equal(toy.ask(10), 20)
     user.end()
 
