@@ -3,8 +3,8 @@
 #include "bus.h"
 
 #include "config.h"
+#include "lifecycle.h"
 #include "log.h"
-#include "notify.h"
 #include "restore.h"
 
 #include <glib-unix.h>
@@ -20,11 +20,14 @@ stop (ScBus *bus, int exit_status)
 static gboolean
 on_signal (gpointer user_data)
 {
-  ScBus *bus = user_data;
+  sc_lifecycle_stop (user_data);
+  return G_SOURCE_CONTINUE;
+}
 
-  sc_notify ("STOPPING=1");
-  sc_log (G_LOG_LEVEL_MESSAGE, SC_MESSAGE_STOPPING, NULL, "stopping; patches stay as they are");
-  stop (bus, 0);
+static gboolean
+on_hangup (gpointer user_data)
+{
+  sc_lifecycle_reload (user_data);
   return G_SOURCE_CONTINUE;
 }
 
@@ -36,6 +39,7 @@ on_status_time (gpointer user_data)
   bus->status_source = 0;
   if (bus->manager != NULL)
     sc_bus_manager_update (bus);
+  sc_lifecycle_update (bus);
   return G_SOURCE_REMOVE;
 }
 
@@ -52,10 +56,18 @@ on_status (gpointer user_data)
     bus->status_source = g_idle_add (on_status_time, bus);
 }
 
+static void
+on_job_event (ScJob *job, ScJobEvent event, gpointer user_data)
+{
+  sc_bus_job_event (job, event, user_data);
+  if (event == SC_JOB_EVENT_FINISHED)
+    on_status (user_data);
+}
+
 static const ScServiceListener listener = {
   .patch = sc_bus_patch_event,
   .job_added = sc_bus_job_added,
-  .job_event = sc_bus_job_event,
+  .job_event = on_job_event,
   .job_removed = sc_bus_job_removed,
   .status = on_status,
 };
@@ -70,8 +82,7 @@ on_restored (GObject *source, GAsyncResult *result, gpointer user_data)
   sc_restore_at_start_finish (result);
   for (guint i = 0; i < patches->len; i++)
     active += ((ScPatch *)g_ptr_array_index (patches, i))->state >= LP_STATE_ACTIVE;
-  g_autofree char *status = g_strdup_printf ("READY=1\nSTATUS=%u patches, %u active", patches->len, active);
-  sc_notify (status);
+  sc_lifecycle_ready (bus);
   sc_log (G_LOG_LEVEL_MESSAGE, SC_MESSAGE_STARTED, NULL, "syscared %s is ready: %u patches, %u active",
           SYSCARE_VERSION, patches->len, active);
 }
@@ -142,6 +153,7 @@ clear (ScBus *bus)
     g_bus_unown_name (bus->name);
   if (bus->status_source != 0)
     g_source_remove (bus->status_source);
+  sc_lifecycle_clear (bus);
   sc_service_free (bus->service);
   g_hash_table_unref (bus->jobs);
   g_hash_table_unref (bus->patches);
@@ -179,6 +191,7 @@ sc_bus_run (const ScPaths *paths)
   sc_service_set_listener (bus.service, &listener, &bus);
   g_unix_signal_add (SIGTERM, on_signal, &bus);
   g_unix_signal_add (SIGINT, on_signal, &bus);
+  g_unix_signal_add (SIGHUP, on_hangup, &bus);
   sc_service_start_async (bus.service, on_started, &bus);
 
   g_main_loop_run (bus.loop);

@@ -22,6 +22,11 @@ typedef struct {
   guint status_source;
   guint name;
   int exit_status;
+  /* lifecycle.c */
+  gboolean ready, stopping, reloading, reload_again;
+  guint ping_source, stop_timer, retry_source;
+  char *status; /* what the manager was told last */
+  char *untold; /* lines that it had no room for */
 } ScBus;
 
 /* Runs until told to stop; the process's exit status. Takes over @paths. */

@@ -9,7 +9,7 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 
-void
+gboolean
 sc_notify (const char *state)
 {
   const char *path = g_getenv ("NOTIFY_SOCKET");
@@ -17,7 +17,7 @@ sc_notify (const char *state)
   gsize length = path != NULL ? strlen (path) : 0;
 
   if (length < 2 || length >= sizeof address.sun_path || (path[0] != '/' && path[0] != '@'))
-    return;
+    return TRUE;
 
   memcpy (address.sun_path, path, length);
   if (path[0] == '@')
@@ -25,8 +25,8 @@ sc_notify (const char *state)
 
   SC_AUTO_FD fd = socket (AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
   if (fd < 0)
-    return;
-  /* Best effort: a manager that can't be told finds out by its time-out. */
-  (void)!sendto (fd, state, strlen (state), MSG_NOSIGNAL, (struct sockaddr *)&address,
-                 offsetof (struct sockaddr_un, sun_path) + length);
+    return FALSE;
+  return sendto (fd, state, strlen (state), MSG_NOSIGNAL, (struct sockaddr *)&address,
+                 offsetof (struct sockaddr_un, sun_path) + length)
+         >= 0;
 }

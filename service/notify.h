@@ -3,5 +3,8 @@
  * why. */
 #pragma once
 
-/* @state: "READY=1", "STOPPING=1", "STATUS=..."; nothing happens when no one listens. */
-void sc_notify (const char *state);
+#include <glib.h>
+
+/* @state: "READY=1", "STOPPING=1", "STATUS=..."; nothing happens when no one listens. Never waits: FALSE when
+ * the manager didn't take it, mostly because it has not read the former ones yet. */
+gboolean sc_notify (const char *state);

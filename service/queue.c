@@ -5,6 +5,7 @@
 struct ScQueue {
   GPtrArray *jobs; /* unfinished ones, by arrival */
   guint limit, limit_per_user;
+  gboolean closed;
 };
 
 ScQueue *
@@ -54,6 +55,11 @@ sc_queue_add (ScQueue *queue, ScJob *job, GError **error)
 {
   guint uid = job->caller->uid;
 
+  if (queue->closed)
+    {
+      lp_error_set (error, LP_ERROR_BUSY, "try it again in a moment", "the service is stopping");
+      return FALSE;
+    }
   if (queue->jobs->len >= queue->limit || (uid != 0 && count_of_user (queue, uid) >= queue->limit_per_user))
     {
       lp_error_set (error, LP_ERROR_LIMITS_EXCEEDED, "wait until a job has ended",
@@ -80,7 +86,7 @@ find_startable (const ScQueue *queue)
   for (guint i = 0; i < queue->jobs->len; i++)
     {
       ScJob *job = g_ptr_array_index (queue->jobs, i);
-      gboolean blocked = !job->ready || job->state != SC_JOB_QUEUED;
+      gboolean blocked = queue->closed || !job->ready || job->state != SC_JOB_QUEUED;
 
       for (guint k = 0; k < i && !blocked; k++)
         blocked = shares_target (job, g_ptr_array_index (queue->jobs, k));
@@ -104,6 +110,12 @@ sc_queue_advance (ScQueue *queue)
       sc_job_set_running (job);
       job->start (job, job->start_data);
     }
+}
+
+void
+sc_queue_close (ScQueue *queue)
+{
+  queue->closed = TRUE;
 }
 
 void
