@@ -70,6 +70,9 @@ cli_agent_start (CliContext *context)
 
   if (cli_flag (context, CLI_OPTION_NO_ASK_PASSWORD) || getuid () == 0)
     return FALSE;
+  /* The caller that polkit asks about is a process over there. */
+  if (cli_value (context, CLI_OPTION_HOST) != NULL)
+    return FALSE;
   if (!isatty (STDIN_FILENO) || !isatty (STDERR_FILENO))
     return FALSE;
   terminal_saved = tcgetattr (STDIN_FILENO, &terminal_modes) == 0;

@@ -8,6 +8,7 @@
 
 #include "agent.h"
 #include "base/error.h"
+#include "remote.h"
 #include "report.h"
 #include "text.h"
 
@@ -26,6 +27,11 @@ cli_bus_open (CliContext *context, GError **error)
 
   if (context->bus != NULL)
     return TRUE;
+  if (cli_value (context, CLI_OPTION_HOST) != NULL)
+    {
+      context->bus = cli_remote_connect (context, error);
+      return context->bus != NULL;
+    }
   if (address == NULL)
     address = system_address = g_dbus_address_get_for_bus_sync (G_BUS_TYPE_SYSTEM, NULL, &reason);
   if (address != NULL)

@@ -14,7 +14,7 @@ G_BEGIN_DECLS
 #define CLI_JOB "org.openeuler.SysCare1.Job"
 #define CLI_PROPERTIES "org.freedesktop.DBus.Properties"
 
-/* Connects (--bus ADDRESS or the system bus). Done by the first call too. */
+/* Connects (--bus ADDRESS, --host MACHINE or the system bus). Done by the first call too. */
 gboolean cli_bus_open (CliContext *context, GError **error);
 
 /* A question: waits for the answer, never asks for a password. @arguments: a floating tuple. Returns the

@@ -90,8 +90,11 @@ offer_from_service (CliContext *context, const char *prefix, CliValue value)
 {
   static const char *const properties[] = { CLI_NAMING_PROPERTIES, "State", "TargetName", NULL };
   g_autoptr (GHashTable) offered = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
-  g_autoptr (GPtrArray) patches = cli_list_patches (context, g_variant_new ("a{sv}", NULL), properties, NULL);
+  g_autoptr (GPtrArray) patches = NULL;
 
+  /* Another machine isn't asked for each press of a key. */
+  if (cli_value (context, CLI_OPTION_HOST) == NULL)
+    patches = cli_list_patches (context, g_variant_new ("a{sv}", NULL), properties, NULL);
   for (guint i = 0; patches != NULL && i < patches->len; i++)
     {
       GVariant *patch = patches->pdata[i];
@@ -167,11 +170,14 @@ cli_complete (CliContext *context, const char *const *words)
     {
       if (awaiting != NULL)
         {
-          if (g_str_equal (awaiting->name, "bus"))
-            {
-              g_free (context->values[CLI_OPTION_BUS]);
-              context->values[CLI_OPTION_BUS] = g_strdup (words[i]);
-            }
+          static const CliOptionId kept[] = { CLI_OPTION_BUS, CLI_OPTION_HOST };
+
+          for (guint k = 0; k < G_N_ELEMENTS (kept); k++)
+            if (g_str_equal (awaiting->name, cli_options[kept[k]].name))
+              {
+                g_free (context->values[kept[k]]);
+                context->values[kept[k]] = g_strdup (words[i]);
+              }
           awaiting = NULL;
         }
       else if (words[i][0] == '-')
@@ -187,10 +193,11 @@ cli_complete (CliContext *context, const char *const *words)
   else if (*last == '-' && verb != NULL && verb->options == 0)
     offer_build_options (last);
   else if (*last == '-')
-    offer_options (last, verb != NULL ? verb->options
-                                      : CLI_BIT (CLI_OPTION_HELP) | CLI_BIT (CLI_OPTION_VERSION)
-                                            | CLI_BIT (CLI_OPTION_JSON) | CLI_BIT (CLI_OPTION_BUS)
-                                            | CLI_BIT (CLI_OPTION_NO_ASK_PASSWORD));
+    offer_options (last, verb != NULL
+                             ? verb->options
+                             : CLI_BIT (CLI_OPTION_HELP) | CLI_BIT (CLI_OPTION_VERSION)
+                                   | CLI_BIT (CLI_OPTION_JSON) | CLI_BIT (CLI_OPTION_BUS)
+                                   | CLI_BIT (CLI_OPTION_HOST) | CLI_BIT (CLI_OPTION_NO_ASK_PASSWORD));
   else if (verb == NULL)
     offer_verbs (last, FALSE);
   else if (arguments < verb->max_arguments)

@@ -10,8 +10,8 @@
 
 /* Options that are taken in front of the verb too. */
 #define GLOBAL                                                                                               \
-  (CLI_BIT (CLI_OPTION_JSON) | CLI_BIT (CLI_OPTION_BUS) | CLI_BIT (CLI_OPTION_NO_ASK_PASSWORD)               \
-   | CLI_BIT (CLI_OPTION_HELP) | CLI_BIT (CLI_OPTION_VERSION))
+  (CLI_BIT (CLI_OPTION_JSON) | CLI_BIT (CLI_OPTION_BUS) | CLI_BIT (CLI_OPTION_HOST)                          \
+   | CLI_BIT (CLI_OPTION_NO_ASK_PASSWORD) | CLI_BIT (CLI_OPTION_HELP) | CLI_BIT (CLI_OPTION_VERSION))
 
 static gboolean
 parse_options (CliContext *context, guint32 options, gboolean up_to_verb, GStrv *argv, GError **error)

@@ -331,6 +331,13 @@ inspect_installed (CliContext *context, const char *id, const char *what)
   static const char *const naming[] = { CLI_NAMING_PROPERTIES, NULL };
   const char *ids[] = { id, NULL };
   g_autoptr (GError) error = NULL;
+
+  if (cli_value (context, CLI_OPTION_HOST) != NULL)
+    {
+      lp_error_set (&error, LP_ERROR_INVALID_ARGS, _ ("run `ssh HOST syscare inspect ID`"), "%s",
+                    _ ("the files of a patch can only be read on its own machine"));
+      return cli_report (context, what, error);
+    }
   g_autoptr (GPtrArray) patches = cli_resolve (context, ids, naming, &error);
   if (patches == NULL)
     return cli_report (context, what, error);

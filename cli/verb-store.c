@@ -165,6 +165,15 @@ cli_install (CliContext *context)
     {
       g_autofree char *path = g_canonicalize_filename (context->arguments[i], NULL);
       g_autofree char *what = g_strdup_printf ("install %s", context->arguments[i]);
+      if (cli_value (context, CLI_OPTION_HOST) != NULL && !g_path_is_absolute (context->arguments[i]))
+        {
+          g_autoptr (GError) error = NULL;
+          lp_error_set (&error, LP_ERROR_INVALID_ARGS, _ ("copy it there and give its whole path"), "%s",
+                        _ ("with --host the file is one of that machine"));
+          cli_report_line (what, error);
+          status = lp_error_info_for (error)->exit_code;
+          break;
+        }
       if (!g_utf8_validate (path, -1, NULL))
         {
           g_autoptr (GError) error = NULL;

@@ -41,6 +41,8 @@ const CliOption cli_options[CLI_N_OPTIONS] = {
   [CLI_OPTION_JSON] = { "json", 'j', NULL, CLI_VALUE_NONE, N_ ("print JSON, whose keys are stable") },
   [CLI_OPTION_BUS]
   = { "bus", 0, N_ ("ADDRESS"), CLI_VALUE_TEXT, N_ ("use the bus at this address, not the system bus") },
+  [CLI_OPTION_HOST] = { "host", 'H', N_ ("[USER@]MACHINE"), CLI_VALUE_TEXT,
+                        N_ ("use the service of another machine, through ssh") },
   [CLI_OPTION_NO_ASK_PASSWORD]
   = { "no-ask-password", 0, NULL, CLI_VALUE_NONE, N_ ("never ask for a password; fail instead") },
   [CLI_OPTION_HELP] = { "help", 'h', NULL, CLI_VALUE_NONE, N_ ("show this help") },
@@ -48,7 +50,7 @@ const CliOption cli_options[CLI_N_OPTIONS] = {
 };
 
 #define COMMON (CLI_BIT (CLI_OPTION_JSON) | CLI_BIT (CLI_OPTION_HELP))
-#define ON_BUS (COMMON | CLI_BIT (CLI_OPTION_BUS))
+#define ON_BUS (COMMON | CLI_BIT (CLI_OPTION_BUS) | CLI_BIT (CLI_OPTION_HOST))
 #define ASKS (ON_BUS | CLI_BIT (CLI_OPTION_NO_ASK_PASSWORD))
 #define RECORDS                                                                                              \
   (ASKS | CLI_BIT (CLI_OPTION_FORCE) | CLI_BIT (CLI_OPTION_REASON) | CLI_BIT (CLI_OPTION_NO_WAIT)            \

@@ -13,7 +13,7 @@ import tempfile
 from tap import SOURCE, SYSCARE, case, contains, environment, equal, error_form, main, syscare
 
 TABLE = {verb['name']: verb for verb in json.loads(syscare('help', '--json').stdout)['verbs']}
-ANYWHERE = {'json', 'bus', 'no-ask-password', 'help', 'version'}  # taken in front of the verb too
+ANYWHERE = {'json', 'bus', 'host', 'no-ask-password', 'help', 'version'}  # taken in front of the verb too
 OPTION = re.compile(r'--([a-z][a-z-]*)')
 DOCS = os.path.join(SOURCE, 'docs')
 COMPLETION = os.path.join(SOURCE, 'cli', 'completion')
