@@ -29,6 +29,7 @@ start_ssh (CliContext *context, const char *host, int theirs, GError **error)
 
   if (copy < 0)
     {
+      close (theirs);
       g_set_error (error, G_IO_ERROR, G_IO_ERROR_FAILED, "%s", g_strerror (errno));
       return FALSE;
     }
@@ -56,7 +57,8 @@ connect_through (CliContext *context, const char *host, GError **error)
     return NULL;
   lp_fd_steal (&ours); /* the socket closes it */
   g_autoptr (GSocketConnection) stream = g_socket_connection_factory_create_connection (socket);
-  return g_dbus_connection_new_sync (G_IO_STREAM (stream), NULL, FLAGS, NULL, NULL, error);
+  /* Not g_dbus_connection_new_sync(): that of GLib 2.74 refuses the flag it has just introduced. */
+  return g_initable_new (G_TYPE_DBUS_CONNECTION, NULL, error, "stream", stream, "flags", FLAGS, NULL);
 }
 
 GDBusConnection *
