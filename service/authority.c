@@ -100,7 +100,7 @@ typedef struct {
   char *verb;
   char *patch;
   PolkitDetails *details;
-  gboolean interactive;
+  ScAskHow how;
   ScAnswer answer;
 } ScAsk;
 
@@ -119,16 +119,13 @@ ask_free (gpointer data)
 static void
 record (const ScAsk *ask, const char *decision)
 {
-  const ScLogFields fields = { .patch = ask->patch,
-                               .verb = ask->verb,
-                               .action = ask->action,
-                               .result = decision,
-                               .uid = ask->caller->uid,
-                               .uid_known = TRUE };
+  const ScLogFields fields = {
+    .patch = ask->patch, .verb = ask->verb, .action = ask->action, .result = decision, .caller = ask->caller
+  };
 
-  sc_log (G_LOG_LEVEL_INFO, SC_MESSAGE_DECISION, &fields, "polkit: %s for uid %u (login uid %d): %s%s",
-          ask->action, ask->caller->uid, (int)ask->caller->login_uid, decision,
-          ask->interactive ? " (asked)" : "");
+  sc_log (ask->how == SC_ASK_PEEK ? G_LOG_LEVEL_DEBUG : G_LOG_LEVEL_INFO, SC_MESSAGE_DECISION, &fields,
+          "polkit: %s for uid %u (login uid %d): %s%s", ask->action, ask->caller->uid,
+          (int)ask->caller->login_uid, decision, ask->how == SC_ASK_INTERACTIVELY ? " (asked)" : "");
 }
 
 static void
@@ -186,7 +183,7 @@ send_question (GTask *task)
   g_autoptr (PolkitSubject) subject = polkit_system_bus_name_new (ask->caller->sender);
 
   polkit_authority_check_authorization (ask->authority->polkit, subject, ask->action, ask->details,
-                                        ask->interactive
+                                        ask->how == SC_ASK_INTERACTIVELY
                                             ? POLKIT_CHECK_AUTHORIZATION_FLAGS_ALLOW_USER_INTERACTION
                                             : POLKIT_CHECK_AUTHORIZATION_FLAGS_NONE,
                                         ask->caller->gone, on_answer, task);
@@ -224,8 +221,8 @@ make_details (const ScQuestion *question)
 }
 
 void
-sc_authority_ask_async (ScAuthority *authority, ScCaller *caller, const ScQuestion *question,
-                        gboolean interactive, GAsyncReadyCallback callback, gpointer user_data)
+sc_authority_ask_async (ScAuthority *authority, ScCaller *caller, const ScQuestion *question, ScAskHow how,
+                        GAsyncReadyCallback callback, gpointer user_data)
 {
   GTask *task = g_task_new (NULL, NULL, callback, user_data);
   ScAsk *ask = g_new0 (ScAsk, 1);
@@ -236,7 +233,7 @@ sc_authority_ask_async (ScAuthority *authority, ScCaller *caller, const ScQuesti
   ask->verb = g_strdup (g_hash_table_lookup (question->details, "verb"));
   ask->patch = g_strdup (g_hash_table_lookup (question->details, "patch.uuid"));
   ask->details = make_details (question);
-  ask->interactive = interactive;
+  ask->how = how;
   g_task_set_task_data (task, ask, ask_free);
   if (authority->polkit != NULL)
     send_question (task);

@@ -29,9 +29,15 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (ScAuthority, sc_authority_free)
 /* Why polkit did not answer the last question; NULL when it did. */
 const char *sc_authority_trouble (const ScAuthority *authority);
 
+typedef enum {
+  SC_ASK_PEEK,          /* nothing depends on the answer: recorded for debugging only */
+  SC_ASK_SILENTLY,      /* recorded */
+  SC_ASK_INTERACTIVELY, /* recorded; polkit may ask the user */
+} ScAskHow;
+
 /* One answer. Errors: LP_ERROR_ACCESS_DENIED (polkit is not there), LP_ERROR_CANCELLED (the caller left). */
 void sc_authority_ask_async (ScAuthority *authority, ScCaller *caller, const ScQuestion *question,
-                             gboolean interactive, GAsyncReadyCallback callback, gpointer user_data);
+                             ScAskHow how, GAsyncReadyCallback callback, gpointer user_data);
 gboolean sc_authority_ask_finish (GAsyncResult *result, ScAnswer *answer, GError **error);
 
 /* All of @questions (ScQuestion; takes a reference): each silently first; those that were not allowed are

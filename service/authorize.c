@@ -126,6 +126,14 @@ on_answer (GObject *source, GAsyncResult *result, gpointer user_data)
   ask_next (g_steal_pointer (&task));
 }
 
+static ScAskHow
+how_to_ask (const ScRounds *rounds)
+{
+  if (rounds->merge == NULL)
+    return SC_ASK_PEEK;
+  return rounds->asking ? SC_ASK_INTERACTIVELY : SC_ASK_SILENTLY;
+}
+
 /* Takes over the reference to @task. */
 static void
 ask_next (GTask *task)
@@ -135,8 +143,8 @@ ask_next (GTask *task)
 
   if (rounds->next < rounds->questions->len)
     sc_authority_ask_async (rounds->authority, rounds->caller,
-                            g_ptr_array_index (rounds->questions, rounds->next), rounds->asking, on_answer,
-                            g_steal_pointer (&owned));
+                            g_ptr_array_index (rounds->questions, rounds->next), how_to_ask (rounds),
+                            on_answer, g_steal_pointer (&owned));
   else if (rounds->merge != NULL)
     end_round (task);
   else

@@ -127,6 +127,20 @@ sc_bus_call_begin (ScBus *bus, GDBusMethodInvocation *invocation, GVariant *opti
                           G_VARIANT_TYPE ("(a{sv})"), G_DBUS_CALL_FLAGS_NONE, -1, NULL, on_credentials, call);
 }
 
+/* Who was refused what is part of the history; that somebody may not look isn't. */
+static void
+record_denial (const ScBusCall *call, const GError *error)
+{
+  GPtrArray *lines = NULL;
+
+  if (call->recorded_as == NULL)
+    return;
+  lines = g_ptr_array_new_with_free_func ((GDestroyNotify)lp_history_record_free);
+  g_ptr_array_add (lines, sc_history_record_new (call->caller, call->recorded_as, NULL, call->options->reason,
+                                                 "denied", error));
+  sc_records_write_async (call->bus->service->records, NULL, lines, NULL, NULL);
+}
+
 static void
 on_required (GObject *source, GAsyncResult *result, gpointer user_data)
 {
@@ -134,7 +148,10 @@ on_required (GObject *source, GAsyncResult *result, gpointer user_data)
   GError *error = NULL;
 
   if (!sc_authority_require_finish (result, &error))
-    sc_bus_call_fail (call, error);
+    {
+      record_denial (call, error);
+      sc_bus_call_fail (call, error);
+    }
   else
     call->handler (call);
 }
@@ -146,6 +163,8 @@ sc_bus_call_require (ScBusCall *call, const char *action, const char *verb, ScBu
 
   g_ptr_array_add (questions, sc_question_new_plain (action, verb));
   call->handler = next;
+  if (call->recorded_as == NULL && verb[0] != '\0')
+    call->recorded_as = verb;
   sc_authority_require_async (call->bus->service->authority, call->caller, questions, sc_questions_merge,
                               NULL, on_required, call);
 }

@@ -114,7 +114,10 @@ cancel (ScBusCall *call)
       = g_hash_table_lookup (call->bus->jobs, g_dbus_method_invocation_get_object_path (call->invocation));
 
   if (view != NULL && view->job->caller->uid != call->caller->uid)
-    sc_bus_call_require (call, ACTION_CANCEL, view->job->word, cancel_allowed);
+    {
+      call->recorded_as = "cancel";
+      sc_bus_call_require (call, ACTION_CANCEL, view->job->word, cancel_allowed);
+    }
   else
     cancel_allowed (call);
 }

@@ -129,7 +129,7 @@ can_uninstall (ScBusCall *call)
 {
   g_autoptr (ScQuestion) question = sc_question_new_plain (ACTION ("install"), "uninstall");
 
-  sc_authority_ask_async (call->bus->service->authority, call->caller, question, /* interactive= */ FALSE,
+  sc_authority_ask_async (call->bus->service->authority, call->caller, question, SC_ASK_PEEK,
                           on_can_uninstall, call);
 }
 

@@ -44,6 +44,7 @@ struct ScBusCall {
   ScCallOptions *options; /* may be stolen */
   ScCaller *caller;
   ScBusHandler handler;
+  const char *recorded_as; /* static (nullable): the verb in the history when it is denied */
   guint watch;
   gboolean counted;
 };

@@ -134,10 +134,15 @@ static void
 end_job (ScIncoming *incoming, GError *error)
 {
   ScJob *job = incoming->job;
-  const ScLogFields fields
-      = { .verb = job->word, .job = job->id, .uid = job->caller->uid, .uid_known = TRUE };
+  const ScLogFields fields = { .verb = job->word,
+                               .job = job->id,
+                               .caller = job->caller,
+                               .reason = job->options->reason,
+                               .error = error,
+                               .result = error == NULL ? "succeeded" : "failed" };
 
-  sc_log (error == NULL ? G_LOG_LEVEL_MESSAGE : G_LOG_LEVEL_WARNING, SC_MESSAGE_JOB_END, &fields,
+  sc_log (error == NULL ? G_LOG_LEVEL_MESSAGE : G_LOG_LEVEL_WARNING,
+          error == NULL ? SC_MESSAGE_JOB_END : SC_MESSAGE_JOB_FAILED, &fields,
           "job %" G_GUINT64_FORMAT ": install %s: %s", job->id, sc_wire_string (incoming->found, "bundle"),
           error == NULL ? "succeeded" : error->message);
   sc_job_finish (job, error == NULL ? describe (incoming) : NULL, error);

@@ -1,6 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Writes log records by GLib's structured logging. Must not know who reads them. */
+/* Writes log records with the writers of GLib. Must not know who reads them. */
 #include "log.h"
+
+#include "base/error.h"
+
+#include <stdio.h>
+#include <unistd.h>
+
+#define DOMAIN "syscared"
 
 static const char *
 priority (GLogLevelFlags level)
@@ -30,14 +37,47 @@ add (GArray *fields, const char *key, const char *value)
     g_array_append_val (fields, field);
 }
 
+static void
+add_number (GArray *fields, GPtrArray *texts, const char *key, gint64 number)
+{
+  char *text = g_strdup_printf ("%" G_GINT64_FORMAT, number);
+
+  g_ptr_array_add (texts, text);
+  add (fields, key, text);
+}
+
+static void
+add_caller (GArray *fields, GPtrArray *texts, const ScCaller *caller)
+{
+  add_number (fields, texts, "SYSCARE_UID", caller->uid);
+  if (caller->login_uid != G_MAXUINT)
+    add_number (fields, texts, "SYSCARE_LOGIN_UID", caller->login_uid);
+  add (fields, "SYSCARE_SESSION", caller->session);
+}
+
+/* Not by g_log_structured_array(): its default writer drops what is only informative, and who was allowed
+ * what must be on record. */
+static void
+write_record (GLogLevelFlags level, const GArray *fields)
+{
+  const GLogField *first = (const GLogField *)fields->data;
+
+  if (level == G_LOG_LEVEL_DEBUG && g_log_writer_default_would_drop (level, DOMAIN))
+    return;
+  if (g_log_writer_is_journald (STDERR_FILENO)
+      && g_log_writer_journald (level, first, fields->len, NULL) == G_LOG_WRITER_HANDLED)
+    return;
+  g_autofree char *line = g_log_writer_format_fields (level, first, fields->len, /* use_color= */ FALSE);
+  fprintf (stderr, "%s\n", line);
+}
+
 void
 sc_log (GLogLevelFlags level, const char *message_id, const ScLogFields *more, const char *format, ...)
 {
   static const ScLogFields none = { 0 };
   const ScLogFields *extra = more != NULL ? more : &none;
-  g_autoptr (GArray) fields = g_array_sized_new (FALSE, FALSE, sizeof (GLogField), 12);
-  g_autofree char *job = extra->job != 0 ? g_strdup_printf ("%" G_GUINT64_FORMAT, extra->job) : NULL;
-  g_autofree char *uid = extra->uid_known ? g_strdup_printf ("%" G_GINT64_FORMAT, extra->uid) : NULL;
+  g_autoptr (GArray) fields = g_array_sized_new (FALSE, FALSE, sizeof (GLogField), 16);
+  g_autoptr (GPtrArray) texts = g_ptr_array_new_with_free_func (g_free);
   va_list args;
 
   va_start (args, format);
@@ -46,14 +86,21 @@ sc_log (GLogLevelFlags level, const char *message_id, const ScLogFields *more, c
 
   add (fields, "MESSAGE", message);
   add (fields, "PRIORITY", priority (level));
-  add (fields, "GLIB_DOMAIN", "syscared");
-  add (fields, "SYSLOG_IDENTIFIER", "syscared");
+  add (fields, "GLIB_DOMAIN", DOMAIN);
+  add (fields, "SYSLOG_IDENTIFIER", DOMAIN);
   add (fields, "MESSAGE_ID", message_id);
   add (fields, "SYSCARE_PATCH", extra->patch);
+  add (fields, "SYSCARE_NAME", extra->name);
   add (fields, "SYSCARE_VERB", extra->verb);
   add (fields, "SYSCARE_ACTION", extra->action);
   add (fields, "SYSCARE_RESULT", extra->result);
-  add (fields, "SYSCARE_JOB", job);
-  add (fields, "SYSCARE_UID", uid);
-  g_log_structured_array (level, (const GLogField *)fields->data, fields->len);
+  add (fields, "SYSCARE_REASON", extra->reason);
+  add (fields, "SYSCARE_ERROR", extra->error != NULL ? lp_error_info_for (extra->error)->name : NULL);
+  if (extra->job != 0)
+    add_number (fields, texts, "SYSCARE_JOB", (gint64)extra->job);
+  if (extra->pid != 0)
+    add_number (fields, texts, "SYSCARE_PID", extra->pid);
+  if (extra->caller != NULL)
+    add_caller (fields, texts, extra->caller);
+  write_record (level, fields);
 }

@@ -44,14 +44,15 @@ run_free (ScRun *run)
 static void
 end_run (ScRun *run)
 {
-  const ScLogFields fields
-      = { .verb = run->job->word,
-          .job = run->job->id,
-          .uid = run->job->caller->uid,
-          .uid_known = TRUE,
-          .result = run->error == NULL ? "succeeded" : lp_error_info_for (run->error)->name };
+  const ScLogFields fields = { .verb = run->job->word,
+                               .job = run->job->id,
+                               .caller = run->job->caller,
+                               .reason = run->job->options->reason,
+                               .error = run->error,
+                               .result = run->error == NULL ? "succeeded" : "failed" };
 
-  sc_log (run->error == NULL ? G_LOG_LEVEL_MESSAGE : G_LOG_LEVEL_WARNING, SC_MESSAGE_JOB_END, &fields,
+  sc_log (run->error == NULL ? G_LOG_LEVEL_MESSAGE : G_LOG_LEVEL_WARNING,
+          run->error == NULL ? SC_MESSAGE_JOB_END : SC_MESSAGE_JOB_FAILED, &fields,
           "job %" G_GUINT64_FORMAT ": %s: %s", run->job->id, run->job->word,
           run->error == NULL ? "succeeded" : run->error->message);
   sc_job_finish (run->job, g_variant_builder_end (&run->results), g_steal_pointer (&run->error));
@@ -312,7 +313,7 @@ start (ScJob *job, ScService *service, gboolean restore)
   ScRun *run = g_new0 (ScRun, 1);
   GPtrArray *patches = present_patches (service, job);
   const ScLogFields fields
-      = { .verb = job->word, .job = job->id, .uid = job->caller->uid, .uid_known = TRUE };
+      = { .verb = job->word, .job = job->id, .caller = job->caller, .reason = job->options->reason };
 
   sc_log (G_LOG_LEVEL_INFO, SC_MESSAGE_JOB_BEGIN, &fields,
           "job %" G_GUINT64_FORMAT ": %s %u patch(es) for uid %u%s%s", job->id, job->word, job->patches->len,

@@ -29,7 +29,8 @@ on_authority_changed (gpointer user_data)
 static void
 log_state (const ScPatch *patch)
 {
-  const ScLogFields fields = { .patch = patch->info->uuid, .result = lp_state_word (patch->state) };
+  const ScLogFields fields
+      = { .patch = patch->info->uuid, .name = patch->info->name, .result = lp_state_word (patch->state) };
 
   sc_log (G_LOG_LEVEL_INFO, SC_MESSAGE_STATE, &fields, "%s: %s, %u of %u process(es)",
           patch->info->name[0] != '\0' ? patch->info->name : patch->info->uuid, lp_state_word (patch->state),
@@ -55,7 +56,7 @@ apply_settings (ScService *service)
   sc_queue_set_limits (service->queue, service->settings->queue_limit,
                        service->settings->queue_limit_per_user);
   for (guint i = 0; service->settings->problems[i] != NULL; i++)
-    sc_log (G_LOG_LEVEL_WARNING, SC_MESSAGE_TROUBLE, NULL, "settings: %s", service->settings->problems[i]);
+    sc_log (G_LOG_LEVEL_WARNING, SC_MESSAGE_SETTINGS, NULL, "settings: %s", service->settings->problems[i]);
 }
 
 static void on_files_changed (gpointer user_data);
@@ -143,7 +144,7 @@ take_over (ScService *service, const ScRecordsSnapshot *snapshot)
 
   for (guint i = 0; snapshot->problems[i] != NULL; i++)
     if (!g_strv_contains ((const char *const *)service->record_problems, snapshot->problems[i]))
-      sc_log (G_LOG_LEVEL_WARNING, SC_MESSAGE_TROUBLE, NULL, "%s", snapshot->problems[i]);
+      sc_log (G_LOG_LEVEL_WARNING, SC_MESSAGE_FILES, NULL, "%s", snapshot->problems[i]);
   g_strfreev (service->record_problems);
   service->record_problems = g_strdupv (snapshot->problems);
 }
@@ -232,7 +233,7 @@ on_noticed (GObject *source, GAsyncResult *result, gpointer user_data)
   g_autoptr (GError) error = NULL;
 
   if (!sc_service_rescan_finish (service, result, &error))
-    sc_log (G_LOG_LEVEL_WARNING, SC_MESSAGE_TROUBLE, NULL, "can't read the patch directory: %s",
+    sc_log (G_LOG_LEVEL_WARNING, SC_MESSAGE_FILES, NULL, "can't read the patch directory: %s",
             error->message);
 }
 

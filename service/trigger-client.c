@@ -61,7 +61,7 @@ set_problem (ScTrigger *trigger, const char *problem)
   if (g_strcmp0 (trigger->problem, problem) == 0)
     return;
   if (problem != NULL)
-    sc_log (G_LOG_LEVEL_WARNING, SC_MESSAGE_TROUBLE, NULL, "gate: %s", problem);
+    sc_log (G_LOG_LEVEL_WARNING, SC_MESSAGE_GATE, NULL, "gate: %s", problem);
   g_free (trigger->problem);
   trigger->problem = g_strdup (problem);
   trigger->changed (trigger->user_data);
@@ -157,8 +157,10 @@ handle_met (JsonObject *message)
   gboolean patched = sc_wire_bool (message, "patched");
   const char *reason = sc_wire_string (message, "reason");
 
-  sc_log (patched ? G_LOG_LEVEL_DEBUG : G_LOG_LEVEL_WARNING, patched ? SC_MESSAGE_STATE : SC_MESSAGE_TROUBLE,
-          NULL, "process %" G_GINT64_FORMAT ": %s%s%s", sc_wire_int (message, "pid"),
+  const ScLogFields fields = { .pid = sc_wire_int (message, "pid") };
+
+  sc_log (patched ? G_LOG_LEVEL_DEBUG : G_LOG_LEVEL_WARNING, patched ? SC_MESSAGE_STATE : SC_MESSAGE_ESCAPED,
+          &fields, "process %" G_GINT64_FORMAT ": %s%s%s", sc_wire_int (message, "pid"),
           patched ? "patched at its start" : "not patched at its start", reason[0] != '\0' ? ": " : "",
           reason);
 }

@@ -106,10 +106,15 @@ history_lines (const ScRemoval *removal, const char *reason, const char *result,
 static void
 end_job (ScRemoval *removal, GError *error)
 {
-  const ScLogFields fields
-      = { .verb = "uninstall", .job = removal->job->id, .uid = removal->caller->uid, .uid_known = TRUE };
+  const ScLogFields fields = { .verb = "uninstall",
+                               .job = removal->job->id,
+                               .caller = removal->caller,
+                               .reason = removal->job->options->reason,
+                               .error = error,
+                               .result = error == NULL ? "succeeded" : "failed" };
 
-  sc_log (error == NULL ? G_LOG_LEVEL_MESSAGE : G_LOG_LEVEL_WARNING, SC_MESSAGE_JOB_END, &fields,
+  sc_log (error == NULL ? G_LOG_LEVEL_MESSAGE : G_LOG_LEVEL_WARNING,
+          error == NULL ? SC_MESSAGE_JOB_END : SC_MESSAGE_JOB_FAILED, &fields,
           "job %" G_GUINT64_FORMAT ": uninstall: %s", removal->job->id,
           error == NULL ? "succeeded" : error->message);
   sc_job_finish (removal->job, NULL, error);

@@ -246,7 +246,7 @@ class Service:
     def __init__(self, *options):
         self.started.append(self)
         self.options = (*options, f'--worker={os.environ["SYSCARE_WORKER"]}') if 'SYSCARE_WORKER' in os.environ else options
-        self.log = f'/tmp/syscared-{os.getpid()}.log'
+        self.program, self.log = SERVICE, f'/tmp/syscared-{os.getpid()}.log'
         self.process = None
 
     def start(self):
@@ -258,7 +258,7 @@ class Service:
         listener.bind(ready)
         listener.settimeout(60)
         with open(self.log, 'a', encoding='utf-8') as log:
-            self.process = subprocess.Popen([SERVICE, *self.options], stdout=log, stderr=log,
+            self.process = subprocess.Popen([self.program, *self.options], stdout=log, stderr=log,
                                             env={**os.environ, 'NOTIFY_SOCKET': ready, 'G_MESSAGES_DEBUG': 'syscared', 'G_DEBUG': 'fatal-criticals'})
         assert listener.recv(4096).startswith(b'READY=1')
         listener.close()
