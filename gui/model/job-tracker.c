@@ -3,17 +3,13 @@
 #include "job-tracker.h"
 
 struct _ScJobTracker {
-  GObject parent_instance;
+  ScRows parent_instance;
 
   ScClient *client;
   GCancellable *cancellable;
-  GPtrArray *jobs; /* ScJob, not finished */
 };
 
-static void list_model_init (GListModelInterface *iface);
-
-G_DEFINE_FINAL_TYPE_WITH_CODE (ScJobTracker, sc_job_tracker, G_TYPE_OBJECT,
-                               G_IMPLEMENT_INTERFACE (G_TYPE_LIST_MODEL, list_model_init))
+G_DEFINE_FINAL_TYPE (ScJobTracker, sc_job_tracker, SC_TYPE_ROWS)
 
 enum { FINISHED, LOST, N_SIGNALS };
 
@@ -22,9 +18,9 @@ static guint signals[N_SIGNALS];
 static ScJob *
 find (ScJobTracker *self, const char *path, guint *position)
 {
-  for (guint i = 0; i < self->jobs->len; i++)
+  for (guint i = 0; i < sc_rows_get_length (SC_ROWS (self)); i++)
     {
-      ScJob *job = g_ptr_array_index (self->jobs, i);
+      ScJob *job = sc_rows_get (SC_ROWS (self), i);
       if (!g_str_equal (sc_job_get_path (job), path))
         continue;
       if (position)
@@ -43,8 +39,7 @@ drop (ScJobTracker *self, ScJob *job, guint signal)
 
   if (!find (self, sc_job_get_path (job), &position))
     return;
-  g_ptr_array_remove_index (self->jobs, position);
-  g_list_model_items_changed (G_LIST_MODEL (self), position, 1, 0);
+  sc_rows_remove (SC_ROWS (self), position);
   g_signal_emit (self, signals[signal], 0, job);
 }
 
@@ -132,8 +127,8 @@ on_client_state (ScJobTracker *self)
   g_cancellable_cancel (self->cancellable);
   g_object_unref (self->cancellable);
   self->cancellable = g_cancellable_new ();
-  while (self->jobs->len > 0)
-    drop (self, g_ptr_array_index (self->jobs, 0), LOST);
+  while (sc_rows_get_length (SC_ROWS (self)) > 0)
+    drop (self, sc_rows_get (SC_ROWS (self), 0), LOST);
 }
 
 ScJobTracker *
@@ -157,8 +152,8 @@ sc_job_tracker_follow (ScJobTracker *self, const char *path)
   if (job)
     return job;
   job = sc_job_new (path);
-  g_ptr_array_add (self->jobs, job);
-  g_list_model_items_changed (G_LIST_MODEL (self), self->jobs->len - 1, 0, 1);
+  sc_rows_add (SC_ROWS (self), job);
+  sc_rows_tell_added (SC_ROWS (self), sc_rows_get_length (SC_ROWS (self)) - 1);
   ask (self, job);
   return job;
 }
@@ -175,34 +170,6 @@ sc_job_tracker_cancel (ScJobTracker *self, ScJob *job, GCancellable *cancellable
                   user_data);
 }
 
-static GType
-get_item_type (GListModel *model)
-{
-  return SC_TYPE_JOB;
-}
-
-static guint
-get_n_items (GListModel *model)
-{
-  return SC_JOB_TRACKER (model)->jobs->len;
-}
-
-static gpointer
-get_item (GListModel *model, guint position)
-{
-  ScJobTracker *self = SC_JOB_TRACKER (model);
-
-  return position < self->jobs->len ? g_object_ref (g_ptr_array_index (self->jobs, position)) : NULL;
-}
-
-static void
-list_model_init (GListModelInterface *iface)
-{
-  iface->get_item_type = get_item_type;
-  iface->get_n_items = get_n_items;
-  iface->get_item = get_item;
-}
-
 static void
 sc_job_tracker_dispose (GObject *object)
 {
@@ -217,7 +184,6 @@ sc_job_tracker_finalize (GObject *object)
 
   g_clear_object (&self->client);
   g_clear_object (&self->cancellable);
-  g_clear_pointer (&self->jobs, g_ptr_array_unref);
   G_OBJECT_CLASS (sc_job_tracker_parent_class)->finalize (object);
 }
 
@@ -229,6 +195,7 @@ sc_job_tracker_class_init (ScJobTrackerClass *klass)
 
   object_class->dispose = sc_job_tracker_dispose;
   object_class->finalize = sc_job_tracker_finalize;
+  SC_ROWS_CLASS (klass)->item_type = SC_TYPE_JOB;
   signals[FINISHED]
       = g_signal_new ("finished", type, G_SIGNAL_RUN_LAST, 0, NULL, NULL, NULL, G_TYPE_NONE, 1, SC_TYPE_JOB);
   signals[LOST]
@@ -239,5 +206,4 @@ static void
 sc_job_tracker_init (ScJobTracker *self)
 {
   self->cancellable = g_cancellable_new ();
-  self->jobs = g_ptr_array_new_with_free_func (g_object_unref);
 }

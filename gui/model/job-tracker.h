@@ -5,6 +5,7 @@
 
 #include "client.h"
 #include "job.h"
+#include "rows.h"
 
 G_BEGIN_DECLS
 
@@ -15,7 +16,7 @@ G_BEGIN_DECLS
  * Signals: "finished" (ScJob) once for each job that was followed to its end; "lost" (ScJob) when the service
  * went away before.
  */
-G_DECLARE_FINAL_TYPE (ScJobTracker, sc_job_tracker, SC, JOB_TRACKER, GObject)
+G_DECLARE_FINAL_TYPE (ScJobTracker, sc_job_tracker, SC, JOB_TRACKER, ScRows)
 
 ScJobTracker *sc_job_tracker_new (ScClient *client);
 

@@ -2,20 +2,22 @@
 /* All patches of the machine as a list model; see patch-store.h. */
 #include "patch-store.h"
 
+#define FIRST_PAGE_SIZE 50  /* more than a tall window shows: a list view makes a widget for each at once */
 #define PAGE_SIZE 500       /* patches per call: an answer of some 300 kB */
 #define SYNC_DELAY_MSEC 400 /* several changes at once make one question */
 #define SYNC_REST_FACTOR 10 /* after a sync that took T, the next one waits at least 10 T */
 
 struct _ScPatchStore {
-  GObject parent_instance;
+  ScRows parent_instance;
 
   ScClient *client;
   GCancellable *cancellable; /* of the load under way */
-  GPtrArray *patches;        /* ScPatch */
   GHashTable *by_path;       /* path -> ScPatch (borrowed) */
   GHashTable *seen;          /* paths met by the load under way, NULL while there is none */
   guint offset;              /* of the next page */
-  gint64 load_began;         /* monotonic time */
+  guint asked;               /* size of the page that is awaited */
+  guint next_page_idle;
+  gint64 load_began; /* monotonic time */
   gint64 rest_until;
   gboolean load_again; /* something changed while a load was under way */
   gboolean loaded;
@@ -25,11 +27,9 @@ struct _ScPatchStore {
   guint troubled;
 };
 
-static void list_model_init (GListModelInterface *iface);
 static void load_page (ScPatchStore *self);
 
-G_DEFINE_FINAL_TYPE_WITH_CODE (ScPatchStore, sc_patch_store, G_TYPE_OBJECT,
-                               G_IMPLEMENT_INTERFACE (G_TYPE_LIST_MODEL, list_model_init))
+G_DEFINE_FINAL_TYPE (ScPatchStore, sc_patch_store, SC_TYPE_ROWS)
 
 enum { COUNTS_CHANGED, LOADED, LOAD_FAILED, JOB_SEEN, N_SIGNALS };
 
@@ -44,9 +44,9 @@ on_counts_idle (gpointer user_data)
   self->troubled = 0;
   for (guint i = 0; i < SC_N_STATES; i++)
     self->counts[i] = 0;
-  for (guint i = 0; i < self->patches->len; i++)
+  for (guint i = 0; i < sc_rows_get_length (SC_ROWS (self)); i++)
     {
-      ScPatch *patch = g_ptr_array_index (self->patches, i);
+      ScPatch *patch = sc_rows_get (SC_ROWS (self), i);
       self->counts[sc_patch_get_state (patch)]++;
       self->troubled += sc_patch_get_problems (patch)[0] != NULL;
     }
@@ -70,8 +70,8 @@ update_patch (ScPatchStore *self, ScPatch *patch, GVariant *values)
   if (effect & SC_UPDATE_PLACE)
     {
       count_soon (self);
-      if (g_ptr_array_find (self->patches, patch, &position))
-        g_list_model_items_changed (G_LIST_MODEL (self), position, 1, 1);
+      if (sc_rows_find (SC_ROWS (self), patch, &position))
+        sc_rows_tell_changed (SC_ROWS (self), position);
     }
   if (effect != SC_UPDATE_NOTHING && sc_patch_get_job (patch))
     g_signal_emit (self, signals[JOB_SEEN], 0, sc_patch_get_job (patch));
@@ -80,11 +80,10 @@ update_patch (ScPatchStore *self, ScPatch *patch, GVariant *values)
 static void
 remove_at (ScPatchStore *self, guint position)
 {
-  ScPatch *patch = g_ptr_array_index (self->patches, position);
+  ScPatch *patch = sc_rows_get (SC_ROWS (self), position);
 
   g_hash_table_remove (self->by_path, sc_patch_get_path (patch));
-  g_ptr_array_remove_index (self->patches, position);
-  g_list_model_items_changed (G_LIST_MODEL (self), position, 1, 0);
+  sc_rows_remove (SC_ROWS (self), position);
   count_soon (self);
 }
 
@@ -92,7 +91,7 @@ remove_at (ScPatchStore *self, guint position)
 static guint
 take_page (ScPatchStore *self, GVariant *page)
 {
-  guint old_length = self->patches->len;
+  guint old_length = sc_rows_get_length (SC_ROWS (self));
   GVariantIter iter;
   GVariant *values;
 
@@ -112,14 +111,14 @@ take_page (ScPatchStore *self, GVariant *page)
         }
       patch = sc_patch_new (path);
       sc_patch_update (patch, values);
-      g_ptr_array_add (self->patches, patch);
+      sc_rows_add (SC_ROWS (self), patch);
       g_hash_table_insert (self->by_path, (char *)sc_patch_get_path (patch), patch);
       if (sc_patch_get_job (patch))
         g_signal_emit (self, signals[JOB_SEEN], 0, sc_patch_get_job (patch));
     }
-  if (self->patches->len > old_length)
+  if (sc_rows_get_length (SC_ROWS (self)) > old_length)
     {
-      g_list_model_items_changed (G_LIST_MODEL (self), old_length, 0, self->patches->len - old_length);
+      sc_rows_tell_added (SC_ROWS (self), old_length);
       count_soon (self);
     }
   return g_variant_n_children (page);
@@ -151,8 +150,8 @@ end_load (ScPatchStore *self)
 static void
 finish_load (ScPatchStore *self)
 {
-  for (guint i = self->patches->len; i > 0; i--)
-    if (!g_hash_table_contains (self->seen, sc_patch_get_path (g_ptr_array_index (self->patches, i - 1))))
+  for (guint i = sc_rows_get_length (SC_ROWS (self)); i > 0; i--)
+    if (!g_hash_table_contains (self->seen, sc_patch_get_path (sc_rows_get (SC_ROWS (self), i - 1))))
       remove_at (self, i - 1);
   end_load (self);
   g_signal_emit (self, signals[LOADED], 0);
@@ -178,14 +177,16 @@ on_page (GObject *source, GAsyncResult *result, gpointer user_data)
   gboolean first = !self->loaded;
   self->loaded = TRUE;
   self->offset += n;
-  if (n >= PAGE_SIZE)
+  if (n < self->asked)
+    finish_load (self);
+  else if (first)
     {
-      load_page (self);
-      if (first)
-        g_signal_emit (self, signals[LOADED], 0);
+      g_signal_emit (self, signals[LOADED], 0);
+      /* The first page shall be painted before more comes. */
+      self->next_page_idle = g_idle_add_once ((GSourceOnceFunc)load_page, self);
     }
   else
-    finish_load (self);
+    load_page (self);
 }
 
 static void
@@ -193,13 +194,23 @@ load_page (ScPatchStore *self)
 {
   GVariantBuilder match, options;
 
+  self->next_page_idle = 0;
+  self->asked = self->loaded ? PAGE_SIZE : FIRST_PAGE_SIZE;
   g_variant_builder_init (&match, G_VARIANT_TYPE_VARDICT);
   g_variant_builder_init (&options, G_VARIANT_TYPE_VARDICT);
   g_variant_builder_add (&options, "{sv}", "offset", g_variant_new_uint32 (self->offset));
-  g_variant_builder_add (&options, "{sv}", "limit", g_variant_new_uint32 (PAGE_SIZE));
+  g_variant_builder_add (&options, "{sv}", "limit", g_variant_new_uint32 (self->asked));
   sc_client_call (self->client, SC_MANAGER_PATH, SC_MANAGER_INTERFACE, "ListPatches",
                   g_variant_new ("(a{sv}^asa{sv})", &match, sc_patch_list_properties, &options),
                   G_VARIANT_TYPE ("(aa{sv})"), SC_CALL_PLAIN, self->cancellable, on_page, self);
+}
+
+static void
+give_up_load (ScPatchStore *self)
+{
+  g_cancellable_cancel (self->cancellable);
+  g_clear_handle_id (&self->next_page_idle, g_source_remove);
+  g_clear_pointer (&self->seen, g_hash_table_unref);
 }
 
 void
@@ -208,10 +219,9 @@ sc_patch_store_reload (ScPatchStore *self)
   self->sync_timer = 0;
   if (sc_client_get_state (self->client) != SC_SERVICE_READY)
     return;
-  g_cancellable_cancel (self->cancellable);
+  give_up_load (self);
   g_object_unref (self->cancellable);
   self->cancellable = g_cancellable_new ();
-  g_clear_pointer (&self->seen, g_hash_table_unref);
   self->seen = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
   self->load_began = g_get_monotonic_time ();
   self->load_again = FALSE;
@@ -253,8 +263,7 @@ on_client_state (ScPatchStore *self)
   /* What another service said before is no longer known to be true. */
   self->loaded = FALSE;
   g_clear_handle_id (&self->sync_timer, g_source_remove);
-  g_cancellable_cancel (self->cancellable);
-  g_clear_pointer (&self->seen, g_hash_table_unref);
+  give_up_load (self);
 }
 
 static void
@@ -289,7 +298,7 @@ on_object_removed (ScPatchStore *self, const char *path)
   ScPatch *patch = g_hash_table_lookup (self->by_path, path);
   guint position;
 
-  if (patch && g_ptr_array_find (self->patches, patch, &position))
+  if (patch && sc_rows_find (SC_ROWS (self), patch, &position))
     remove_at (self, position);
 }
 
@@ -331,40 +340,12 @@ sc_patch_store_count_troubled (ScPatchStore *self)
   return self->troubled;
 }
 
-static GType
-get_item_type (GListModel *model)
-{
-  return SC_TYPE_PATCH;
-}
-
-static guint
-get_n_items (GListModel *model)
-{
-  return SC_PATCH_STORE (model)->patches->len;
-}
-
-static gpointer
-get_item (GListModel *model, guint position)
-{
-  ScPatchStore *self = SC_PATCH_STORE (model);
-
-  return position < self->patches->len ? g_object_ref (g_ptr_array_index (self->patches, position)) : NULL;
-}
-
-static void
-list_model_init (GListModelInterface *iface)
-{
-  iface->get_item_type = get_item_type;
-  iface->get_n_items = get_n_items;
-  iface->get_item = get_item;
-}
-
 static void
 sc_patch_store_dispose (GObject *object)
 {
   ScPatchStore *self = SC_PATCH_STORE (object);
 
-  g_cancellable_cancel (self->cancellable);
+  give_up_load (self);
   g_clear_handle_id (&self->sync_timer, g_source_remove);
   g_clear_handle_id (&self->counts_idle, g_source_remove);
   G_OBJECT_CLASS (sc_patch_store_parent_class)->dispose (object);
@@ -379,7 +360,6 @@ sc_patch_store_finalize (GObject *object)
   g_clear_object (&self->cancellable);
   g_clear_pointer (&self->seen, g_hash_table_unref);
   g_clear_pointer (&self->by_path, g_hash_table_unref);
-  g_clear_pointer (&self->patches, g_ptr_array_unref);
   G_OBJECT_CLASS (sc_patch_store_parent_class)->finalize (object);
 }
 
@@ -391,6 +371,7 @@ sc_patch_store_class_init (ScPatchStoreClass *klass)
 
   object_class->dispose = sc_patch_store_dispose;
   object_class->finalize = sc_patch_store_finalize;
+  SC_ROWS_CLASS (klass)->item_type = SC_TYPE_PATCH;
   signals[COUNTS_CHANGED]
       = g_signal_new ("counts-changed", type, G_SIGNAL_RUN_LAST, 0, NULL, NULL, NULL, G_TYPE_NONE, 0);
   signals[LOADED] = g_signal_new ("loaded", type, G_SIGNAL_RUN_LAST, 0, NULL, NULL, NULL, G_TYPE_NONE, 0);
@@ -404,6 +385,5 @@ static void
 sc_patch_store_init (ScPatchStore *self)
 {
   self->cancellable = g_cancellable_new ();
-  self->patches = g_ptr_array_new_with_free_func (g_object_unref);
   self->by_path = g_hash_table_new (g_str_hash, g_str_equal);
 }

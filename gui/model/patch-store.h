@@ -5,6 +5,7 @@
 
 #include "client.h"
 #include "patch.h"
+#include "rows.h"
 
 G_BEGIN_DECLS
 
@@ -16,7 +17,7 @@ G_BEGIN_DECLS
  * main loop turn); "loaded" () when the list is as complete as the service knows it; "load-failed" (GError);
  * "job-seen" (path) when a patch says that a job works on it.
  */
-G_DECLARE_FINAL_TYPE (ScPatchStore, sc_patch_store, SC, PATCH_STORE, GObject)
+G_DECLARE_FINAL_TYPE (ScPatchStore, sc_patch_store, SC, PATCH_STORE, ScRows)
 
 ScPatchStore *sc_patch_store_new (ScClient *client);
 

@@ -21,18 +21,14 @@ struct _ScProcess {
 G_DEFINE_FINAL_TYPE (ScProcess, sc_process, G_TYPE_OBJECT)
 
 struct _ScProcessList {
-  GObject parent_instance;
+  ScRows parent_instance;
 
   ScClient *client;
   ScPatch *patch;
   GCancellable *cancellable; /* non-NULL while an answer is awaited */
-  GPtrArray *processes;      /* ScProcess */
 };
 
-static void list_model_init (GListModelInterface *iface);
-
-G_DEFINE_FINAL_TYPE_WITH_CODE (ScProcessList, sc_process_list, G_TYPE_OBJECT,
-                               G_IMPLEMENT_INTERFACE (G_TYPE_LIST_MODEL, list_model_init))
+G_DEFINE_FINAL_TYPE (ScProcessList, sc_process_list, SC_TYPE_ROWS)
 
 enum { REFRESHED, FAILED, N_SIGNALS };
 
@@ -144,36 +140,34 @@ compare (gconstpointer a, gconstpointer b)
   return (first->pid > second->pid) - (first->pid < second->pid);
 }
 
-/* Replaces the list; the parts at its ends that stay the same are not announced. */
+static gboolean
+is_same (ScProcess *a, ScProcess *b)
+{
+  return g_variant_equal (a->values, b->values);
+}
+
+/* Replaces the list; the parts at its ends that stay the same keep their objects and are not announced.
+ * Takes over the array. */
 static void
 replace (ScProcessList *self, GPtrArray *processes)
 {
-  guint old_length = self->processes->len, new_length = processes->len;
+  ScRows *old = SC_ROWS (self);
+  guint old_length = sc_rows_get_length (old), new_length = processes->len;
+  guint shorter = MIN (old_length, new_length);
   guint head = 0, tail = 0;
 
-  while (head < MIN (old_length, new_length)
-         && g_variant_equal (SC_PROCESS (self->processes->pdata[head])->values,
-                             SC_PROCESS (processes->pdata[head])->values))
-    head++;
-  while (tail < MIN (old_length, new_length) - head
-         && g_variant_equal (SC_PROCESS (self->processes->pdata[old_length - 1 - tail])->values,
-                             SC_PROCESS (processes->pdata[new_length - 1 - tail])->values))
-    tail++;
-
-  g_autoptr (GPtrArray) merged = g_ptr_array_new_with_free_func (g_object_unref);
-  for (guint i = 0; i < new_length; i++)
+  while (head < shorter && is_same (sc_rows_get (old, head), processes->pdata[head]))
     {
-      gboolean kept = i < head || i >= new_length - tail;
-      ScProcess *process = !kept      ? processes->pdata[i]
-                           : i < head ? self->processes->pdata[i]
-                                      : self->processes->pdata[i + old_length - new_length];
-      g_ptr_array_add (merged, g_object_ref (process));
+      g_set_object ((ScProcess **)&processes->pdata[head], sc_rows_get (old, head));
+      head++;
     }
-  g_ptr_array_unref (self->processes);
-  self->processes = g_steal_pointer (&merged);
-  if (head + tail < old_length || head + tail < new_length)
-    g_list_model_items_changed (G_LIST_MODEL (self), head, old_length - head - tail,
-                                new_length - head - tail);
+  while (tail < shorter - head
+         && is_same (sc_rows_get (old, old_length - 1 - tail), processes->pdata[new_length - 1 - tail]))
+    {
+      tail++;
+      g_set_object ((ScProcess **)&processes->pdata[new_length - tail], sc_rows_get (old, old_length - tail));
+    }
+  sc_rows_replace (old, processes, head, tail);
 }
 
 static void
@@ -192,7 +186,7 @@ on_processes (GObject *source, GAsyncResult *result, gpointer user_data)
       return;
     }
   g_autoptr (GVariant) list = g_variant_get_child_value (reply, 0);
-  g_autoptr (GPtrArray) processes = g_ptr_array_new_with_free_func (g_object_unref);
+  GPtrArray *processes = g_ptr_array_new_with_free_func (g_object_unref);
   for (gsize i = 0; i < g_variant_n_children (list); i++)
     {
       g_autoptr (GVariant) values = g_variant_get_child_value (list, i);
@@ -222,13 +216,11 @@ forget_question (ScProcessList *self)
 void
 sc_process_list_set_patch (ScProcessList *self, ScPatch *patch)
 {
-  g_autoptr (GPtrArray) none = g_ptr_array_new_with_free_func (g_object_unref);
-
   if (self->patch == patch)
     return;
   forget_question (self);
   g_set_object (&self->patch, patch);
-  replace (self, none);
+  replace (self, g_ptr_array_new_with_free_func (g_object_unref));
 }
 
 void
@@ -245,35 +237,6 @@ sc_process_list_refresh (ScProcessList *self)
                   self->cancellable, on_processes, self);
 }
 
-static GType
-get_item_type (GListModel *model)
-{
-  return SC_TYPE_PROCESS;
-}
-
-static guint
-get_n_items (GListModel *model)
-{
-  return SC_PROCESS_LIST (model)->processes->len;
-}
-
-static gpointer
-get_item (GListModel *model, guint position)
-{
-  ScProcessList *self = SC_PROCESS_LIST (model);
-
-  return position < self->processes->len ? g_object_ref (g_ptr_array_index (self->processes, position))
-                                         : NULL;
-}
-
-static void
-list_model_init (GListModelInterface *iface)
-{
-  iface->get_item_type = get_item_type;
-  iface->get_n_items = get_n_items;
-  iface->get_item = get_item;
-}
-
 static void
 sc_process_list_dispose (GObject *object)
 {
@@ -288,7 +251,6 @@ sc_process_list_finalize (GObject *object)
 
   g_clear_object (&self->client);
   g_clear_object (&self->patch);
-  g_clear_pointer (&self->processes, g_ptr_array_unref);
   G_OBJECT_CLASS (sc_process_list_parent_class)->finalize (object);
 }
 
@@ -299,6 +261,7 @@ sc_process_list_class_init (ScProcessListClass *klass)
 
   G_OBJECT_CLASS (klass)->dispose = sc_process_list_dispose;
   G_OBJECT_CLASS (klass)->finalize = sc_process_list_finalize;
+  SC_ROWS_CLASS (klass)->item_type = SC_TYPE_PROCESS;
   signals[REFRESHED]
       = g_signal_new ("refreshed", type, G_SIGNAL_RUN_LAST, 0, NULL, NULL, NULL, G_TYPE_NONE, 0);
   signals[FAILED]
@@ -308,5 +271,4 @@ sc_process_list_class_init (ScProcessListClass *klass)
 static void
 sc_process_list_init (ScProcessList *self)
 {
-  self->processes = g_ptr_array_new_with_free_func (g_object_unref);
 }

@@ -5,6 +5,7 @@
 
 #include "client.h"
 #include "patch.h"
+#include "rows.h"
 
 G_BEGIN_DECLS
 
@@ -23,7 +24,7 @@ char *sc_process_get_explanation (
  * ScProcessList: a GListModel of ScProcess, those that need attention first, then by pid. A process that did
  * not change keeps its object. Signals: "refreshed" (); "failed" (GError) when the service didn't answer.
  */
-G_DECLARE_FINAL_TYPE (ScProcessList, sc_process_list, SC, PROCESS_LIST, GObject)
+G_DECLARE_FINAL_TYPE (ScProcessList, sc_process_list, SC, PROCESS_LIST, ScRows)
 
 ScProcessList *sc_process_list_new (ScClient *client);
 void sc_process_list_set_patch (ScProcessList *self, ScPatch *patch); /* (nullable); empties the list */

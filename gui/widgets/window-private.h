@@ -20,6 +20,7 @@ struct _ScWindow {
   GSettings *settings;
   GCancellable *cancellable; /* of everything that the window asked for; cancelled when it closes */
   guint look_timer;          /* runs while the window is active */
+  gboolean was_filled;       /* patches were shown at least once */
   char *wanted_path;         /* patch to show as soon as it is known */
   ScOperation *undoable;     /* the last operation that a toast offers to undo */
   AdwToast *last_toast;      /* a new word replaces the old one instead of waiting for its end */

@@ -112,11 +112,26 @@ update_page (ScWindow *self)
     }
 }
 
+/* Says once that the first patches are on the screen: what tests/bench/gui-start measures. */
+static void
+on_painted (GdkFrameClock *clock, ScWindow *self)
+{
+  g_signal_handlers_disconnect_by_func (clock, on_painted, self);
+  g_debug ("the first patches are on the screen");
+}
+
 static void
 on_loaded (ScWindow *self)
 {
+  GdkFrameClock *clock = gtk_widget_get_frame_clock (GTK_WIDGET (self));
+
   update_page (self);
   show_wanted (self);
+  if (clock && !self->was_filled)
+    {
+      self->was_filled = TRUE;
+      g_signal_connect_object (clock, "after-paint", G_CALLBACK (on_painted), self, 0);
+    }
 }
 
 static void
