@@ -163,20 +163,23 @@ update_one (ScPatch *self, const char *property, GVariant *value)
   return set_detail (self, property, value);
 }
 
-/* "redis-7.0.15-1~deb12u7/HP001/redis-check-rdb" -> "HP001 · redis-check-rdb" */
-static char *
-derive_title (ScPatch *self)
+char *
+sc_patch_title_from_name (const char *name)
 {
-  g_auto (GStrv) parts = g_strsplit (self->name, "/", -1);
+  g_auto (GStrv) parts = g_strsplit (name, "/", -1);
   guint n = g_strv_length (parts);
 
   if (n >= 3)
     return g_strdup_printf ("%s · %s", parts[1], parts[2]);
-  if (n == 2)
-    return g_strdup (parts[1]);
-  if (n == 1 && *parts[0])
-    return g_strdup (parts[0]);
-  return g_strdup_printf (_ ("Patch %.8s"), self->uuid);
+  return *name ? g_strdup (parts[n - 1]) : NULL;
+}
+
+static char *
+derive_title (ScPatch *self)
+{
+  char *title = sc_patch_title_from_name (self->name);
+
+  return title ? title : g_strdup_printf (_ ("Patch %.8s"), self->uuid);
 }
 
 static char *

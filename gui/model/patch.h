@@ -49,7 +49,10 @@ ScUpdate sc_patch_update (ScPatch *self, GVariant *values);
 
 const char *sc_patch_get_path (ScPatch *self);
 const char *sc_patch_get_uuid (ScPatch *self);
-const char *sc_patch_get_name (ScPatch *self);   /* full name, "" when the service doesn't know it */
+const char *sc_patch_get_name (ScPatch *self); /* full name, "" when the service doesn't know it */
+/* "redis-7.0.15-1~deb12u7/HP001/redis-check-rdb" -> "HP001 · redis-check-rdb"; NULL for "". Caller frees. */
+char *sc_patch_title_from_name (const char *name);
+
 const char *sc_patch_get_title (ScPatch *self);  /* "HP001 · redis-check-rdb", never empty */
 const char *sc_patch_get_target (ScPatch *self); /* "redis 7.0.15-1~deb12u7", "" when not known */
 const char *sc_patch_get_target_name (ScPatch *self);

@@ -109,6 +109,9 @@ active_summary (ScPatch *patch)
   guint total = sc_patch_get_total (patch);
   guint patched = sc_patch_get_patched (patch);
 
+  if (sc_patch_get_kind (patch) == SC_KIND_KERNEL
+      && g_strv_contains (sc_patch_get_problems (patch), "transition-pending"))
+    return g_strdup (_ ("The running kernel is switching its tasks over to the new code."));
   if (sc_patch_get_kind (patch) == SC_KIND_KERNEL)
     return g_strdup (_ ("The running kernel uses the new code."));
   if (total == 0)
@@ -183,6 +186,12 @@ sc_words_problem (const char *problem, const char **advice)
   if (advice)
     *advice = "";
   return problem;
+}
+
+gboolean
+sc_words_problem_is_harmless (const char *problem)
+{
+  return g_str_equal (problem, "overridden") || g_str_equal (problem, "transition-pending");
 }
 
 const char *

@@ -29,6 +29,9 @@ char *sc_words_summary (ScPatch *patch);
  */
 const char *sc_words_problem (const char *problem, const char **advice);
 
+/* TRUE when nobody needs to do anything about it. */
+gboolean sc_words_problem_is_harmless (const char *problem);
+
 /* What a running job does at the moment ("Looking for processes"); @phase as it came when it isn't known. */
 const char *sc_words_phase (const char *phase, const char *state);
 

@@ -38,17 +38,13 @@ add_reason (ScActionBox *self, ScVerb verb, const char *reason)
   gtk_box_append (self->reasons, sc_text_new (line, "caption"));
 }
 
-/* The first verb that is possible is the natural next step, unless it takes protection away. */
+/* The first verb that is possible is the natural next step, unless it takes protection away. What does is
+ * plain here: it asks before anything happens, and the button that says yes to that is the red one. */
 static void
 style_button (ScActionBox *self, ScVerb verb, gboolean first)
 {
   gboolean suggest = first && !sc_verb_info (verb)->confirm;
-  gboolean harm = verb == SC_VERB_REMOVE;
-  const char *classes[3] = { "action-button",
-                             suggest ? "suggested-action"
-                             : harm  ? "destructive-action"
-                                     : NULL,
-                             NULL };
+  const char *classes[3] = { "action-button", suggest ? "suggested-action" : NULL, NULL };
 
   gtk_widget_set_css_classes (self->button[verb], classes);
 }

@@ -32,7 +32,7 @@ static const ErrorText texts[] = {
                           N_ ("The system’s message bus can’t be reached, so the state of the patches isn’t "
                               "known. Patches that are active stay active."),
                           N_ ("_Try Again") },
-  [SC_SERVICE_MISSING] = { "system-software-install-symbolic", N_ ("The patch service isn’t installed"),
+  [SC_SERVICE_MISSING] = { "org.openeuler.SysCare-symbolic", N_ ("The patch service isn’t installed"),
                            N_ ("This window needs the SysCare service on this machine. Install the package "
                                "that holds it (syscare)."),
                            N_ ("_Try Again") },

@@ -216,7 +216,8 @@ update_problems (ScOverviewPage *self)
     {
       const char *advice;
       const char *sentence = sc_words_problem (problems[i], &advice);
-      gtk_box_append (self->problems, sc_problem_card_new (sentence, advice));
+      gtk_box_append (self->problems,
+                      sc_problem_card_new (sentence, advice, sc_words_problem_is_harmless (problems[i])));
     }
   gtk_widget_set_visible (GTK_WIDGET (self->problems), problems[0] != NULL);
 }

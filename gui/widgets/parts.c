@@ -17,10 +17,13 @@ sc_text_new (const char *text, const char *style)
   return label;
 }
 
+/* A row that is only looked at. Screen readers say @name for it. */
 static GtkWidget *
-plain_row (GtkWidget *child)
+plain_row (GtkWidget *child, const char *name)
 {
   GtkWidget *row = gtk_list_box_row_new ();
+
+  gtk_accessible_update_property (GTK_ACCESSIBLE (row), GTK_ACCESSIBLE_PROPERTY_LABEL, name, -1);
 
   gtk_list_box_row_set_activatable (GTK_LIST_BOX_ROW (row), FALSE);
   gtk_widget_set_focusable (row, FALSE);
@@ -34,6 +37,7 @@ sc_property_row_new (const char *title, const char *value)
   GtkWidget *box = gtk_box_new (GTK_ORIENTATION_VERTICAL, 3);
   GtkWidget *caption = sc_text_new (title, "caption");
   GtkWidget *text = sc_text_new (value, NULL);
+  g_autofree char *name = g_strdup_printf (_ ("%s: %s"), title, value);
 
   gtk_widget_add_css_class (caption, "dim-label");
   gtk_widget_add_css_class (box, "row-content");
@@ -41,7 +45,7 @@ sc_property_row_new (const char *title, const char *value)
   gtk_accessible_update_property (GTK_ACCESSIBLE (text), GTK_ACCESSIBLE_PROPERTY_DESCRIPTION, title, -1);
   gtk_box_append (GTK_BOX (box), caption);
   gtk_box_append (GTK_BOX (box), text);
-  return plain_row (box);
+  return plain_row (box, name);
 }
 
 GtkWidget *
@@ -76,18 +80,21 @@ sc_word_content_new (ScWord word, const char *title, const char *subtitle)
 GtkWidget *
 sc_word_row_new (ScWord word, const char *title, const char *subtitle)
 {
-  return plain_row (sc_word_content_new (word, title, subtitle));
+  g_autofree char *name = g_strdup_printf ("%s, %s", title, word.word);
+
+  return plain_row (sc_word_content_new (word, title, subtitle), name);
 }
 
 GtkWidget *
-sc_problem_card_new (const char *sentence, const char *advice)
+sc_problem_card_new (const char *sentence, const char *advice, gboolean harmless)
 {
   GtkWidget *box = gtk_box_new (GTK_ORIENTATION_HORIZONTAL, 12);
   GtkWidget *texts = gtk_box_new (GTK_ORIENTATION_VERTICAL, 3);
-  GtkWidget *icon = gtk_image_new_from_icon_name ("syscare-problem-symbolic");
+  GtkWidget *icon
+      = gtk_image_new_from_icon_name (harmless ? "syscare-pending-symbolic" : "syscare-problem-symbolic");
 
   gtk_widget_set_valign (icon, GTK_ALIGN_START);
-  gtk_widget_add_css_class (icon, "state-problem");
+  gtk_widget_add_css_class (icon, harmless ? "state-pending" : "state-problem");
   gtk_widget_add_css_class (box, "card");
   gtk_widget_add_css_class (box, "problem-card");
   gtk_widget_set_hexpand (texts, TRUE);

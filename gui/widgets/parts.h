@@ -20,7 +20,7 @@ GtkWidget *sc_word_content_new (ScWord word, const char *title, const char *subt
 GtkWidget *sc_word_row_new (ScWord word, const char *title, const char *subtitle);
 
 /* A card that says what is wrong and what to do. */
-GtkWidget *sc_problem_card_new (const char *sentence, const char *advice);
+GtkWidget *sc_problem_card_new (const char *sentence, const char *advice, gboolean harmless);
 
 /* A window that shows @failure in full: sentence, advice, the service's own text to copy. @heading may be
  * NULL. */

@@ -22,7 +22,7 @@ struct _ScPatchRow {
   GtkLabel *title_label;
   GtkLabel *subtitle_label;
   GtkWidget *state_box;
-  GtkWidget *problem_icon;
+  GtkImage *problem_icon;
   GtkImage *state_icon;
   GtkSpinner *spinner;
   GtkLabel *state_label;
@@ -65,6 +65,20 @@ set_style (GtkWidget *widget, const char *base, const char *style)
   gtk_widget_set_css_classes (widget, *base ? classes : classes + 1);
 }
 
+/* Those of the three that aren't empty; caller frees. */
+static char *
+join (const char *separator, const char *a, const char *b, const char *c)
+{
+  const char *all[] = { a, b, c };
+  const char *parts[G_N_ELEMENTS (all) + 1] = { NULL };
+  guint n = 0;
+
+  for (guint i = 0; i < G_N_ELEMENTS (all); i++)
+    if (*all[i])
+      parts[n++] = all[i];
+  return g_strjoinv (separator, (char **)parts);
+}
+
 /* Rows of a list view have no name of their own for screen readers: the list item around this widget gets it.
  */
 static void
@@ -72,16 +86,31 @@ describe (ScPatchRow *self, ScWord state)
 {
   GtkWidget *item = gtk_widget_get_parent (GTK_WIDGET (self));
   const char *const *problems = sc_patch_get_problems (self->patch);
+  const char *severity = sc_word_severity (sc_patch_get_severity (self->patch)).word;
+  const char *problem = problems[0] ? sc_words_problem (problems[0], NULL) : "";
   g_autofree char *issues = g_strjoinv (", ", (char **)sc_patch_get_issues (self->patch));
-  g_autofree char *label = g_strdup_printf ("%s, %s, %s", sc_patch_get_title (self->patch),
-                                            sc_patch_get_target (self->patch), state.word);
-  g_autofree char *description
-      = g_strdup_printf ("%s. %s. %s", issues, sc_word_severity (sc_patch_get_severity (self->patch)).word,
-                         problems[0] ? sc_words_problem (problems[0], NULL) : "");
+  g_autofree char *label
+      = join (", ", sc_patch_get_title (self->patch), sc_patch_get_target (self->patch), state.word);
+  g_autofree char *description = join (". ", issues, severity, problem);
 
   if (item)
     gtk_accessible_update_property (GTK_ACCESSIBLE (item), GTK_ACCESSIBLE_PROPERTY_LABEL, label,
                                     GTK_ACCESSIBLE_PROPERTY_DESCRIPTION, description, -1);
+}
+
+/* The worst problem decides about the look: one that nobody needs to do anything about isn't red. */
+static void
+update_problem (ScPatchRow *self)
+{
+  const char *const *problems = sc_patch_get_problems (self->patch);
+  gboolean harmless = TRUE;
+
+  for (guint i = 0; problems[i]; i++)
+    harmless &= sc_words_problem_is_harmless (problems[i]);
+  gtk_widget_set_visible (GTK_WIDGET (self->problem_icon), problems[0] != NULL);
+  gtk_image_set_from_icon_name (self->problem_icon,
+                                harmless ? "syscare-pending-symbolic" : "syscare-problem-symbolic");
+  set_style (GTK_WIDGET (self->problem_icon), "", harmless ? "state-pending" : "state-problem");
 }
 
 static void
@@ -110,7 +139,7 @@ update (ScPatchRow *self)
   gtk_widget_set_visible (GTK_WIDGET (self->state_icon), !busy);
   gtk_widget_set_visible (GTK_WIDGET (self->spinner), busy);
   gtk_spinner_set_spinning (self->spinner, busy);
-  gtk_widget_set_visible (self->problem_icon, sc_patch_get_problems (self->patch)[0] != NULL);
+  update_problem (self);
   set_style (GTK_WIDGET (self->state_icon), "", state.style);
   set_style (GTK_WIDGET (self->state_label), "state-word", state.style);
   gtk_label_set_label (self->severity_label, severity.word);

@@ -23,6 +23,7 @@ struct _ScProcessesPage {
   GtkSpinner *spinner;
   GtkLabel *summary_label;
   GtkListView *list;
+  AdwStatusPage *none_page;
   AdwStatusPage *failed_page;
 };
 
@@ -84,6 +85,18 @@ on_refreshed (ScProcessesPage *self)
   g_autofree char *text = summary (self);
   gboolean any = g_list_model_get_n_items (G_LIST_MODEL (self->processes)) > 0;
 
+  if (sc_patch_get_kind (self->patch) == SC_KIND_KERNEL)
+    {
+      adw_status_page_set_title (self->none_page, _ ("No stalled tasks"));
+      adw_status_page_set_description (self->none_page,
+                                       _ ("Nothing holds the kernel up in switching over to other code."));
+    }
+  else
+    {
+      adw_status_page_set_title (self->none_page, _ ("No processes"));
+      adw_status_page_set_description (self->none_page,
+                                       _ ("Nothing runs the target of this patch at the moment."));
+    }
   gtk_label_set_label (self->summary_label, text);
   gtk_stack_set_visible_child_name (self->stack, any ? "list" : "none");
   gtk_spinner_stop (self->spinner);
@@ -192,6 +205,7 @@ sc_processes_page_class_init (ScProcessesPageClass *klass)
   gtk_widget_class_bind_template_child (widget_class, ScProcessesPage, spinner);
   gtk_widget_class_bind_template_child (widget_class, ScProcessesPage, summary_label);
   gtk_widget_class_bind_template_child (widget_class, ScProcessesPage, list);
+  gtk_widget_class_bind_template_child (widget_class, ScProcessesPage, none_page);
   gtk_widget_class_bind_template_child (widget_class, ScProcessesPage, failed_page);
 }
 

@@ -2,6 +2,7 @@
 /* How an action on several patches ended, patch by patch; see result-dialog.h. */
 #include "result-dialog.h"
 
+#include "model/patch.h"
 #include "widgets/parts.h"
 
 #include <glib/gi18n.h>
@@ -40,7 +41,8 @@ result_row_new (GVariant *entry)
   g_variant_lookup (entry, "Name", "&s", &name);
   g_variant_lookup (entry, "Result", "&s", &result);
   g_autofree char *second = troubled_processes (entry);
-  return sc_word_row_new (sc_word_result (result), name, second);
+  g_autofree char *title = sc_patch_title_from_name (name);
+  return sc_word_row_new (sc_word_result (result), title ? title : name, second);
 }
 
 static char *
@@ -82,7 +84,7 @@ sc_result_dialog_show (GtkWindow *parent, ScFailure *failure, GVariant *results)
   gtk_box_append (GTK_BOX (content), sc_text_new (heading, "title-3"));
   if (failure)
     {
-      gtk_box_append (GTK_BOX (content), sc_problem_card_new (failure->sentence, failure->advice));
+      gtk_box_append (GTK_BOX (content), sc_problem_card_new (failure->sentence, failure->advice, FALSE));
       if (*failure->detail)
         gtk_box_append (GTK_BOX (content), sc_text_new (failure->detail, "monospace"));
     }

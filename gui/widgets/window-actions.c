@@ -68,9 +68,11 @@ sc_window_tell_foreign_job (ScWindow *self, ScJob *job)
   const char *const *paths = sc_job_get_patches (job);
   ScPatch *patch = paths[0] ? sc_patch_store_find (self->store, paths[0]) : NULL;
   g_autofree char *noun = sc_verb_noun (sc_job_get_verb (job));
-  const char *ending = *sc_job_get_error_name (job) ? _ ("failed") : _ ("done");
-  g_autofree char *text = g_strdup_printf (_ ("%s by another client: %s (%s)"), noun, ending,
-                                           patch ? sc_patch_get_title (patch) : _ ("a patch"));
+  gboolean failed = *sc_job_get_error_name (job) != '\0';
+  /* Patch and end first: a narrow window cuts the rest off. */
+  g_autofree char *text = g_strdup_printf (failed ? _ ("%s: %s failed for another client")
+                                                  : _ ("%s: %s done by another client"),
+                                           patch ? sc_patch_get_title (patch) : _ ("A patch"), noun);
 
   toast (self, text, FALSE);
   notify (self, text, "", patch ? sc_patch_get_path (patch) : NULL);

@@ -6,7 +6,7 @@ from gi.repository import Gio, GLib
 
 ACCESSIBLE = 'org.a11y.atspi.Accessible'
 ROOT = '/org/a11y/atspi/accessible/root'
-SENSITIVE, CHECKED, EXPANDED, SELECTED = 24, 4, 10, 23  # numbers of AtspiStateType
+SENSITIVE, CHECKED, EXPANDED, SELECTED, FOCUSED = 24, 4, 10, 23, 12  # numbers of AtspiStateType
 TIMEOUT_MSEC = 10000
 
 
@@ -54,9 +54,11 @@ class Node:
 
 
 class Reader:
-    """Takes snapshots of one program's windows."""
+    """Takes snapshots of one program's windows. The items of lists with the names @closed are not looked into: their own names say
+    all, and there are many of them."""
 
-    def __init__(self):
+    def __init__(self, closed=()):
+        self.closed = closed
         session = Gio.bus_get_sync(Gio.BusType.SESSION)
         address = session.call_sync('org.a11y.Bus', '/org/a11y/bus', 'org.a11y.Bus', 'GetAddress', None, None, Gio.DBusCallFlags.NONE,
                                     TIMEOUT_MSEC, None).unpack()[0]
@@ -89,13 +91,13 @@ class Reader:
         self.waiting += 1
         self.bus.call(node.owner, node.path, interface, method, parameters, None, Gio.DBusCallFlags.NONE, TIMEOUT_MSEC, None, answered)
 
-    def read(self, node, into_items):
-        """Reads @node and then, unless it is a list item whose name says all, its children."""
+    def read(self, node, closed=False):
+        """Reads @node and then, unless it is a list item of a @closed list, its children."""
         missing = {'name', 'role'}
 
         def known(part):
             missing.discard(part)
-            if not missing and (into_items or node.role != 'list item' or not node.name):
+            if not missing and not (closed and node.role == 'list item' and node.name):
                 self.ask(node, ACCESSIBLE, 'GetChildren', None, children)
 
         def properties(answer):
@@ -109,15 +111,15 @@ class Reader:
         def children(answer):
             node.children = [Node(self.bus, owner, path) for owner, path in answer[0]]
             for child in node.children:
-                self.read(child, into_items)
+                self.read(child, node.name in self.closed)
 
         self.ask(node, 'org.freedesktop.DBus.Properties', 'GetAll', GLib.Variant('(s)', (ACCESSIBLE,)), properties)
         self.ask(node, ACCESSIBLE, 'GetRoleName', None, role)
 
-    def snapshot(self, root, into_items=False):
+    def snapshot(self, root):
         """@root anew, with everything that is shown below it."""
         top = Node(self.bus, root.owner, root.path)
-        self.read(top, into_items)
+        self.read(top)
         context = GLib.MainContext.default()
         while self.waiting:
             context.iteration(True)

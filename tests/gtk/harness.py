@@ -8,6 +8,7 @@ Must not know what a test wants to see.
 
 import contextlib
 import os
+import select
 import shutil
 import signal
 import subprocess
@@ -27,6 +28,7 @@ BUS_CONFIG = '''<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-BUS Bus Config
 <policy context="default"><allow send_destination="*" eavesdrop="true"/><allow eavesdrop="true"/><allow own="*"/></policy></busconfig>'''
 
 
+LISTS = ('Patches', '补丁', 'Processes', '进程')
 NOTIFICATIONS = '''<node><interface name="org.freedesktop.Notifications">
 <method name="Notify"><arg type="s" direction="in"/><arg type="u" direction="in"/><arg type="s" direction="in"/><arg type="s" direction="in"/>
 <arg type="s" direction="in"/><arg type="as" direction="in"/><arg type="a{sv}" direction="in"/><arg type="i" direction="in"/>
@@ -186,6 +188,13 @@ class Desktop:
         self.app = App(self, [*arguments], environment or {})
         return self.app
 
+    def adopt(self, pid):
+        """The program of that process id, which somebody else started, is the window from now on."""
+        if self.app:
+            end(self.app.process)
+        self.app = App(self, [], {}, pid)
+        return self.app
+
     def picture(self, path, width=None, height=None):
         crop = ['-crop', f'{width}x{height}+0+0', '+repage'] if width else []
         subprocess.run(['import', '-window', 'root', *crop, '+dither', '-colors', '200', 'png8:' + path], check=True)
@@ -220,6 +229,23 @@ class Desktop:
         root = subprocess.run(['xdotool', 'search', '--maxdepth', '0', ''], capture_output=True, text=True, check=False).stdout.split()
         subprocess.run(['xdotool', 'windowfocus', root[0]], check=True)
 
+    @contextlib.contextmanager
+    def drag(self, source, path, x, y):
+        """Drags the file @path from the window of the program @source to that point of the display, as a hand with a mouse does."""
+        process = subprocess.Popen([source, path], stdout=subprocess.PIPE, text=True)
+        try:
+            window = process.stdout.readline().split()[1]
+            for step in (['windowmove', '--sync', window, '1150', '780'], ['mousemove', '--sync', '1200', '830'], ['mousedown', '1']):
+                subprocess.run(['xdotool', *step], check=True)
+            for way in range(1, 11):  # a jump is no drag
+                subprocess.run(['xdotool', 'mousemove', '--sync', str(1200 + (x - 1200) * way // 10), str(830 + (y - 830) * way // 10)],
+                               check=True)
+                time.sleep(0.05)
+            subprocess.run(['xdotool', 'mouseup', '1'], check=True)
+            yield process
+        finally:
+            end(process)
+
     def key(self, *keys):
         subprocess.run(['xdotool', 'key', *keys], check=True)
 
@@ -227,13 +253,36 @@ class Desktop:
         subprocess.run(['xdotool', 'type', text], check=True)
 
 
-class App:
-    """One run of the program."""
+class Started:
+    """A process that isn't our child, with what is used of subprocess.Popen."""
 
-    def __init__(self, desktop, arguments, environment):
+    def __init__(self, pid):
+        self.pid = pid
+        self.descriptor = os.pidfd_open(pid)
+
+    def poll(self):
+        return 0 if select.select([self.descriptor], [], [], 0)[0] else None
+
+    def wait(self, timeout=None):
+        if not select.select([self.descriptor], [], [], timeout)[0]:
+            raise subprocess.TimeoutExpired(str(self.pid), timeout)
+        return 0
+
+    def terminate(self):
+        signal.pidfd_send_signal(self.descriptor, signal.SIGTERM)
+
+    def kill(self):
+        signal.pidfd_send_signal(self.descriptor, signal.SIGKILL)
+
+
+class App:
+    """One run of the program, or the one that has the process id @started."""
+
+    def __init__(self, desktop, arguments, environment, started=None):
         self.desktop = desktop
         self.began = time.monotonic()
-        self.process = subprocess.Popen([desktop.program, *arguments], env={**os.environ, 'G_DEBUG': 'fatal-criticals', **environment})
+        self.process = Started(started) if started else subprocess.Popen(
+            [desktop.program, *arguments], env={**os.environ, 'G_DEBUG': 'fatal-criticals', **environment})
         self.reader = None
         self.root = until(self.find_root, 'the window')
 
@@ -241,7 +290,7 @@ class App:
         if self.process.poll() is not None:
             raise Missing(f'the program ended with {self.process.returncode}')
         try:
-            self.reader = self.reader or a11y.Reader()
+            self.reader = self.reader or a11y.Reader(LISTS)
             root = self.reader.find_program(self.process.pid)
             return root if root and root.call(a11y.ACCESSIBLE, 'GetChildren')[0] else None
         except GLib.Error:
@@ -295,9 +344,10 @@ class App:
             for top in self.windows():
                 if window is not None and top.name != window:
                     continue
-                node = self.find(name, role, within=top)
-                if node and node.has_state(a11y.SENSITIVE):
-                    return node.press()
+                for node in self.find_all(name, role, within=top):
+                    with contextlib.suppress(GLib.Error):  # a menu button is two: one of them can be pressed
+                        if node.has_state(a11y.SENSITIVE) and node.press():
+                            return True
             return False
         until(pressed, f'a sensitive button “{name}”')
 

@@ -170,7 +170,7 @@ def test_other_client(desktop):
     app.see(contains='started by user id 4242')
     desktop.tell_mock('Hold', False)
     app.see('HP102 · tcp_bbr, linux 6.1.148-1, Active', 'list item')
-    app.see(contains='Apply by another client: done')
+    app.see(contains='HP102 · tcp_bbr: Apply done by another client')
 
 
 def test_reasons(desktop):
