@@ -124,7 +124,7 @@ take_snapshot (LpStore *store)
 {
   ScRecordsSnapshot *snapshot = g_new0 (ScRecordsSnapshot, 1);
   GPtrArray *bundles = lp_store_bundles (store);
-  GPtrArray *wishes = lp_store_wishes (store);
+  g_autoptr (GPtrArray) wishes = lp_store_wishes (store);
 
   snapshot->infos = g_ptr_array_new_with_free_func ((GDestroyNotify)sc_patch_info_unref);
   for (guint i = 0; i < bundles->len; i++)

@@ -72,7 +72,7 @@ GPtrArray *lp_store_bundles (LpStore *store);
 GStrv lp_store_problems (LpStore *store);
 
 const LpWish *lp_store_wish (LpStore *store, const char *uuid); /* NULL when never wished for: not-applied */
-GPtrArray *lp_store_wishes (LpStore *store);                    /* LpWish, borrowed, by sequence */
+GPtrArray *lp_store_wishes (LpStore *store); /* LpWish, borrowed, by sequence; caller frees the array */
 gboolean lp_store_set_wish (LpStore *store, const LpWish *wish,
                             GError **error); /* durable on return; copies */
 gboolean lp_store_forget_wish (LpStore *store, const char *uuid, GError **error);

@@ -212,6 +212,20 @@ wanted_build_ids (const LpChange *change)
   return build_ids;
 }
 
+/* A process that can't be read may or may not have the target: it is told, and it hinders nobody. */
+static void
+add_hanging (Run *run, int pid)
+{
+  Entry *entry = g_new0 (Entry, 1);
+  g_autoptr (GError) error = NULL;
+
+  entry->result = lp_process_result_new (pid);
+  lp_error_set (&error, LP_ERROR_NOT_SUPPORTED, NULL,
+                "process %d: its memory can't be read: it waits for a file system that doesn't answer", pid);
+  lp_process_result_set_error (entry->result, error);
+  g_ptr_array_add (run->entries, entry);
+}
+
 static GHashTable *
 sharing_groups (const LpScan *scan)
 {
@@ -260,6 +274,9 @@ collect (Run *run, guint *added)
       if (!add_process (run, found->pid, sharers, known_number))
         return FALSE;
     }
+  for (guint i = 0; i < scan->hanging->len; i++)
+    if (!is_known (run, g_array_index (scan->hanging, int, i), 0))
+      add_hanging (run, g_array_index (scan->hanging, int, i));
   *added = run->entries->len - before;
   return TRUE;
 }

@@ -38,10 +38,16 @@ typedef struct {
   GPtrArray *processes; /* LpScanProcess: those that map a wanted target or carry an image, by pid */
   guint skipped;        /* processes that exited meanwhile (not an error) */
   guint denied;         /* processes that could not be read */
+  GArray *hanging; /* int: processes that kept their reader waiting for seconds (memory on a file system that
+                      doesn't answer, FUSE or network): nothing is known about them */
 } LpScan;
 
+void lp_scan_process_free (LpScanProcess *process);
+
 /* @build_ids: (element-type utf8): wanted targets in hex; may be empty (images are found all the same).
- * Kernel threads are skipped. A process that exits during the scan is not an error. */
+ * Kernel threads are skipped. A process that exits during the scan is not an error. The reading itself
+ * happens in a child process (made by fork(2)), so that a process whose memory hangs costs seconds, not for
+ * ever. Errors: LP_ERROR_FAILED, cancelled. */
 LpScan *lp_scan_run (GPtrArray *build_ids, GCancellable *cancellable, GError **error);
 void lp_scan_free (LpScan *scan);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (LpScan, lp_scan_free)

@@ -268,7 +268,9 @@ class Service:
         self.process.send_signal(how)
         status = self.process.wait()
         if how == signal.SIGTERM:
-            equal(status, 0, 'exit status of syscared')
+            said = self.logged().splitlines()
+            first = next((number for number, line in enumerate(said) if 'Sanitizer' in line), len(said) - 10)
+            equal(status, 0, 'exit status of syscared, which said "' + '\n'.join(said[first:first + 60] if status else ()) + '"')
 
     def restart(self, how=signal.SIGTERM):
         self.stop(how)

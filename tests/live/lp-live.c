@@ -92,6 +92,8 @@ run_scan (char **paths)
         }
       printf ("\n");
     }
+  for (guint i = 0; i < scan->hanging->len; i++)
+    fprintf (stderr, "silent: %d\n", g_array_index (scan->hanging, int, i));
   fprintf (stderr, "%u of interest, %u gone, %u unreadable, %" G_GINT64_FORMAT " us\n", scan->processes->len,
            scan->skipped, scan->denied, took);
   return 0;

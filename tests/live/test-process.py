@@ -7,6 +7,7 @@ import os
 import sys
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+from fuse import SilentFile  # noqa: E402
 from live import LIBPATCH, LP_LIVE, NO_PIE, PIE, equal, expect, main, made, run, source, start, step, value_program  # noqa: E402
 
 
@@ -309,6 +310,44 @@ def forged_image(shop, processes):
     other.end()
 
 
+HOLDER = """
+import mmap, os, sys
+fd = os.open(sys.argv[1], os.O_RDONLY)
+memory = mmap.mmap(fd, 1 << 16, mmap.MAP_PRIVATE, mmap.PROT_READ | mmap.PROT_EXEC)
+print('mapped', flush=True)
+sys.stdin.readline()
+os._exit(0)
+"""
+
+
+def silent_mapping(shop, processes):
+    """A process maps a file system that doesn't answer: it costs its reader seconds, and the others are read and changed."""
+    target = value_program(shop)
+    patch = shop.entity(target, source('value.c'), ('-fPIE',))
+    silent = SilentFile(shop.path('silent'))
+    try:
+        first = start(processes, target)
+        hanging = start(processes, sys.executable, '-c', HOLDER, silent.path)
+        equal(hanging.hear(), 'mapped')
+        second = start(processes, target)
+        expect(first.pid < hanging.pid < second.pid, 'the silent one lies between')
+        done = run(LP_LIVE, 'scan', target)
+        expect(silent.asked.is_set(), 'somebody has waited for the file system')
+        found = [int(line.split()[0]) for line in done.stdout.splitlines()]
+        equal([pid for pid in found if pid in (first.pid, hanging.pid, second.pid)], [first.pid, second.pid])
+        expect(f'silent: {hanging.pid}' in done.stderr, done.stderr)
+        result = step('apply', patch)
+        equal(result.status, 0, result.error)
+        equal([result.rows[p.pid]['status'] for p in (first, hanging, second)], ['patched', 'unpatchable', 'patched'])
+        expect("doesn't answer" in result.rows[hanging.pid]['reason'], result.rows)
+        equal([first.ask(), second.ask()], ['1010 1', '1010 1'])
+    finally:
+        silent.close()
+    hanging.say()
+    first.end()
+    second.end()
+
+
 def forged_headers(shop, processes):
     """A process that wipes its own mapped ELF header hides only itself: its file is still found in the others."""
     target = value_program(shop)
@@ -349,6 +388,7 @@ TESTS = [
     ('at most three private pages', memory_cost),
     ('the scan reads the truth from the process alone', scan_truth),
     ('a forged image costs its reader no time', forged_image),
+    ('a mapping on a file system that does not answer', silent_mapping),
     ('a forged ELF header hides only the process that has it', forged_headers),
 ]
 
