@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// Small pieces that several views are made of.
+import { Button, EmptyState, EmptyStateActions, EmptyStateBody, EmptyStateFooter, Label, Spinner } from "@patternfly/react-core";
+import {
+  BanIcon, CheckCircleIcon, ExclamationCircleIcon, ExclamationTriangleIcon, ExternalLinkAltIcon, InfoCircleIcon, MinusCircleIcon,
+} from "@patternfly/react-icons";
+import type { ReactNode } from "react";
+import { _, withoutMnemonic } from "../i18n";
+import { failureFromProblem } from "../model/errors";
+import type { Tone, Word } from "../model/words";
+
+const LOOKS: Record<Tone, { status?: "success" | "info" | "warning" | "danger"; icon: ReactNode }> = {
+  success: { status: "success", icon: <CheckCircleIcon /> },
+  info: { status: "info", icon: <InfoCircleIcon /> },
+  warning: { status: "warning", icon: <ExclamationTriangleIcon /> },
+  danger: { status: "danger", icon: <ExclamationCircleIcon /> },
+  neutral: { icon: <MinusCircleIcon /> },
+};
+
+/** A word with its colour and sign; the word alone says everything. */
+export function WordLabel({ word }: { word: Word }) {
+  const look = LOOKS[word.tone];
+  return <Label variant="outline" isCompact status={look.status} icon={look.icon}>{word.word}</Label>;
+}
+
+/** CVE ids as links to their public records. */
+export function Issues({ issues, most = issues.length }: { issues: string[]; most?: number }) {
+  return (
+    <>
+      {issues.slice(0, most).map((issue, index) => (
+        <span key={issue}>
+          {index > 0 && ", "}
+          {issue.startsWith("CVE-")
+            ? (
+              <a href={`https://www.cve.org/CVERecord?id=${encodeURIComponent(issue)}`} target="_blank" rel="noopener noreferrer"
+                 aria-label={_("Open the record of %s in the browser", issue)}>
+                {issue} <ExternalLinkAltIcon aria-hidden="true" />
+              </a>
+              )
+            : issue}
+        </span>
+      ))}
+      {issues.length > most && ` +${issues.length - most}`}
+    </>
+  );
+}
+
+export function Loading({ text }: { text: string }) {
+  return <EmptyState titleText={text} headingLevel="h2" icon={Spinner} variant="sm" />;
+}
+
+/** Something could not be read: why, and once more. */
+export function NotReadable({ title, problem, again }: { title: string; problem: unknown; again: () => void }) {
+  const failure = failureFromProblem(problem);
+  return (
+    <EmptyState titleText={title} headingLevel="h3" icon={BanIcon} variant="sm">
+      <EmptyStateBody>{failure.sentence} {failure.advice}<br />{failure.detail}</EmptyStateBody>
+      <EmptyStateFooter>
+        <EmptyStateActions><Button variant="link" onClick={again}>{withoutMnemonic(_("_Try Again"))}</Button></EmptyStateActions>
+      </EmptyStateFooter>
+    </EmptyState>
+  );
+}

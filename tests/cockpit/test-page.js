@@ -1,0 +1,213 @@
+#!/usr/bin/env node
+// SPDX-License-Identifier: GPL-2.0-or-later
+// The page in a real browser at a real Cockpit, with the real service, the real polkit and a real patch in real processes.
+//
+//   test-page.js VERSION      (as root in a world)
+import fs from "node:fs";
+import { axeSource, bootMachine, equal, Person, runCases, startBrowser, until } from "./harness.js";
+
+const version = process.argv[2];
+const machine = await bootMachine(version);
+const pids = await machine.make_patches();
+const browser = await startBrowser();
+const FIRST = "HP001 · toy";
+let person = new Person(browser, machine);
+let frame;
+
+const row = name => frame.locator(`tr[data-patch*="/${name}/"]`);
+const button = name => frame.getByRole("button", { name, exact: true });
+const state = word => frame.locator(`[data-state="${word}"]`).waitFor();
+const notice = text => frame.locator(".pf-v6-c-alert-group.pf-m-toast").getByText(text).first().waitFor();
+const isOff = async locator => await locator.getAttribute("aria-disabled") === "true";
+
+async function openFirst() {
+  await button(FIRST).click();
+  await frame.getByRole("tab", { name: "Overview" }).waitFor();
+}
+
+async function backToList() {
+  await frame.locator(".pf-v6-c-breadcrumb").getByRole("button", { name: "Hot Patches" }).click();
+  await row("HP001").waitFor();
+}
+
+async function confirm(verb) {
+  await button(`${verb}…`).click();
+  const dialog = frame.getByRole("dialog");
+  await dialog.getByText("Dry run").waitFor();
+  await dialog.getByRole("button", { name: verb, exact: true }).click();
+}
+
+async function newPerson(user, password, options) {
+  await person.leave();
+  equal(person.complaints, [], "the browser's complaints");
+  person = new Person(browser, machine, options);
+  await person.login(user, password);
+  frame = await person.frame();
+  await row("HP001").waitFor();
+}
+
+const cases = [
+  ["a wrong password is refused, the right one leads to the list of patches, without administrative access", async () => {
+    await person.login("patchadmin", "wrong");
+    await person.page.locator("#login-error-message").getByText(/Wrong user name or password|Authentication failed/).waitFor();
+    await person.login("patchadmin", "patchpw1");
+    frame = await person.frame();
+    await row("HP001").waitFor();
+    await row("HP003").waitFor();
+    equal(await row("HP001").locator("td").allTextContents().then(cells => cells.some(cell => cell.includes("Not applied"))), true, "the state's word");
+    await row("HP001").getByText("CVE-2026-0014").waitFor();
+  }],
+  ["limited mode shows everything and says why nothing can be done", async () => {
+    await openFirst();
+    await frame.getByText("answer", { exact: true }).waitFor();
+    await until("the button is off", () => isOff(button("Apply…")));
+    await button("Apply…").hover();
+    await frame.getByRole("tooltip").getByText("This needs administrative access.").waitFor();
+    await frame.getByRole("tab", { name: "Processes" }).click();
+    await frame.getByText("0 of 2 processes run the new code").waitFor();
+    await frame.getByRole("tab", { name: "Overview" }).click();
+    equal(await machine.answers(), [42, 42, 105], "the programs");
+  }],
+  ["administrative access turns the buttons on without a reload", async () => {
+    await frame.evaluate(() => { window.notReloaded = true; });
+    await person.becomeAdministrator("patchpw1");
+    await until("the button is on", async () => !await isOff(button("Apply…")));
+    equal(await frame.evaluate(() => window.notReloaded), true, "the page is the same");
+  }],
+  ["apply asks, shows the dry run and puts the new code into the running processes", async () => {
+    await confirm("Apply");
+    await state("active");
+    await notice(`${FIRST} applied`);
+    equal(await machine.answers(), [43, 43, 105], "the programs");
+  }],
+  ["the processes that run the new code are named", async () => {
+    await frame.getByRole("tab", { name: "Processes" }).click();
+    await frame.getByText("2 of 2 processes run the new code").waitFor();
+    for (const pid of pids.slice(0, 2))
+      await frame.locator(`tr[data-pid="${pid}"]`).getByText("Patched").waitFor();
+    await frame.getByRole("tab", { name: "Overview" }).click();
+  }],
+  ["deactivating brings the original code back, undo the new one", async () => {
+    await confirm("Deactivate");
+    await state("deactivated");
+    equal(await machine.answers(), [42, 42, 105], "the programs");
+    await frame.locator(".pf-v6-c-alert").filter({ hasText: "deactivated" }).getByRole("button", { name: "Undo" }).click();
+    await state("active");
+    equal(await machine.answers(), [43, 43, 105], "the programs");
+  }],
+  ["what the command line does shows at once", async () => {
+    await machine.syscare("deactive", "HP001");
+    await state("deactivated");
+    await notice("Deactivate by another client: done");
+    await machine.syscare("active", "HP001");
+    await state("active");
+  }],
+  ["the history names what was done and by whom", async () => {
+    await frame.getByRole("tab", { name: "History" }).click();
+    await frame.locator('tr[data-verb="apply"]').getByText("by ").first().waitFor();
+    await frame.getByRole("tab", { name: "Overview" }).click();
+  }],
+  ["a rule of polkit's that comes and goes turns a button off and on", async () => {
+    await machine.forbid("org.openeuler.syscare1.withdraw-user");
+    await machine.forbid("");
+    await until("the button is on", async () => !await isOff(button("Deactivate…")));
+  }],
+  ["a killed service is a page of its own, and the truth comes back with it", async () => {
+    await machine.kill_service();
+    await frame.getByText("The patch service isn’t running").or(frame.getByText("The patch service isn’t installed")).first().waitFor();
+    await machine.start_service();
+    await state("active");
+    equal(await machine.answers(), [43, 43, 105], "the programs");
+    await confirm("Remove");
+    await state("not-applied");
+    equal(await machine.answers(), [42, 42, 105], "the programs");
+    await backToList();
+  }],
+  ["search and filters narrow the list, are kept in the address and over a reload, and find nothing in words", async () => {
+    const search = frame.getByRole("textbox", { name: "Search for patches" });
+    await search.fill("hp003 cve-2026");
+    await row("HP001").waitFor({ state: "detached" });
+    await row("HP003").waitFor();
+    await until("the address", () => /search=hp003/.test(person.page.url()));
+    await person.page.reload();
+    frame = await person.frame();
+    await row("HP003").waitFor();
+    equal(await row("HP001").count(), 0, "rows of the other patch");
+    await frame.getByRole("button", { name: /^Active: 0/ }).click();
+    await frame.getByText("Nothing matches").waitFor();
+    await frame.locator(".pf-v6-c-empty-state").getByRole("button", { name: "Clear search and filters" }).click();
+    await row("HP001").waitFor();
+  }],
+  ["two patches are applied and removed at once, with a list of results", async () => {
+    for (const [verb, answers] of [["Apply", [43, 43, 106]], ["Remove", [42, 42, 105]]]) {
+      for (const name of ["HP001", "HP003"])
+        await row(name).getByRole("checkbox").check();
+      await frame.getByText("2 patches selected").waitFor();
+      await until("the button is on", async () => !await isOff(button(`${verb}…`)));
+      await confirm(verb);
+      await frame.getByText("2 done, 0 not done").waitFor();
+      equal(await machine.answers(), answers, "the programs");
+      await frame.getByRole("dialog").locator("footer").getByRole("button", { name: "Close" }).click();
+    }
+  }],
+  ["a bundle is uploaded and installed, and no copy of it stays", async () => {
+    await button("Install patch…").click();
+    const name = await machine.archive("HP002");
+    await frame.locator("input[type=file]").setInputFiles({ name: "HP002.tar.gz", mimeType: "application/gzip", buffer: fs.readFileSync(name) });
+    await frame.getByRole("dialog").getByRole("button", { name: "Install", exact: true }).click();
+    await notice("Patch installed; it isn’t applied yet");
+    await row("HP002").waitFor();
+    equal(await machine.uploads_left(), [], "uploaded copies");
+  }],
+  ["what isn't a bundle is refused in words, with the service's own as detail", async () => {
+    await button("Install patch…").click();
+    await frame.locator("input[type=file]").setInputFiles({ name: "letter.tar", mimeType: "application/x-tar", buffer: Buffer.from("no archive") });
+    await frame.getByRole("dialog").getByRole("button", { name: "Install", exact: true }).click();
+    await frame.getByText("That didn’t work").waitFor();
+    await frame.getByRole("dialog").locator("footer").getByRole("button", { name: "Close" }).click();
+    equal(await machine.uploads_left(), [], "uploaded copies");
+  }],
+  ["giving up administrative access turns the page back into a limited one", async () => {
+    await openFirst();
+    await until("the button is on", async () => !await isOff(button("Apply…")));
+    await person.giveUpAdministration();
+    await until("the button is off", () => isOff(button("Apply…")));
+  }],
+  ["a user whom a rule allows applies and withdraws without administrative access", async () => {
+    await machine.delegate();
+    await newPerson("dba", "patchpw3");
+    await openFirst();
+    await until("the button is on", async () => !await isOff(button("Apply…")));
+    await confirm("Apply");
+    await state("active");
+    equal(await machine.answers(), [43, 43, 105], "the programs");
+    await until("what the rule doesn't name is off", () => isOff(button("Accept")));
+    await confirm("Remove");
+    await state("not-applied");
+    equal(await machine.answers(), [42, 42, 105], "the programs");
+    await backToList();
+  }],
+  ["no serious remark of axe on the list, a patch and a dialog", async () => {
+    const check = async what => {
+      await frame.evaluate(axeSource);
+      const found = await frame.evaluate(async () => (await window.axe.run()).violations.map(({ id, impact, nodes }) => ({ id, impact, html: nodes[0].html })));
+      equal(found.filter(({ impact }) => ["serious", "critical"].includes(impact)), [], what);
+    };
+    await check("the list");
+    await openFirst();
+    await check("a patch");
+    await button("Apply…").click();
+    await frame.getByText("Dry run").waitFor();
+    await check("a dialog");
+    await person.page.keyboard.press("Escape");
+    await backToList();
+  }],
+  ["neither the browser nor the content policy complained", async () => {
+    equal(person.complaints, [], "complaints");
+  }],
+];
+
+const failures = await runCases(cases, () => person);
+await browser.close();
+await machine.close();
+process.exit(failures ? 1 : 0);
