@@ -183,6 +183,7 @@ static const struct {
   { "overridden", N_ ("a later patch stands on top of this one") },
   { "digest-mismatch", N_ ("the patch's files are not what they were when it was installed") },
   { "untrusted", N_ ("the patch is not trusted") },
+  { "foreign", N_ ("something else than SysCare loaded it: it can only be looked at") },
   { "bundle-missing", N_ ("processes run the patch, but its files are gone") },
 };
 

@@ -21,8 +21,9 @@ ask_processes (CliContext *context, GVariant *patch, GError **error)
 }
 
 static void
-print_processes (GVariant *processes)
+print_processes (GVariant *patch, GVariant *processes)
 {
+  gboolean is_kernel = g_str_equal (cli_get_string (patch, "Kind"), "kernel");
   g_autoptr (CliTable) table = cli_table_new ();
   gsize n = g_variant_n_children (processes);
 
@@ -50,7 +51,7 @@ print_processes (GVariant *processes)
       cli_table_cell (table, CLI_PLAIN, cli_get_string (process, "Detail"));
     }
   if (n == 0)
-    puts (_ ("No process runs the target."));
+    puts (is_kernel ? _ ("No task holds a transition of the kernel up.") : _ ("No process runs the target."));
   cli_table_print (table, stdout, 0);
 }
 
@@ -67,7 +68,7 @@ add_json (CliJson *json, GVariant *patch, GVariant *processes)
 int
 cli_processes (CliContext *context)
 {
-  static const char *const naming[] = { CLI_NAMING_PROPERTIES, NULL };
+  static const char *const naming[] = { CLI_NAMING_PROPERTIES, "Kind", NULL };
   g_autoptr (GError) error = NULL;
   g_autoptr (GPtrArray) patches
       = cli_resolve (context, (const char *const *)context->arguments, naming, &error);
@@ -91,7 +92,7 @@ cli_processes (CliContext *context)
       g_autofree char *name = cli_escape (cli_patch_name (patch));
       if (patches->len > 1)
         printf ("%s%s:\n", i != 0 ? "\n" : "", name);
-      print_processes (processes);
+      print_processes (patch, processes);
     }
   if (cli_json (context))
     cli_json_finish (g_steal_pointer (&json), TRUE);

@@ -14,7 +14,7 @@
 #include "table.h"
 
 /* Every view has the members that say how the patch does. */
-#define STATE_PROPERTIES "State", "Problems", "ProcessesTotal", "ProcessesPatched"
+#define STATE_PROPERTIES "Kind", "State", "Problems", "ProcessesTotal", "ProcessesPatched"
 
 static int
 print_json (GPtrArray *patches)
@@ -97,9 +97,8 @@ int
 cli_list (CliContext *context)
 {
   static const char *const shown[] = { "Name", "Issues", STATE_PROPERTIES, NULL };
-  static const char *const all[]
-      = { CLI_NAMING_PROPERTIES, STATE_PROPERTIES, "Kind",       "TargetName", "TargetVersion",
-          "TargetObject",        "Severity",       "LastChange", NULL };
+  static const char *const all[] = { CLI_NAMING_PROPERTIES, STATE_PROPERTIES, "TargetName", "TargetVersion",
+                                     "TargetObject",        "Severity",       "LastChange", NULL };
   static const struct {
     CliOptionId option;
     const char *key;
@@ -148,7 +147,11 @@ print_state (GVariant *patch)
 
   cli_field_title (_ ("State"));
   fputs (styled, stdout);
-  if (total != 0)
+  if (total != 0 && g_str_equal (cli_get_string (patch, "Kind"), "kernel"))
+    printf (ngettext (" (transition: %u of %u task switched)", " (transition: %u of %u tasks switched)",
+                      total),
+            (guint)cli_get_number (patch, "ProcessesPatched"), (guint)total);
+  else if (total != 0)
     printf (ngettext (" (%u of %u process patched)", " (%u of %u processes patched)", total),
             (guint)cli_get_number (patch, "ProcessesPatched"), (guint)total);
   putchar ('\n');
@@ -163,6 +166,9 @@ target_sentence (GVariant *patch)
 {
   g_autofree const char **problems = cli_get_strings (patch, "Problems");
 
+  if (g_str_equal (cli_get_string (patch, "Kind"), "kernel"))
+    return g_strv_contains (problems, "target-changed") ? _ ("no, another kernel is running")
+                                                        : _ ("yes, this very kernel is running");
   if (g_strv_contains (problems, "target-missing"))
     return _ ("no, it is not on this machine");
   if (g_strv_contains (problems, "target-changed"))
@@ -272,7 +278,7 @@ int
 cli_target (CliContext *context)
 {
   static const char *const properties[]
-      = { CLI_NAMING_PROPERTIES, "Problems",     "TargetName", "TargetVersion", "TargetObject", "TargetFiles",
-          "TargetBuildId",       "Architecture", NULL };
+      = { CLI_NAMING_PROPERTIES, "Problems",    "Kind",          "TargetName",   "TargetVersion",
+          "TargetObject",        "TargetFiles", "TargetBuildId", "Architecture", NULL };
   return show (context, properties, print_target_of);
 }

@@ -389,6 +389,8 @@ find_features (const ScService *service)
   const char *database = sc_package_db_feature ();
 
   g_strv_builder_add (words, "user-patches");
+  if (sc_truth_kernel (service->truth) != NULL && sc_truth_kernel (service->truth)->supported)
+    g_strv_builder_add (words, "kernel-patches");
   if (sc_trigger_is_enabled (service->trigger))
     g_strv_builder_add (words, "gate");
   if (database != NULL)

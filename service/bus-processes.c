@@ -81,6 +81,39 @@ process_variant (const ScPatch *patch, const LpScanProcess *process, gboolean ma
   return g_variant_dict_end (&dict);
 }
 
+/* Tasks that hold the transition of a kernel patch up. What the kernel does for another user's process is
+ * shown as far as that process' own stack would be: to root only. */
+static GVariant *
+stalled_tasks (ScService *service, const ScPatch *patch, gboolean may_see_all)
+{
+  const ScKernelReading *reading = sc_truth_kernel (service->truth);
+  GVariantBuilder builder;
+
+  g_variant_builder_init (&builder, G_VARIANT_TYPE ("aa{sv}"));
+  for (guint i = 0;
+       reading != NULL && sc_patch_has_problem (patch, "transition-pending") && i < reading->stalled->len;
+       i++)
+    {
+      const LpStalledTask *task = g_ptr_array_index (reading->stalled, i);
+      g_autofree char *command = g_utf8_make_valid (task->command, -1);
+      g_autofree char *detail = lp_stalled_task_describe (task);
+      GVariantDict dict;
+
+      g_variant_dict_init (&dict, NULL);
+      g_variant_dict_insert (&dict, "Pid", "u", (guint32)task->pid);
+      g_variant_dict_insert (&dict, "Command", "s", command);
+      g_variant_dict_insert (&dict, "Uid", "u", (guint32)task->uid);
+      g_variant_dict_insert (&dict, "Unit", "s", "");
+      g_variant_dict_insert (&dict, "Container", "s", "");
+      g_variant_dict_insert (&dict, "Status", "s", "pending");
+      g_variant_dict_insert (&dict, "Reason", "s", may_see_all ? "it did not leave the old code yet" : "");
+      g_variant_dict_insert (&dict, "Detail", "s", may_see_all ? detail : "");
+      g_variant_dict_insert (&dict, "Since", "t", (guint64)0);
+      g_variant_builder_add_value (&builder, g_variant_dict_end (&dict));
+    }
+  return g_variant_builder_end (&builder);
+}
+
 GVariant *
 sc_bus_processes (ScService *service, const ScPatch *patch, const ScCaller *caller)
 {
@@ -88,6 +121,8 @@ sc_bus_processes (ScService *service, const ScPatch *patch, const ScCaller *call
   gboolean hides = caller->uid != 0 && proc_hides_others ();
   GVariantBuilder builder;
 
+  if (sc_patch_is_kernel (patch))
+    return stalled_tasks (service, patch, caller->uid == 0);
   g_variant_builder_init (&builder, G_VARIANT_TYPE ("aa{sv}"));
   for (guint i = 0; scan != NULL && i < scan->processes->len; i++)
     {

@@ -92,7 +92,7 @@ on_name_acquired (GDBusConnection *connection, const char *name, gpointer user_d
 {
   ScBus *bus = user_data;
 
-  sc_restore_at_start_async (bus->service, on_restored, bus);
+  sc_restore_at_start_async (bus->service, SC_RESTORE_ALL, on_restored, bus);
 }
 
 static void

@@ -67,6 +67,7 @@ use_wish (ScCatalog *catalog, ScPatch *patch)
 
   patch->wished = wish != NULL ? wish->state : LP_STATE_NOT_APPLIED;
   patch->restore = wish != NULL && wish->restore;
+  patch->this_boot = wish != NULL && g_str_equal (wish->boot_id, sc_boot_id ());
   patch->sequence = wish != NULL ? wish->sequence : 0;
   patch->last_change = wish != NULL ? wish->changed : patch->last_change;
 }
@@ -127,7 +128,7 @@ remove_uninstalled (ScCatalog *catalog, GHashTable *installed)
       if (patch->missing || g_hash_table_contains (installed, patch->info->uuid))
         continue;
       /* Processes that carry it keep it in the list, with all that is known about it. */
-      if (patch->patched + patch->loaded > 0)
+      if (patch->patched + patch->loaded > 0 || patch->in_kernel)
         {
           patch->missing = TRUE;
           sc_catalog_touch (catalog, patch);
@@ -187,6 +188,39 @@ add_orphans (ScCatalog *catalog, ScTruth *truth)
     }
 }
 
+static gboolean
+share_a_function (const ScPatchInfo *a, const ScPatchInfo *b)
+{
+  for (guint i = 0; a->functions[i] != NULL; i++)
+    if (g_strv_contains ((const char *const *)b->functions, a->functions[i]))
+      return TRUE;
+  return FALSE;
+}
+
+/* A kernel patch that another one replaced, or that has a later one with the same function on top. */
+static gboolean
+is_overridden (ScTruth *truth, const ScPatch *patch, GPtrArray *patches)
+{
+  gboolean in_effect = patch->wished == LP_STATE_ACTIVE || patch->wished == LP_STATE_ACCEPTED;
+
+  for (guint i = 0; in_effect && sc_patch_is_kernel (patch) && i < patches->len; i++)
+    {
+      const ScPatch *other = g_ptr_array_index (patches, i);
+      ScCarriers carriers;
+
+      if (other == patch || !sc_patch_is_kernel (other))
+        continue;
+      sc_truth_carriers (truth, other->info, &carriers);
+      if (carriers.active == 0)
+        continue;
+      if (sc_patch_is_lost (patch) ? other->info->replace
+                                   : patch->in_kernel && other->sequence > patch->sequence
+                                         && share_a_function (patch->info, other->info))
+        return TRUE;
+    }
+  return FALSE;
+}
+
 void
 sc_catalog_observe (ScCatalog *catalog, ScTruth *truth, gboolean require_signature)
 {
@@ -204,7 +238,8 @@ sc_catalog_observe (ScCatalog *catalog, ScTruth *truth, gboolean require_signatu
       sc_truth_carriers (truth, patch->info, &carriers);
       if (patch->missing && carriers.active + carriers.partial + carriers.loaded == 0)
         remove_patch (catalog, patch);
-      else if (sc_patch_observe (patch, &carriers, sc_truth_target_problem (truth, patch->info), untrusted))
+      else if (sc_patch_observe (patch, &carriers, sc_truth_target_problem (truth, patch->info),
+                                 is_overridden (truth, patch, patches), untrusted))
         sc_catalog_touch (catalog, patch);
     }
 }

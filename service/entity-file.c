@@ -21,15 +21,23 @@ check_signer (JsonObject *patch, const LpBundle *bundle, const LpKeyring *keyrin
   return FALSE;
 }
 
+LpBundle *
+sc_entity_open_bundle (JsonObject *patch, LpBundleFlags flags, const LpKeyring *keyring, GError **error)
+{
+  g_autoptr (LpBundle) bundle
+      = lp_bundle_open_signed (sc_wire_string (patch, "bundle"), flags, keyring, error);
+
+  return bundle != NULL && check_signer (patch, bundle, keyring, error) ? g_steal_pointer (&bundle) : NULL;
+}
+
 LpEntity *
 sc_entity_open (JsonObject *patch, LpBundleFlags flags, const LpKeyring *keyring, GError **error)
 {
   const char *uuid = sc_wire_string (patch, "uuid");
   const char *name = sc_wire_string (patch, "name");
-  g_autoptr (LpBundle) bundle
-      = lp_bundle_open_signed (sc_wire_string (patch, "bundle"), flags, keyring, error);
+  g_autoptr (LpBundle) bundle = sc_entity_open_bundle (patch, flags, keyring, error);
 
-  if (bundle == NULL || !check_signer (patch, bundle, keyring, error))
+  if (bundle == NULL)
     return NULL;
   for (guint i = 0; i < bundle->manifest->objects->len; i++)
     {

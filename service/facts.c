@@ -4,6 +4,7 @@
 
 #include "elf/elf-file.h"
 #include "fd.h"
+#include "kernel/identity.h"
 #include "package-db.h"
 #include "truth.h"
 
@@ -25,6 +26,13 @@ sc_target_facts_free (ScTargetFacts *facts)
   g_free (facts->build_id);
   g_free (facts->why_not);
   g_free (facts);
+}
+
+static void
+set (char **fact, const char *value)
+{
+  g_free (*fact);
+  *fact = g_strdup (value);
 }
 
 static gboolean
@@ -116,14 +124,11 @@ look_at_file (const char *path, const ScPatchInfo *info, ScTargetFacts *facts, c
       *why = g_strdup_printf ("the target's files belong to both %s and %s", facts->source, package->source);
       return FALSE;
     }
-  g_free (facts->name);
-  facts->name = g_strdup (package->name);
-  g_free (facts->source);
-  facts->source = g_strdup (package->source);
-  g_free (facts->version);
-  facts->version = g_strdup (package->version);
-  g_free (facts->object);
-  facts->object = g_path_get_basename (path);
+  g_autofree char *object = g_path_get_basename (path);
+  set (&facts->name, package->name);
+  set (&facts->source, package->source);
+  set (&facts->version, package->version);
+  set (&facts->object, object);
 
   if (!path_is_roots (path, why))
     return FALSE;
@@ -131,6 +136,42 @@ look_at_file (const char *path, const ScPatchInfo *info, ScTargetFacts *facts, c
   if (digest == NULL || !g_str_equal (digest, package->digest))
     {
       *why = g_strdup_printf ("%s differs from what package %s put there", path, package->name);
+      return FALSE;
+    }
+  return TRUE;
+}
+
+/* The kernel that runs, as far as it can be known: release and Build-ID are those that the patch is for, and
+ * the image of that release is, unchanged, the file that a package put there. */
+static gboolean
+look_at_kernel (const ScPatchInfo *info, ScTargetFacts *facts)
+{
+  g_autofree char *release = lp_kernel_release ();
+  g_autofree char *build_id = lp_kernel_build_id (&lp_kernel_paths_default, "vmlinux");
+  g_autofree char *image = g_strconcat ("/boot/vmlinuz-", release, NULL);
+  g_autofree char *path = realpath (image, NULL);
+  SC_AUTO_FD fd = path != NULL ? open (path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY) : -1;
+
+  if (!g_str_equal (release, info->kernel_release) || g_strcmp0 (build_id, info->build_id) != 0)
+    facts->why_not = g_strdup ("another kernel than the patch is for is running");
+  else if (fd < 0)
+    facts->why_not = g_strdup_printf ("%s: the running kernel's image isn't there", image);
+  if (facts->why_not != NULL)
+    return FALSE;
+
+  g_autoptr (ScPackageFile) package = sc_package_db_find (path, &facts->why_not);
+  if (package == NULL)
+    return FALSE;
+  set (&facts->name, package->name);
+  set (&facts->source, package->source);
+  set (&facts->version, package->version);
+  set (&facts->object, info->object);
+  g_autofree char *digest = digest_fd (fd, package->digest_type);
+  if (!path_is_roots (path, &facts->why_not))
+    return FALSE;
+  if (digest == NULL || !g_str_equal (digest, package->digest))
+    {
+      facts->why_not = g_strdup_printf ("%s differs from what package %s put there", path, package->name);
       return FALSE;
     }
   return TRUE;
@@ -167,7 +208,14 @@ sc_facts_look_up (const ScPatchInfo *info)
   facts->version = g_strdup ("");
   facts->object = g_strdup ("");
   facts->build_id = g_strdup (info->build_id);
-  facts->verified = paths->len > 0 && g_str_equal (info->kind, "user");
+  if (g_str_equal (info->kind, "kernel"))
+    {
+      facts->verified = look_at_kernel (info, facts);
+      if (facts->why_not == NULL)
+        facts->why_not = g_strdup ("");
+      return facts;
+    }
+  facts->verified = paths->len > 0;
 
   for (guint i = 0; i < paths->len && facts->verified; i++)
     facts->verified = look_at_file (g_ptr_array_index (paths, i), info, facts, &facts->why_not);

@@ -274,7 +274,8 @@ on_truth_for_check (GObject *source, GAsyncResult *result, gpointer user_data)
       return_findings (task);
       return;
     }
-  g_autoptr (JsonObject) request = sc_service_worker_request (service, "check");
+  g_autoptr (JsonObject) request
+      = sc_service_worker_request (service, sc_plan_is_kernel (plan) ? "check-kernel" : "check");
   sc_plan_fill_request (plan, inquiry->verb, inquiry->options, service->settings->busy_timeout, request);
   sc_worker_run_async (service->paths.worker, request, CHECK_DEADLINE, NULL, NULL, NULL, on_checked,
                        g_steal_pointer (&task));

@@ -10,6 +10,8 @@ concerns (ScTruth *truth, const ScPatch *patch, int pid)
 {
   const LpScan *scan = sc_truth_scan (truth);
 
+  if (sc_patch_is_kernel (patch))
+    return TRUE;
   for (guint i = 0; scan != NULL && i < scan->processes->len; i++)
     {
       const LpScanProcess *process = g_ptr_array_index (scan->processes, i);

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* syscared: the options of the command line. Must not know anything else. */
+#include "boot.h"
 #include "bus.h"
 #include "config.h"
 
 #include <locale.h>
 
-static gboolean show_version;
+static gboolean show_version, early;
 static ScPaths paths;
 
 static const GOptionEntry entries[] = {
@@ -17,6 +18,8 @@ static const GOptionEntry entries[] = {
   { "worker", 0, 0, G_OPTION_ARG_FILENAME, &paths.worker, "The worker program", "PATH" },
   { "trigger", 0, 0, G_OPTION_ARG_FILENAME, &paths.trigger, "The trigger program; \"\": none", "PATH" },
   { "bus", 0, 0, G_OPTION_ARG_STRING, &paths.bus, "Bus to serve: an address, or \"system\"", "ADDRESS" },
+  { "boot", 0, 0, G_OPTION_ARG_NONE, &early, "Only load the accepted kernel patches, without a bus, and end",
+    NULL },
   { "version", 0, 0, G_OPTION_ARG_NONE, &show_version, "Show the version", NULL },
   { NULL }
 };
@@ -56,5 +59,5 @@ main (int argc, char **argv)
   set_default (&paths.worker, SYSCARE_LIBEXEC_DIR "/syscare-worker");
   set_default (&paths.trigger, SYSCARE_LIBEXEC_DIR "/syscare-trigger");
   set_default (&paths.bus, "system");
-  return sc_bus_run (&paths);
+  return early ? sc_boot_run (&paths) : sc_bus_run (&paths);
 }

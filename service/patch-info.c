@@ -2,7 +2,15 @@
 /* Copies what is constant about a patch out of its bundle. Must not know states or the bus. */
 #include "patch-info.h"
 
+#include "base/text.h"
+
+#include <string.h>
+
 static const char *const no_strings[] = { NULL };
+
+/* Name space of livepatches that something else loaded; a random UUID. */
+static const guint8 foreign_space[LP_UUID_BYTES]
+    = { 0x6b, 0x1d, 0x5e, 0x2a, 0x94, 0x37, 0x4c, 0x08, 0xb2, 0x6f, 0x0d, 0xa1, 0x53, 0xe8, 0x7c, 0x19 };
 
 static char *
 copy (const char *text)
@@ -73,6 +81,9 @@ sc_patch_info_new (const LpBundle *bundle, guint index)
   info->issues = copy_vector ((const char *const *)manifest->issues);
   info->functions = function_names (object);
   info->sources = source_patches (manifest);
+  info->module = copy (object->kernel != NULL ? object->kernel->module : NULL);
+  info->kernel_release = copy (object->kernel != NULL ? object->kernel->release : NULL);
+  info->replace = object->kernel != NULL && object->kernel->replace;
   return info;
 }
 
@@ -81,9 +92,10 @@ sc_patch_info_new_orphan (const char *uuid, const char *digest, const char *buil
 {
   ScPatchInfo *info = g_atomic_rc_box_new0 (ScPatchInfo);
   char **const empty[]
-      = { &info->short_name, &info->bundle,       &info->bundle_path,   &info->entity,         &info->version,
-          &info->release,    &info->architecture, &info->target_source, &info->target_version, &info->object,
-          &info->license,    &info->description,  &info->severity,      &info->signer };
+      = { &info->short_name,     &info->bundle,  &info->bundle_path,  &info->entity,
+          &info->version,        &info->release, &info->architecture, &info->target_source,
+          &info->target_version, &info->object,  &info->license,      &info->description,
+          &info->severity,       &info->signer,  &info->module,       &info->kernel_release };
   GStrv *const none[] = { &info->target_packages, &info->files, &info->issues, &info->functions };
 
   for (guint i = 0; i < G_N_ELEMENTS (empty); i++)
@@ -96,6 +108,38 @@ sc_patch_info_new_orphan (const char *uuid, const char *digest, const char *buil
   info->digest = copy (digest);
   info->build_id = copy (build_id);
   info->sources = source_patches (NULL);
+  return info;
+}
+
+static void
+set (char **text, const char *value)
+{
+  g_free (*text);
+  *text = copy (value);
+}
+
+ScPatchInfo *
+sc_patch_info_new_foreign (const char *module, const char *release, const char *build_id, const char *object,
+                           GStrv functions)
+{
+  guint8 uuid[LP_UUID_BYTES];
+
+  lp_uuid_v5 (foreign_space, module, strlen (module), uuid);
+  g_autofree char *text = lp_uuid_format (uuid);
+  ScPatchInfo *info = sc_patch_info_new_orphan (text, "", build_id);
+  g_autofree char *name = g_strdup_printf ("linux-%s/%s/%s", release, module, object);
+
+  set (&info->name, name);
+  set (&info->short_name, module);
+  set (&info->kind, "kernel");
+  set (&info->object, object);
+  set (&info->target_source, "linux");
+  set (&info->target_version, release);
+  set (&info->module, module);
+  set (&info->kernel_release, release);
+  g_strfreev (info->functions);
+  info->functions = g_strdupv (functions);
+  info->foreign = TRUE;
   return info;
 }
 
@@ -113,7 +157,8 @@ clear (gpointer data)
       = { info->uuid,          info->name,           info->short_name, info->bundle,   info->bundle_path,
           info->entity,        info->version,        info->release,    info->kind,     info->architecture,
           info->target_source, info->target_version, info->object,     info->build_id, info->digest,
-          info->license,       info->description,    info->severity,   info->signer };
+          info->license,       info->description,    info->severity,   info->signer,   info->module,
+          info->kernel_release };
   GStrv const vectors[] = { info->target_packages, info->files, info->issues, info->functions };
 
   for (guint i = 0; i < G_N_ELEMENTS (texts); i++)

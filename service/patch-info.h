@@ -30,12 +30,20 @@ typedef struct {
   GStrv issues;
   GStrv functions;
   GVariant *sources; /* a(ss) */
+  /* kernel patches only, else "" and FALSE */
+  char *module;         /* the livepatch module's name */
+  char *kernel_release; /* of the kernel that it is for */
+  gboolean replace;     /* takes all other livepatches away */
+  gboolean foreign;     /* loaded by something else: can only be looked at */
 } ScPatchInfo;
 
 /* From object @index of @bundle. */
 ScPatchInfo *sc_patch_info_new (const LpBundle *bundle, guint index);
 /* For a patch that was found in a process, but isn't installed. */
 ScPatchInfo *sc_patch_info_new_orphan (const char *uuid, const char *digest, const char *build_id);
+/* For a livepatch that something else loaded into the running kernel; its uuid follows from its name. */
+ScPatchInfo *sc_patch_info_new_foreign (const char *module, const char *release, const char *build_id,
+                                        const char *object, GStrv functions);
 ScPatchInfo *sc_patch_info_ref (ScPatchInfo *info);
 void sc_patch_info_unref (ScPatchInfo *info);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (ScPatchInfo, sc_patch_info_unref)

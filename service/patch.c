@@ -72,42 +72,78 @@ sc_patch_compute_state (LpState wished, const ScCarriers *carriers)
   return wished;
 }
 
+gboolean
+sc_patch_is_kernel (const ScPatch *patch)
+{
+  return g_str_equal (patch->info->kind, "kernel");
+}
+
+static gboolean
+is_in_effect (LpState state)
+{
+  return state == LP_STATE_ACTIVE || state == LP_STATE_ACCEPTED;
+}
+
+gboolean
+sc_patch_is_lost (const ScPatch *patch)
+{
+  return sc_patch_is_kernel (patch) && !patch->in_kernel && patch->this_boot && is_in_effect (patch->wished);
+}
+
+gboolean
+sc_patch_lacks_effect (const ScPatch *patch)
+{
+  if (sc_patch_is_kernel (patch))
+    return !patch->in_kernel && !sc_patch_is_lost (patch);
+  return patch->total > patch->patched;
+}
+
 static GStrv
 find_problems (const ScPatch *patch, LpState state, const ScCarriers *carriers, const char *target_problem,
-               gboolean untrusted)
+               gboolean overridden, gboolean untrusted)
 {
   g_autoptr (GStrvBuilder) words = g_strv_builder_new ();
-  gboolean in_effect = state == LP_STATE_ACTIVE || state == LP_STATE_ACCEPTED;
+  gboolean is_kernel = sc_patch_is_kernel (patch);
 
   if (patch->missing)
-    g_strv_builder_add (words, "bundle-missing");
+    g_strv_builder_add (words, patch->info->foreign ? "foreign" : "bundle-missing");
   if (carriers->other_digest)
     g_strv_builder_add (words, "digest-mismatch");
-  if (in_effect && carriers->active < carriers->total)
+  if (overridden)
+    g_strv_builder_add (words, "overridden");
+  if (!is_kernel && is_in_effect (state) && carriers->active < carriers->total)
     g_strv_builder_add (words, "processes-unpatched");
   if (target_problem != NULL)
     g_strv_builder_add (words, target_problem);
+  if (is_kernel && carriers->partial > 0)
+    g_strv_builder_add (words, "transition-pending");
   if (untrusted)
     g_strv_builder_add (words, "untrusted");
   return g_strv_builder_end (words);
 }
 
 gboolean
-sc_patch_observe (ScPatch *patch, const ScCarriers *carriers, const char *target_problem, gboolean untrusted)
+sc_patch_observe (ScPatch *patch, const ScCarriers *carriers, const char *target_problem, gboolean overridden,
+                  gboolean untrusted)
 {
+  gboolean is_kernel = sc_patch_is_kernel (patch);
+  guint patched = is_kernel ? carriers->moved : carriers->active;
+
+  patch->in_kernel = is_kernel && carriers->active + carriers->partial > 0;
   LpState state = sc_patch_compute_state (patch->wished, carriers);
 
   /* Images that a step has only placed so far are its preparations, not a state that somebody asked for. */
   if (patch->in_step && state == LP_STATE_DEACTIVATED && patch->state == LP_STATE_NOT_APPLIED)
     state = LP_STATE_NOT_APPLIED;
-  g_auto (GStrv) problems = find_problems (patch, state, carriers, target_problem, untrusted);
-  gboolean same = state == patch->state && carriers->total == patch->total
-                  && carriers->active == patch->patched
+  if (sc_patch_is_lost (patch))
+    state = LP_STATE_DEACTIVATED;
+  g_auto (GStrv) problems = find_problems (patch, state, carriers, target_problem, overridden, untrusted);
+  gboolean same = state == patch->state && carriers->total == patch->total && patched == patch->patched
                   && g_strv_equal ((const char *const *)problems, (const char *const *)patch->problems);
 
   patch->state = state;
   patch->total = carriers->total;
-  patch->patched = carriers->active;
+  patch->patched = patched;
   patch->loaded = carriers->loaded;
   g_strfreev (patch->problems);
   patch->problems = g_steal_pointer (&problems);

@@ -12,13 +12,15 @@ typedef struct {
   /* the wish, LP_STATE_NOT_APPLIED when there is none */
   LpState wished;
   gboolean restore;
+  gboolean this_boot; /* it was wished since the machine booted */
   guint64 sequence;
   guint64 last_change; /* microseconds since the epoch, UTC; 0: never */
   /* the truth as of the last look */
   LpState state;
   guint total, patched, loaded;
-  gboolean missing; /* its files are gone, processes still carry it */
-  GStrv problems;   /* sorted words */
+  gboolean missing;   /* its files are gone, processes still carry it */
+  gboolean in_kernel; /* a kernel patch that is in the running kernel, perhaps in transition */
+  GStrv problems;     /* sorted words */
   /* the work */
   guint64 job;          /* 0: none */
   gboolean in_step;     /* a worker is changing its processes right now */
@@ -40,6 +42,9 @@ typedef struct {
   guint partial;         /* with some redirects in place */
   guint loaded;          /* that carry the image without redirects */
   gboolean other_digest; /* an image of this uuid is from another file than the installed one */
+  /* A kernel patch is carried by the one kernel: @active or @partial is 1. While its transition is under way
+   * @total counts the tasks, and @moved those that run its new (or, when it is being disabled, old) code. */
+  guint moved;
 } ScCarriers;
 
 ScPatch *sc_patch_new (ScPatchInfo *info);
@@ -51,11 +56,19 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (ScPatch, sc_patch_unref)
  * where no process contradicts it. */
 LpState sc_patch_compute_state (LpState wished, const ScCarriers *carriers);
 
+gboolean sc_patch_is_kernel (const ScPatch *patch);
+/* Whether what is wished of a kernel patch was there since the boot, and no longer is: another livepatch
+ * replaced it, or somebody took it away by hand. */
+gboolean sc_patch_is_lost (const ScPatch *patch);
+/* Whether bringing the wish into effect has something to do. */
+gboolean sc_patch_lacks_effect (const ScPatch *patch);
+
 /* Takes over what the processes say; @target_problem: (nullable): "target-changed" or "target-missing";
- * @untrusted: the settings want a signature that the patch lacks. Returns whether anything that clients see
- * is different now. */
+ * @overridden: another
+ * livepatch took its place, or stands on top of it; @untrusted: the settings want a signature that the patch
+ * lacks. Returns whether anything that clients see is different now. */
 gboolean sc_patch_observe (ScPatch *patch, const ScCarriers *carriers, const char *target_problem,
-                           gboolean untrusted);
+                           gboolean overridden, gboolean untrusted);
 gboolean sc_patch_has_problem (const ScPatch *patch, const char *problem);
 void sc_patch_set_outcome (ScPatch *patch, int pid, guint64 start_time, const char *status,
                            const char *reason, const char *detail);

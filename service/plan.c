@@ -21,9 +21,10 @@ brings_code (ScVerb verb)
 static gboolean
 check_files (const ScPatch *patch, ScVerb verb, GError **error)
 {
-  if (g_str_equal (patch->info->kind, "kernel"))
-    lp_error_set (error, LP_ERROR_NOT_SUPPORTED, NULL, "%s: kernel patches are not supported by this version",
-                  name_of (patch));
+  if (patch->info->foreign)
+    lp_error_set (error, LP_ERROR_NOT_SUPPORTED, "use the tool that loaded it",
+                  "%s: livepatch %s was loaded by something else than SysCare", name_of (patch),
+                  patch->info->module);
   else if (patch->missing)
     lp_error_set (error, LP_ERROR_PATCH_CORRUPT, "install the bundle again, then repeat the request",
                   "%s: the patch's files are gone", name_of (patch));
@@ -41,6 +42,14 @@ check_target (const ScPatch *patch, ScVerb verb, const ScCallOptions *options, G
 {
   const char *hint = "see syscare target, or use force to record the wish all the same";
 
+  if (brings_code (verb) && sc_patch_is_kernel (patch) && sc_patch_has_problem (patch, "target-changed"))
+    {
+      lp_error_set (
+          error, LP_ERROR_TARGET_MISMATCH, "build the patch for the running kernel",
+          "%s: the patch is for another build of the kernel (%s, Build-ID %s) than the one that runs",
+          name_of (patch), patch->info->kernel_release, patch->info->build_id);
+      return FALSE;
+    }
   if (!brings_code (verb) || patch->total > 0 || options->force)
     return TRUE;
   if (sc_patch_has_problem (patch, "target-changed"))
@@ -62,7 +71,9 @@ plan_entry (ScPatch *patch, ScVerb verb, const ScCallOptions *options, GError **
   const ScTransition *transition = sc_verb_transition (verb, patch->state);
   /* "Active" doesn't hold yet while processes run without it: doing it again brings it to them. */
   gboolean repair = transition->outcome == SC_OUTCOME_UNCHANGED && row->step == LP_STEP_ACTIVATE
-                    && row->has_step && sc_patch_has_problem (patch, "processes-unpatched");
+                    && row->has_step
+                    && (sc_patch_has_problem (patch, "processes-unpatched")
+                        || (sc_patch_is_kernel (patch) && sc_patch_lacks_effect (patch)));
   gboolean change = transition->outcome == SC_OUTCOME_CHANGE || repair;
 
   if (transition->outcome == SC_OUTCOME_INVALID
@@ -102,11 +113,28 @@ compare_withdrawal (gconstpointer a, gconstpointer b)
   return left < right ? 1 : left > right ? -1 : 0;
 }
 
+/* A transition of the kernel and a step in processes can't be undone together. */
+static gboolean
+check_kinds (GPtrArray *patches, GError **error)
+{
+  for (guint i = 1; i < patches->len; i++)
+    if (sc_patch_is_kernel (g_ptr_array_index (patches, i))
+        != sc_patch_is_kernel (g_ptr_array_index (patches, 0)))
+      {
+        lp_error_set (error, LP_ERROR_NOT_SUPPORTED, "ask for them one after the other",
+                      "patches of the kernel and of programs can't be one transaction");
+        return FALSE;
+      }
+  return TRUE;
+}
+
 GPtrArray *
 sc_plan_new (ScVerb verb, GPtrArray *patches, const ScCallOptions *options, GError **error)
 {
   g_autoptr (GPtrArray) plan = g_ptr_array_new_with_free_func (entry_free);
 
+  if (!check_kinds (patches, error))
+    return NULL;
   for (guint i = 0; i < patches->len; i++)
     {
       ScPlanEntry *entry = plan_entry (g_ptr_array_index (patches, i), verb, options, error);
@@ -127,6 +155,12 @@ sc_plan_has_step (GPtrArray *plan)
     if (((ScPlanEntry *)g_ptr_array_index (plan, i))->has_step)
       return TRUE;
   return FALSE;
+}
+
+gboolean
+sc_plan_is_kernel (GPtrArray *plan)
+{
+  return plan->len > 0 && sc_patch_is_kernel (((ScPlanEntry *)g_ptr_array_index (plan, 0))->patch);
 }
 
 void
@@ -154,6 +188,7 @@ sc_plan_fill_request (GPtrArray *plan, ScVerb verb, const ScCallOptions *options
       json_object_set_string_member (patch, "digest", info->digest);
       json_object_set_string_member (patch, "build-id", info->build_id);
       json_object_set_string_member (patch, "signer", brings_code (verb) ? info->signer : "");
+      json_object_set_string_member (patch, "module", info->module);
       json_array_add_object_element (patches, patch);
     }
   json_object_set_array_member (request, "patches", patches);
@@ -162,4 +197,5 @@ sc_plan_fill_request (GPtrArray *plan, ScVerb verb, const ScCallOptions *options
   json_object_set_string_member (request, "consistency",
                                  options->consistency == LP_CONSISTENCY_ENTRY ? "entry" : "strict");
   json_object_set_boolean_member (request, "keep", options->keep_on_failure);
+  json_object_set_boolean_member (request, "force", options->force);
 }

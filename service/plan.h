@@ -20,6 +20,9 @@ typedef struct {
 GPtrArray *sc_plan_new (ScVerb verb, GPtrArray *patches, const ScCallOptions *options, GError **error);
 gboolean sc_plan_has_step (GPtrArray *plan);
 
+/* Whether the plan's patches are kernel patches; a plan has one kind. */
+gboolean sc_plan_is_kernel (GPtrArray *plan);
+
 /* The worker's request for the entries of @plan that have a step. */
 void sc_plan_fill_request (GPtrArray *plan, ScVerb verb, const ScCallOptions *options, guint busy_timeout,
                            JsonObject *request);

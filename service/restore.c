@@ -17,8 +17,8 @@
 #define LOCK_TRIES 600
 #define LOCK_PAUSE 100000 /* microseconds */
 
-ScJob *
-sc_restore (ScService *service, ScCaller *caller, ScCallOptions *options, GError **error)
+static ScJob *
+restore (ScService *service, ScRestoreKind kind, ScCaller *caller, ScCallOptions *options, GError **error)
 {
   g_autoptr (GPtrArray) wished = sc_catalog_wished_active (service->catalog, options->accepted);
   g_autoptr (GPtrArray) patches = g_ptr_array_new_with_free_func ((GDestroyNotify)sc_patch_unref);
@@ -27,7 +27,8 @@ sc_restore (ScService *service, ScCaller *caller, ScCallOptions *options, GError
     {
       ScPatch *patch = g_ptr_array_index (wished, i);
 
-      if (patch->total > patch->patched && patch->job == 0)
+      if (sc_patch_lacks_effect (patch) && patch->job == 0
+          && (kind == SC_RESTORE_ALL || sc_patch_is_kernel (patch)))
         g_ptr_array_add (patches, sc_patch_ref (patch));
     }
   if (patches->len == 0)
@@ -47,6 +48,12 @@ sc_restore (ScService *service, ScCaller *caller, ScCallOptions *options, GError
   job->ready = TRUE;
   sc_queue_advance (service->queue);
   return g_hash_table_lookup (service->jobs, kept->path);
+}
+
+ScJob *
+sc_restore (ScService *service, ScCaller *caller, ScCallOptions *options, GError **error)
+{
+  return restore (service, SC_RESTORE_ALL, caller, options, error);
 }
 
 /* Workers hold the lock as long as they live; one that a killed service left behind is undoing its work right
@@ -92,6 +99,7 @@ note_failures (ScService *service, const ScJob *job)
 
 typedef struct {
   ScService *service;
+  ScRestoreKind kind;
   ScJob *job;
   ScJobListener chained;
 } ScStartRestore;
@@ -99,22 +107,22 @@ typedef struct {
 static void
 start_restore_free (gpointer data)
 {
-  ScStartRestore *restore = data;
+  ScStartRestore *start = data;
 
-  g_clear_pointer (&restore->job, sc_job_unref);
-  g_free (restore);
+  g_clear_pointer (&start->job, sc_job_unref);
+  g_free (start);
 }
 
 static void
 on_restore_event (ScJob *job, ScJobEvent event, gpointer user_data)
 {
   g_autoptr (GTask) task = g_object_ref (user_data);
-  ScStartRestore *restore = g_task_get_task_data (task);
+  ScStartRestore *start = g_task_get_task_data (task);
 
-  restore->chained (job, event, restore->service);
+  start->chained (job, event, start->service);
   if (event != SC_JOB_EVENT_FINISHED)
     return;
-  note_failures (restore->service, job);
+  note_failures (start->service, job);
   job->listener = NULL;
   g_task_return_boolean (task, TRUE);
   g_object_unref (task);
@@ -125,22 +133,22 @@ static void
 on_bound_at_start (GObject *source, GAsyncResult *result, gpointer user_data)
 {
   g_autoptr (GTask) task = user_data;
-  ScStartRestore *restore = g_task_get_task_data (task);
-  ScService *service = restore->service;
+  ScStartRestore *start = g_task_get_task_data (task);
+  ScService *service = start->service;
   g_autoptr (ScCaller) self = sc_caller_new_self ();
   g_autoptr (GVariant) none = g_variant_ref_sink (g_variant_new ("a{sv}", NULL));
   ScJob *job = NULL;
 
   sc_binding_update_finish (service, result);
   if (service->settings->restore_at_start)
-    job = sc_restore (service, self, sc_call_options_parse (none, 0, NULL), NULL);
+    job = restore (service, start->kind, self, sc_call_options_parse (none, 0, NULL), NULL);
   if (job == NULL || sc_job_is_finished (job))
     {
       g_task_return_boolean (task, TRUE);
       return;
     }
-  restore->job = sc_job_ref (job);
-  restore->chained = job->listener;
+  start->job = sc_job_ref (job);
+  start->chained = job->listener;
   job->listener = on_restore_event;
   job->listener_data = g_steal_pointer (&task);
 }
@@ -148,20 +156,22 @@ on_bound_at_start (GObject *source, GAsyncResult *result, gpointer user_data)
 static void
 on_workers_gone (GObject *source, GAsyncResult *result, gpointer user_data)
 {
-  ScStartRestore *restore = g_task_get_task_data (user_data);
+  ScStartRestore *start = g_task_get_task_data (user_data);
 
-  sc_binding_update_async (restore->service, NULL, on_bound_at_start, user_data);
+  sc_binding_update_async (start->service, NULL, on_bound_at_start, user_data);
 }
 
 void
-sc_restore_at_start_async (ScService *service, GAsyncReadyCallback callback, gpointer user_data)
+sc_restore_at_start_async (ScService *service, ScRestoreKind kind, GAsyncReadyCallback callback,
+                           gpointer user_data)
 {
   GTask *task = g_task_new (NULL, NULL, callback, user_data);
-  ScStartRestore *restore = g_new0 (ScStartRestore, 1);
+  ScStartRestore *start = g_new0 (ScStartRestore, 1);
   g_autoptr (GTask) waiting = g_task_new (NULL, NULL, on_workers_gone, task);
 
-  restore->service = service;
-  g_task_set_task_data (task, restore, start_restore_free);
+  start->service = service;
+  start->kind = kind;
+  g_task_set_task_data (task, start, start_restore_free);
   g_task_set_task_data (waiting, service, NULL);
   g_task_run_in_thread (waiting, wait_thread);
 }

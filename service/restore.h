@@ -9,9 +9,15 @@
  * over. Errors: LP_ERROR_LIMITS_EXCEEDED. */
 ScJob *sc_restore (ScService *service, ScCaller *caller, ScCallOptions *options, GError **error);
 
+typedef enum {
+  SC_RESTORE_ALL,
+  SC_RESTORE_KERNEL, /* kernel patches only */
+} ScRestoreKind;
+
 /* At the start: waits for workers of a former life, then restores. Ends when all of it is done; what failed
  * is in Degraded. */
-void sc_restore_at_start_async (ScService *service, GAsyncReadyCallback callback, gpointer user_data);
+void sc_restore_at_start_async (ScService *service, ScRestoreKind kind, GAsyncReadyCallback callback,
+                                gpointer user_data);
 void sc_restore_at_start_finish (GAsyncResult *result);
 
 /* Marks what is active to come back after a reboot; durable when it ends well. */

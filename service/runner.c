@@ -215,7 +215,8 @@ start_worker (ScRun *run)
 {
   ScService *service = run->service;
   const ScCallOptions *options = run->job->options;
-  g_autoptr (JsonObject) request = sc_service_worker_request (service, "change");
+  g_autoptr (JsonObject) request
+      = sc_service_worker_request (service, sc_plan_is_kernel (run->plan) ? "change-kernel" : "change");
   guint64 patience
       = options->timeout != 0 ? options->timeout / G_USEC_PER_SEC : service->settings->busy_timeout;
 
@@ -236,7 +237,7 @@ plan_restore (ScRun *run, GPtrArray *patches)
   if (run->plan == NULL)
     return;
   ScPlanEntry *entry = g_ptr_array_index (run->plan, 0);
-  entry->has_step &= patch->total > patch->patched;
+  entry->has_step &= sc_patch_lacks_effect (patch);
   entry->unchanged = !entry->has_step;
   entry->result = state == LP_STATE_ACCEPTED || patch->wished == LP_STATE_ACCEPTED ? LP_STATE_ACCEPTED
                                                                                    : LP_STATE_ACTIVE;

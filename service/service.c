@@ -263,7 +263,7 @@ sc_service_degraded (ScService *service)
       g_autofree char *text
           = g_strdup_printf ("bundle-missing: %u process(es) carry patch %s, whose files are gone",
                              patch->patched + patch->loaded, patch->info->uuid);
-      if (patch->missing)
+      if (patch->missing && !patch->info->foreign)
         g_strv_builder_add (words, text);
     }
   if (failure != NULL || (scan_result != NULL && scan_result->denied > 0))
@@ -382,6 +382,22 @@ sc_service_drop_job (ScService *service, ScJob *job)
   sc_queue_advance (service->queue);
 }
 
+static JsonArray *
+known_modules (const ScService *service)
+{
+  GPtrArray *patches = sc_catalog_patches (service->catalog);
+  JsonArray *modules = json_array_new ();
+
+  for (guint i = 0; i < patches->len; i++)
+    {
+      const ScPatchInfo *info = ((ScPatch *)g_ptr_array_index (patches, i))->info;
+
+      if (info->module[0] != '\0' && !info->foreign)
+        json_array_add_string_element (modules, info->module);
+    }
+  return modules;
+}
+
 JsonObject *
 sc_service_worker_request (ScService *service, const char *kind)
 {
@@ -393,6 +409,8 @@ sc_service_worker_request (ScService *service, const char *kind)
   json_object_set_string_member (request, "lock", lock);
   json_object_set_string_member (request, "trusted-dir", service->paths.trusted_dir);
   json_object_set_boolean_member (request, "check-owner", TRUE);
+  if (g_str_has_suffix (kind, "-kernel"))
+    json_object_set_array_member (request, "known", known_modules (service));
   return request;
 }
 

@@ -74,7 +74,8 @@ ScJob *sc_service_add_job (ScService *service, const char *word, GPtrArray *patc
 /* Takes back a job that never began. */
 void sc_service_drop_job (ScService *service, ScJob *job);
 
-/* A worker request of @kind ("change", "check", "intake"). */
+/* A worker request of @kind ("change", "check", "intake"; "change-kernel" and "check-kernel" also carry the
+ * names of our livepatch modules). */
 JsonObject *sc_service_worker_request (ScService *service, const char *kind);
 
 /* The patches at @paths (ScPatch), each once. Errors: LP_ERROR_UNKNOWN_OBJECT, LP_ERROR_INVALID_ARGS. */

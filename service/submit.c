@@ -190,7 +190,8 @@ check_beforehand (GTask *task)
       on_checked (NULL, NULL, task);
       return;
     }
-  g_autoptr (JsonObject) request = sc_service_worker_request (service, "check");
+  g_autoptr (JsonObject) request
+      = sc_service_worker_request (service, sc_plan_is_kernel (plan) ? "check-kernel" : "check");
   sc_plan_fill_request (plan, submission->verb, submission->job->options, service->settings->busy_timeout,
                         request);
   sc_worker_run_async (service->paths.worker, request, CHECK_DEADLINE, NULL, NULL, NULL, on_checked, task);

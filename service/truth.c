@@ -14,6 +14,7 @@ typedef struct {
   GHashTable *targets;         /* build-id hex -> number of processes */
   GHashTable *carriers;        /* uuid -> ScCarried */
   GHashTable *target_problems; /* uuid -> static word */
+  ScKernelReading *kernel;
 } ScReading;
 
 typedef struct {
@@ -83,6 +84,7 @@ reading_free (gpointer data)
   g_hash_table_unref (reading->targets);
   g_hash_table_unref (reading->carriers);
   g_clear_pointer (&reading->target_problems, g_hash_table_unref);
+  sc_kernel_reading_free (reading->kernel);
   g_free (reading);
 }
 
@@ -177,6 +179,7 @@ scan_thread (GTask *task, gpointer source, gpointer data, GCancellable *cancella
     }
   ScReading *reading = index_scan (scan);
   reading->target_problems = sc_target_files_check (request->files, request->infos);
+  reading->kernel = sc_kernel_reading_new (request->infos);
   g_task_return_pointer (task, reading, reading_free);
 }
 
@@ -356,6 +359,11 @@ sc_truth_carriers (ScTruth *truth, const ScPatchInfo *info, ScCarriers *carriers
   if (truth->latest == NULL)
     return;
 
+  if (g_str_equal (info->kind, "kernel"))
+    {
+      sc_kernel_reading_carriers (truth->latest->kernel, info, carriers);
+      return;
+    }
   const ScCarried *carried = g_hash_table_lookup (truth->latest->carriers, info->uuid);
   if (carried != NULL)
     {
@@ -368,7 +376,17 @@ sc_truth_carriers (ScTruth *truth, const ScPatchInfo *info, ScCarriers *carriers
 const char *
 sc_truth_target_problem (ScTruth *truth, const ScPatchInfo *info)
 {
-  return truth->latest != NULL ? g_hash_table_lookup (truth->latest->target_problems, info->uuid) : NULL;
+  if (truth->latest == NULL)
+    return NULL;
+  return g_str_equal (info->kind, "kernel")
+             ? sc_kernel_reading_target_problem (truth->latest->kernel, info)
+             : g_hash_table_lookup (truth->latest->target_problems, info->uuid);
+}
+
+const ScKernelReading *
+sc_truth_kernel (ScTruth *truth)
+{
+  return truth->latest != NULL ? truth->latest->kernel : NULL;
 }
 
 GPtrArray *
@@ -387,5 +405,6 @@ sc_truth_carried (ScTruth *truth)
 
       g_ptr_array_add (infos, sc_patch_info_new_orphan (uuid, carried->digest, carried->build_id));
     }
+  sc_kernel_reading_add_foreign (truth->latest->kernel, truth->infos, infos);
   return infos;
 }

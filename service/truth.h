@@ -3,6 +3,7 @@
  * Reads only when somebody asks. Must not know wishes or the bus. */
 #pragma once
 
+#include "kernel-truth.h"
 #include "patch.h"
 #include "user/scan.h"
 
@@ -32,7 +33,10 @@ const char *sc_truth_failure (ScTruth *truth);
 void sc_truth_carriers (ScTruth *truth, const ScPatchInfo *info, ScCarriers *carriers);
 /* "target-changed", "target-missing" or NULL: what stands at the target's paths. */
 const char *sc_truth_target_problem (ScTruth *truth, const ScPatchInfo *info);
-/* Patches that processes carry, whether installed or not (ScPatchInfo of orphans), caller frees. */
+/* What the kernel said at that look, borrowed as sc_truth_scan(); NULL: there is none. */
+const ScKernelReading *sc_truth_kernel (ScTruth *truth);
+/* Patches that processes carry, and livepatches that are in the kernel, whether installed or not (ScPatchInfo
+ * of orphans), caller frees. */
 GPtrArray *sc_truth_carried (ScTruth *truth);
 
 /* "xxxxxxxx-xxxx-..." of the 16 bytes, caller frees. */

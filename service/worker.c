@@ -18,6 +18,8 @@ static const struct {
 } work_table[] = {
   { "change", sc_work_change },
   { "check", sc_work_check },
+  { "change-kernel", sc_work_change_kernel },
+  { "check-kernel", sc_work_check_kernel },
   { "intake", sc_work_intake },
 };
 

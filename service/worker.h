@@ -13,6 +13,10 @@ typedef gboolean (*ScWorkFunction) (JsonObject *request, JsonObject *reply, GCan
 
 gboolean sc_work_change (JsonObject *request, JsonObject *reply, GCancellable *cancellable, GError **error);
 gboolean sc_work_check (JsonObject *request, JsonObject *reply, GCancellable *cancellable, GError **error);
+gboolean sc_work_change_kernel (JsonObject *request, JsonObject *reply, GCancellable *cancellable,
+                                GError **error);
+gboolean sc_work_check_kernel (JsonObject *request, JsonObject *reply, GCancellable *cancellable,
+                               GError **error);
 gboolean sc_work_intake (JsonObject *request, JsonObject *reply, GCancellable *cancellable, GError **error);
 
 /* The keys that the service trusts, read anew; a key file that can't be used was told by the service. */

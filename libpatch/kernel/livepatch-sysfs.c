@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 /* A stack of /proc/PID/stack is a few dozen lines; more is not shown. */
 #define STACK_LINES_MAX 32
@@ -212,6 +213,15 @@ task_is_behind (const char *task_folder, LpTransitionGoal goal)
   return state != NULL && strcmp (state, goal == LP_TRANSITION_PATCHED ? "0" : "1") == 0;
 }
 
+/* The folder belongs to the effective user, or to root for a process that may not be dumped. */
+static guint
+read_owner (const char *task_folder)
+{
+  struct stat status;
+
+  return stat (task_folder, &status) == 0 ? status.st_uid : 0;
+}
+
 static void
 collect_stalled_threads (const LpKernelPaths *paths, const char *pid, LpTransitionGoal goal, GPtrArray *tasks)
 {
@@ -231,6 +241,7 @@ collect_stalled_threads (const LpKernelPaths *paths, const char *pid, LpTransiti
       if (task->command == NULL)
         task->command = g_strdup ("");
       task->stack = read_stack (folder);
+      task->uid = read_owner (folder);
       g_ptr_array_add (tasks, task);
     }
 }
@@ -245,6 +256,17 @@ lp_livepatch_stalled (const LpKernelPaths *paths, LpTransitionGoal goal)
     if (g_ascii_isdigit (*(const char *)names->pdata[i]))
       collect_stalled_threads (paths, names->pdata[i], goal, tasks);
   return tasks;
+}
+
+char *
+lp_stalled_task_describe (const LpStalledTask *task)
+{
+  g_auto (GStrv) functions = g_strsplit (task->stack, "\n", -1);
+  g_autofree char *stack = g_strjoinv (" < ", functions);
+  g_autofree char *text
+      = g_strdup_printf ("thread %d: %s", task->tid, stack[0] != '\0' ? stack : "its stack can't be read");
+
+  return g_utf8_make_valid (text, -1);
 }
 
 void

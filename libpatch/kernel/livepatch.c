@@ -14,6 +14,8 @@
 #define LONGEST_PAUSE_US (250 * 1000)
 /* How many stalled tasks a message names. */
 #define NAMED_TASKS_MAX 3
+/* A forced transition ends at once; this is for a slow machine. */
+#define FORCED_PATIENCE_MS 10000
 
 static gboolean
 write_attribute (const LpKernelPaths *paths, const char *name, const char *attribute, const char *value,
@@ -132,9 +134,9 @@ reverse (const LpKernelPaths *paths, const char *name, LpTransitionGoal goal, gu
          && follow (paths, name, goal, timeout_ms, NULL, NULL, NULL, NULL, error);
 }
 
-/* A module of this name that is loaded but off is taken out: mainline can't enable it again. */
-static gboolean
-clear_leftover (const LpKernelPaths *paths, const char *name, GError **error)
+/* Mainline can't enable a module again that is loaded but off. */
+gboolean
+lp_livepatch_clear (const LpKernelPaths *paths, const char *name, GError **error)
 {
   g_autoptr (LpLivepatch) patch = lp_livepatch_read (paths, name, NULL);
 
@@ -149,16 +151,46 @@ clear_leftover (const LpKernelPaths *paths, const char *name, GError **error)
   return lp_module_unload (paths, name, error);
 }
 
+/* After follow() failed: whether @mode allows to end the transition by force, and that worked. Then @error is
+ * taken back. A module that isn't a livepatch at all has no transition to be ended. */
+static gboolean
+end_by_force (const LpKernelPaths *paths, const char *name, LpTransitionGoal goal, LpTransitionMode mode,
+              GError **error)
+{
+  g_autoptr (GError) forcing = NULL;
+
+  if (mode != LP_TRANSITION_FORCE || error == NULL
+      || !g_error_matches (*error, LP_ERROR, LP_ERROR_TRANSITION_TIMEOUT)
+      || !lp_livepatch_force (paths, name, &forcing)
+      || !follow (paths, name, goal, FORCED_PATIENCE_MS, NULL, NULL, NULL, NULL, &forcing))
+    return FALSE;
+  g_clear_error (error);
+  return TRUE;
+}
+
+/* The end of disabling. */
+static gboolean
+unload_disabled (const LpKernelPaths *paths, const char *name, gboolean forced, GError **error)
+{
+  g_autoptr (GError) local = NULL;
+
+  if (lp_module_unload (paths, name, &local) || forced)
+    return TRUE;
+  g_propagate_error (error, g_steal_pointer (&local));
+  return FALSE;
+}
+
 gboolean
 lp_livepatch_enable (const LpKernelPaths *paths, int fd, const char *name, guint timeout_ms,
-                     GCancellable *cancellable, LpTransitionProgress progress, gpointer user_data,
-                     GPtrArray **stalled, GError **error)
+                     LpTransitionMode mode, GCancellable *cancellable, LpTransitionProgress progress,
+                     gpointer user_data, GPtrArray **stalled, GError **error)
 {
-  if (!lp_livepatch_supported (paths, error) || !clear_leftover (paths, name, error)
+  if (!lp_livepatch_supported (paths, error) || !lp_livepatch_clear (paths, name, error)
       || !lp_module_load (fd, name, error))
     return FALSE;
   if (follow (paths, name, LP_TRANSITION_PATCHED, timeout_ms, cancellable, progress, user_data, stalled,
-              error))
+              error)
+      || end_by_force (paths, name, LP_TRANSITION_PATCHED, mode, error))
     return TRUE;
 
   /* A loaded module that isn't a livepatch never gets there: nothing to turn round, only to take out. */
@@ -172,7 +204,7 @@ lp_livepatch_enable (const LpKernelPaths *paths, int fd, const char *name, guint
 }
 
 gboolean
-lp_livepatch_disable (const LpKernelPaths *paths, const char *name, guint timeout_ms,
+lp_livepatch_disable (const LpKernelPaths *paths, const char *name, guint timeout_ms, LpTransitionMode mode,
                       GCancellable *cancellable, LpTransitionProgress progress, gpointer user_data,
                       GPtrArray **stalled, GError **error)
 {
@@ -190,7 +222,9 @@ lp_livepatch_disable (const LpKernelPaths *paths, const char *name, guint timeou
     return FALSE;
   if (follow (paths, name, LP_TRANSITION_UNPATCHED, timeout_ms, cancellable, progress, user_data, stalled,
               error))
-    return lp_module_unload (paths, name, error);
+    return unload_disabled (paths, name, /* forced= */ FALSE, error);
+  if (end_by_force (paths, name, LP_TRANSITION_UNPATCHED, mode, error))
+    return unload_disabled (paths, name, /* forced= */ TRUE, error);
 
   g_autoptr (GError) rollback = NULL;
   if (patch->enabled && !reverse (paths, name, LP_TRANSITION_PATCHED, timeout_ms, &rollback))

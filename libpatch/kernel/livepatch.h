@@ -42,6 +42,7 @@ typedef struct {
 typedef struct {
   int pid;
   int tid;
+  guint uid; /* whose it is; 0 also when its owner may not look at it */
   char *command;
   char *stack; /* kernel stack, one function a line; "" when it can't be read */
 } LpStalledTask;
@@ -50,6 +51,13 @@ typedef enum {
   LP_TRANSITION_PATCHED,   /* enabled, and every task runs the new code */
   LP_TRANSITION_UNPATCHED, /* disabled, and every task runs the old code */
 } LpTransitionGoal;
+
+typedef enum {
+  LP_TRANSITION_REVERSE = 0, /* one that doesn't end in time is turned round */
+  LP_TRANSITION_FORCE = 1,   /* one that doesn't end in time is ended by force: tasks that are in the old code
+                                go   on there, which is only safe when the fix allows it; the kernel never unloads
+                                a   module that was disabled, or replaced, by force */
+} LpTransitionMode;
 
 /* @remaining: tasks not yet moved; called at every look. */
 typedef void (*LpTransitionProgress) (guint remaining, gpointer user_data);
@@ -69,6 +77,9 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (LpLivepatch, lp_livepatch_free)
 /* Tasks whose patch_state isn't the goal's. Element-type LpStalledTask, caller frees. A task that exits
  * meanwhile is not an error. */
 GPtrArray *lp_livepatch_stalled (const LpKernelPaths *paths, LpTransitionGoal goal);
+/* "thread 12: do_nanosleep+0x6d/0x160 < hrtimer_nanosleep+0xc5/0x190": innermost function first; valid UTF-8,
+ * caller frees. */
+char *lp_stalled_task_describe (const LpStalledTask *task);
 void lp_stalled_task_free (LpStalledTask *task);
 
 /**
@@ -76,7 +87,9 @@ void lp_stalled_task_free (LpStalledTask *task);
  * @fd: open module file (the caller has verified that very file)
  * @name: its module name, as /sys/module will show it
  * @timeout_ms: how long the transition may take
- * @stalled: (out) (optional): tasks that held it up, set with LP_ERROR_TRANSITION_TIMEOUT
+ * @mode: what becomes of one that takes longer
+ * @stalled: (out) (optional): tasks that held it up, set with LP_ERROR_TRANSITION_TIMEOUT, and when the
+ * transition was ended by force
  *
  * Loads the module, which starts the transition, and follows it to its end. A module of this name that was
  * left over disabled is unloaded first. When the transition doesn't end in time it is reversed and the module
@@ -87,14 +100,22 @@ void lp_stalled_task_free (LpStalledTask *task);
  * LP_ERROR_CANCELLED (reversed too), LP_ERROR_ROLLBACK_FAILED.
  */
 gboolean lp_livepatch_enable (const LpKernelPaths *paths, int fd, const char *name, guint timeout_ms,
-                              GCancellable *cancellable, LpTransitionProgress progress, gpointer user_data,
-                              GPtrArray **stalled, GError **error);
+                              LpTransitionMode mode, GCancellable *cancellable, LpTransitionProgress progress,
+                              gpointer user_data, GPtrArray **stalled, GError **error);
 
 /* Disables @name, follows the transition to its end, unloads the module. When it doesn't end in time the
- * patch is enabled again. Success when it isn't there at all. Errors: as above. */
+ * patch is enabled again (LP_TRANSITION_REVERSE). Success when it isn't there at all. A module that the
+ * kernel keeps because this call ended the transition by force stays loaded, disabled: success, too. Errors:
+ * as above.
+ */
 gboolean lp_livepatch_disable (const LpKernelPaths *paths, const char *name, guint timeout_ms,
-                               GCancellable *cancellable, LpTransitionProgress progress, gpointer user_data,
-                               GPtrArray **stalled, GError **error);
+                               LpTransitionMode mode, GCancellable *cancellable,
+                               LpTransitionProgress progress, gpointer user_data, GPtrArray **stalled,
+                               GError **error);
+
+/* Takes out the module of a livepatch that is off: one that was replaced stays behind in the kernel. Success
+ * when it isn't loaded; an enabled one is left alone, which is LP_ERROR_CONFLICT. */
+gboolean lp_livepatch_clear (const LpKernelPaths *paths, const char *name, GError **error);
 
 /* Ends a stalled transition by force, without regard to the tasks that are in old code. The kernel never
  * unloads such a module again. */

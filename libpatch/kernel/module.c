@@ -74,7 +74,11 @@ lp_module_unload (const LpKernelPaths *paths, const char *name, GError **error)
         return TRUE;
       if ((errno != EBUSY && errno != EWOULDBLOCK) || g_get_monotonic_time () > deadline)
         {
-          lp_error_set_errno (error, LP_ERROR_FAILED, errno, "%s: the module can't be unloaded", name);
+          int number = errno;
+          lp_error_set (
+              error, LP_ERROR_FAILED,
+              "after a transition that was ended by force the kernel keeps the module until the next boot",
+              "%s: the module can't be unloaded: %s", name, g_strerror (number));
           return FALSE;
         }
       g_usleep (UNLOAD_PAUSE_US);

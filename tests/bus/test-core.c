@@ -115,11 +115,11 @@ test_unpatched_processes_are_a_problem (void)
   ScCarriers carriers = { .total = 2, .active = 1 };
 
   patch->wished = LP_STATE_ACTIVE;
-  g_assert_true (sc_patch_observe (patch, &carriers, NULL, FALSE));
+  g_assert_true (sc_patch_observe (patch, &carriers, NULL, FALSE, FALSE));
   g_assert_true (sc_patch_has_problem (patch, "processes-unpatched"));
-  g_assert_false (sc_patch_observe (patch, &carriers, NULL, FALSE));
+  g_assert_false (sc_patch_observe (patch, &carriers, NULL, FALSE, FALSE));
   carriers.active = 2;
-  g_assert_true (sc_patch_observe (patch, &carriers, "target-changed", TRUE));
+  g_assert_true (sc_patch_observe (patch, &carriers, "target-changed", FALSE, TRUE));
   g_assert_false (sc_patch_has_problem (patch, "processes-unpatched"));
   g_assert_true (sc_patch_has_problem (patch, "target-changed") && sc_patch_has_problem (patch, "untrusted"));
 }

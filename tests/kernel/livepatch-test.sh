@@ -6,18 +6,13 @@ source_root=$1 lp_livepatch=$2
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
-release=$("$source_root/tools/guest" info | awk '$1 == "kernel" { print $2 }')
-headers=/lib/modules/$release/build
-[ -d "$headers" ] || headers=/usr/src/linux-headers-$release
-mkdir "$work/modules" "$work/share"
-cp "$source_root"/tests/kernel/modules/* "$work/modules"
-if ! make -s -C "$headers" M="$work/modules" modules >"$work/make.log" 2>&1; then
+mkdir "$work/share"
+if ! "$source_root/tests/kernel/build-modules" "$source_root" "$work/modules" >"$work/make.log" 2>&1; then
     echo "1..1"
     echo "not ok 1 - the test modules build"
     sed 's/^/# /' "$work/make.log" | tail -20
     exit 1
 fi
-strip --strip-debug "$work"/modules/*.ko
 cp "$work"/modules/*.ko "$work/share"
 cp "$lp_livepatch" "$work/share/lp-livepatch"
 

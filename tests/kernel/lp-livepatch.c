@@ -75,15 +75,15 @@ main (int argc, char **argv)
 
   guint timeout = (guint)atoi (argv[3]);
   if (strcmp (argv[1], "disable") == 0)
-    return finish (lp_livepatch_disable (paths, argv[2], timeout, NULL, print_progress, NULL, &stalled,
-                                         &error),
+    return finish (lp_livepatch_disable (paths, argv[2], timeout, LP_TRANSITION_REVERSE, NULL, print_progress,
+                                         NULL, &stalled, &error),
                    stalled, error);
 
   g_autofree char *name = g_path_get_basename (argv[2]);
   name[strcspn (name, ".")] = '\0';
   int fd = open (argv[2], O_RDONLY | O_CLOEXEC);
-  gboolean done
-      = lp_livepatch_enable (paths, fd, name, timeout, NULL, print_progress, NULL, &stalled, &error);
+  gboolean done = lp_livepatch_enable (paths, fd, name, timeout, LP_TRANSITION_REVERSE, NULL, print_progress,
+                                       NULL, &stalled, &error);
   close (fd);
   return finish (done, stalled, error);
 }

@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* Replaces hrtimer_nanosleep, in which a sleeping task stays until it wakes: its transition stalls. */
+/* Replaces hrtimer_nanosleep, in which a sleeping task stays until it wakes: a transition stalls in either direction. */
 #include "livepatch.h"
 #include <linux/hrtimer.h>
+#include <linux/jiffies.h>
+#include <linux/sched.h>
 
 static long replacement(ktime_t rqtp, const enum hrtimer_mode mode, const clockid_t clockid)
 {
+	schedule_timeout_interruptible(nsecs_to_jiffies(ktime_to_ns(rqtp)));
 	return 0;
 }
 
