@@ -20,7 +20,9 @@ struct _ScDetailPane {
   ScPatch *titled; /* whose name the header shows */
 
   AdwHeaderBar *header;
-  AdwViewSwitcher *switcher; /* in the header when there is room, else the bar and the title are shown */
+  AdwSqueezer
+      *squeezer; /* in the header: the switcher when there is room, else the title, and the bar below */
+  GtkWidget *switcher;
   AdwWindowTitle *title;
   gboolean folded;
   GtkWidget *no_title;
@@ -52,9 +54,12 @@ on_verb (ScDetailPane *self, guint verb)
 static void
 update_title (ScDetailPane *self)
 {
+  g_autofree char *whole
+      = g_strdup_printf ("%s\n%s", sc_patch_get_title (self->titled), sc_patch_get_target (self->titled));
+
   adw_window_title_set_title (self->title, sc_patch_get_title (self->titled));
   adw_window_title_set_subtitle (self->title, sc_patch_get_target (self->titled));
-  gtk_widget_set_tooltip_text (GTK_WIDGET (self->title), sc_patch_get_name (self->titled));
+  gtk_widget_set_tooltip_text (GTK_WIDGET (self->title), g_strstrip (whole));
 }
 
 static void
@@ -74,10 +79,11 @@ update_switchers (ScDetailPane *self)
 {
   gboolean one = self->titled != NULL;
 
-  adw_header_bar_set_title_widget (self->header, !one           ? self->no_title
-                                                 : self->folded ? GTK_WIDGET (self->title)
-                                                                : GTK_WIDGET (self->switcher));
-  adw_view_switcher_bar_set_reveal (self->switcher_bar, one && self->folded);
+  adw_header_bar_set_title_widget (self->header, one ? GTK_WIDGET (self->squeezer) : self->no_title);
+  gtk_widget_set_visible (self->switcher, !self->folded);
+  adw_view_switcher_bar_set_reveal (self->switcher_bar, one
+                                                            && adw_squeezer_get_visible_child (self->squeezer)
+                                                                   == GTK_WIDGET (self->title));
   gtk_widget_set_visible (self->menu_button, one);
 }
 
@@ -206,7 +212,7 @@ sc_detail_pane_dispose (GObject *object)
   g_clear_object (&self->permissions);
   g_clear_object (&self->no_title);
   g_clear_object (&self->title);
-  g_clear_object (&self->switcher);
+  g_clear_object (&self->squeezer);
   G_OBJECT_CLASS (sc_detail_pane_parent_class)->dispose (object);
 }
 
@@ -237,6 +243,20 @@ sc_detail_pane_class_init (ScDetailPaneClass *klass)
   gtk_widget_class_bind_template_child (widget_class, ScDetailPane, switcher_bar);
 }
 
+/* By room, not by the window's fold alone: with large text the switcher is wider than an unfolded pane. */
+static void
+add_squeezer (ScDetailPane *self)
+{
+  self->switcher = adw_view_switcher_new ();
+  adw_view_switcher_set_policy (ADW_VIEW_SWITCHER (self->switcher), ADW_VIEW_SWITCHER_POLICY_WIDE);
+  adw_view_switcher_set_stack (ADW_VIEW_SWITCHER (self->switcher), self->views);
+  self->squeezer = g_object_ref_sink (ADW_SQUEEZER (adw_squeezer_new ()));
+  adw_squeezer_add (self->squeezer, self->switcher);
+  adw_squeezer_add (self->squeezer, GTK_WIDGET (self->title));
+  g_signal_connect_object (self->squeezer, "notify::visible-child", G_CALLBACK (update_switchers), self,
+                           G_CONNECT_SWAPPED);
+}
+
 static void
 sc_detail_pane_init (ScDetailPane *self)
 {
@@ -245,8 +265,6 @@ sc_detail_pane_init (ScDetailPane *self)
   sc_stack_hide_pages (GTK_WIDGET (self->views));
   self->no_title = g_object_ref_sink (adw_window_title_new ("", ""));
   self->title = g_object_ref_sink (ADW_WINDOW_TITLE (adw_window_title_new ("", "")));
-  self->switcher = g_object_ref_sink (ADW_VIEW_SWITCHER (adw_view_switcher_new ()));
-  adw_view_switcher_set_policy (self->switcher, ADW_VIEW_SWITCHER_POLICY_WIDE);
-  adw_view_switcher_set_stack (self->switcher, self->views);
+  add_squeezer (self);
   update_switchers (self);
 }

@@ -14,6 +14,12 @@ struct _ScPatchRow {
   gulong changed_handler;
   gboolean grouped;
   gboolean selecting;
+  struct {
+    guint kind;
+    guint state;
+    guint severity;
+    guint harmless;
+  } shown; /* what the widgets below show now, G_MAXUINT for nothing yet */
 
   GtkLabel *group_label;
   GtkWidget *body;
@@ -98,6 +104,17 @@ describe (ScPatchRow *self, ScWord state)
                                     GTK_ACCESSIBLE_PROPERTY_DESCRIPTION, description, -1);
 }
 
+/* Takes @value over; TRUE when that is another one. A row that scrolls by mostly looks like the one before in
+ * its place, and a style set anew costs as much as a new one. */
+static gboolean
+differs (guint *shown, guint value)
+{
+  if (*shown == value)
+    return FALSE;
+  *shown = value;
+  return TRUE;
+}
+
 /* The worst problem decides about the look: one that nobody needs to do anything about isn't red. */
 static void
 update_problem (ScPatchRow *self)
@@ -108,9 +125,40 @@ update_problem (ScPatchRow *self)
   for (guint i = 0; problems[i]; i++)
     harmless &= sc_words_problem_is_harmless (problems[i]);
   gtk_widget_set_visible (GTK_WIDGET (self->problem_icon), problems[0] != NULL);
+  if (!problems[0] || !differs (&self->shown.harmless, (guint)harmless))
+    return;
   gtk_image_set_from_icon_name (self->problem_icon,
                                 harmless ? "syscare-pending-symbolic" : "syscare-problem-symbolic");
   set_style (GTK_WIDGET (self->problem_icon), "", harmless ? "state-pending" : "state-problem");
+}
+
+static void
+update_state (ScPatchRow *self, ScWord state)
+{
+  gboolean busy = sc_patch_get_job (self->patch) != NULL;
+
+  gtk_widget_set_visible (GTK_WIDGET (self->state_icon), !busy);
+  gtk_widget_set_visible (GTK_WIDGET (self->spinner), busy);
+  gtk_spinner_set_spinning (self->spinner, busy);
+  if (!differs (&self->shown.state, sc_patch_get_state (self->patch)))
+    return;
+  gtk_label_set_label (self->state_label, state.word);
+  gtk_image_set_from_icon_name (self->state_icon, state.icon);
+  set_style (GTK_WIDGET (self->state_icon), "", state.style);
+  set_style (GTK_WIDGET (self->state_label), "state-word", state.style);
+}
+
+static void
+update_severity (ScPatchRow *self)
+{
+  ScSeverity severity = sc_patch_get_severity (self->patch);
+  ScWord word = sc_word_severity (severity);
+
+  if (!differs (&self->shown.severity, severity))
+    return;
+  gtk_label_set_label (self->severity_label, word.word);
+  set_style (GTK_WIDGET (self->severity_label), "caption", word.style);
+  gtk_widget_set_visible (GTK_WIDGET (self->severity_label), severity != SC_SEVERITY_NONE);
 }
 
 static void
@@ -119,11 +167,7 @@ update (ScPatchRow *self)
   if (!self->patch)
     return;
   ScWord state = sc_word_state (sc_patch_get_state (self->patch));
-  ScWord kind = sc_word_kind (sc_patch_get_kind (self->patch));
-  ScWord severity = sc_word_severity (sc_patch_get_severity (self->patch));
-  gboolean busy = sc_patch_get_job (self->patch) != NULL;
   g_autofree char *second_line = subtitle (self);
-  g_autofree char *tooltip = g_strdup_printf ("%s\n%s", sc_patch_get_name (self->patch), second_line);
 
   gtk_label_set_label (self->group_label, *sc_patch_get_target (self->patch)
                                               ? sc_patch_get_target (self->patch)
@@ -131,21 +175,11 @@ update (ScPatchRow *self)
   gtk_label_set_label (self->title_label, sc_patch_get_title (self->patch));
   gtk_label_set_label (self->subtitle_label, second_line);
   gtk_widget_set_visible (GTK_WIDGET (self->subtitle_label), *second_line != '\0');
-  gtk_widget_set_tooltip_text (self->body, tooltip);
-  gtk_widget_set_tooltip_text (GTK_WIDGET (self->group_label), sc_patch_get_target (self->patch));
-  gtk_image_set_from_icon_name (self->kind_icon, kind.icon);
-  gtk_label_set_label (self->state_label, state.word);
-  gtk_image_set_from_icon_name (self->state_icon, state.icon);
-  gtk_widget_set_visible (GTK_WIDGET (self->state_icon), !busy);
-  gtk_widget_set_visible (GTK_WIDGET (self->spinner), busy);
-  gtk_spinner_set_spinning (self->spinner, busy);
+  if (differs (&self->shown.kind, sc_patch_get_kind (self->patch)))
+    gtk_image_set_from_icon_name (self->kind_icon, sc_word_kind (sc_patch_get_kind (self->patch)).icon);
+  update_state (self, state);
   update_problem (self);
-  set_style (GTK_WIDGET (self->state_icon), "", state.style);
-  set_style (GTK_WIDGET (self->state_label), "state-word", state.style);
-  gtk_label_set_label (self->severity_label, severity.word);
-  set_style (GTK_WIDGET (self->severity_label), "caption", severity.style);
-  gtk_widget_set_visible (GTK_WIDGET (self->severity_label),
-                          sc_patch_get_severity (self->patch) != SC_SEVERITY_NONE);
+  update_severity (self);
   describe (self, state);
 }
 
@@ -208,6 +242,22 @@ on_released (GtkGestureClick *gesture, int n_press, double x, double y, ScPatchR
     g_signal_emit (self, signals[OPENED], 0);
 }
 
+/* Made when somebody asks for it: setting a tooltip's text asks the display where the pointer is, which for
+ * each row that scrolls by took a sixth of all time. */
+static gboolean
+on_query_tooltip (GtkWidget *widget, int x, int y, gboolean keyboard, GtkTooltip *tooltip, ScPatchRow *self)
+{
+  if (!self->patch)
+    return FALSE;
+  g_autofree char *second_line = subtitle (self);
+  g_autofree char *text = widget == self->body
+                              ? g_strdup_printf ("%s\n%s", sc_patch_get_name (self->patch), second_line)
+                              : g_strdup (sc_patch_get_target (self->patch));
+
+  gtk_tooltip_set_text (tooltip, text);
+  return *text != '\0';
+}
+
 static void
 sc_patch_row_dispose (GObject *object)
 {
@@ -252,11 +302,16 @@ sc_patch_row_init (ScPatchRow *self)
   GtkGesture *release = gtk_gesture_click_new ();
 
   gtk_widget_init_template (GTK_WIDGET (self));
+  self->shown.kind = self->shown.state = self->shown.severity = self->shown.harmless = G_MAXUINT;
   gtk_orientable_set_orientation (GTK_ORIENTABLE (gtk_widget_get_layout_manager (GTK_WIDGET (self))),
                                   GTK_ORIENTATION_VERTICAL);
   gtk_event_controller_set_propagation_phase (GTK_EVENT_CONTROLLER (press), GTK_PHASE_CAPTURE);
   g_signal_connect (press, "pressed", G_CALLBACK (on_pressed), self);
   g_signal_connect (release, "released", G_CALLBACK (on_released), self);
+  gtk_widget_set_has_tooltip (self->body, TRUE);
+  gtk_widget_set_has_tooltip (GTK_WIDGET (self->group_label), TRUE);
+  g_signal_connect (self->body, "query-tooltip", G_CALLBACK (on_query_tooltip), self);
+  g_signal_connect (self->group_label, "query-tooltip", G_CALLBACK (on_query_tooltip), self);
   gtk_widget_add_controller (self->body, GTK_EVENT_CONTROLLER (press));
   gtk_widget_add_controller (self->body, GTK_EVENT_CONTROLLER (release));
 }

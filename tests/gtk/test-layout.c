@@ -3,6 +3,8 @@
  * outside, at several widths, on every page, for patches with short and long texts. Needs a display and a
  * service (the mock's) on the system bus. Must not know what the texts say. */
 #include "application.h"
+#include "widgets/install-dialog.h"
+#include "widgets/verb-dialog.h"
 #include "widgets/window-private.h"
 
 #include <gdk/x11/gdkx.h>
@@ -12,6 +14,7 @@
 #define WAIT_SECONDS 20
 #define SLACK 1.0 /* pixels that rounding may take */
 #define HEIGHT 720
+#define NARROW 360 /* pixels: a phone */
 
 static guint cases, failures;
 static const char *place; /* where the tree is looked through now: for messages */
@@ -106,7 +109,7 @@ static gboolean
 has_tooltip (GtkWidget *widget)
 {
   for (; widget; widget = gtk_widget_get_parent (widget))
-    if (gtk_widget_get_tooltip_text (widget) && *gtk_widget_get_tooltip_text (widget))
+    if (gtk_widget_get_has_tooltip (widget))
       return TRUE;
   return FALSE;
 }
@@ -202,7 +205,7 @@ check_window (ScWindow *window, const char *name)
 }
 
 static void
-check_patch (ScWindow *window, ScPatch *patch, int width)
+check_patch (ScWindow *window, ScPatch *patch, int width, int scale)
 {
   static const char *const pages[] = { "overview", "processes", "history" };
 
@@ -210,8 +213,8 @@ check_patch (ScWindow *window, ScPatch *patch, int width)
   adw_leaflet_set_visible_child_name (window->leaflet, "detail");
   for (gsize i = 0; i < G_N_ELEMENTS (pages); i++)
     {
-      g_autofree char *name
-          = g_strdup_printf ("%d pixels, %s, %s", width, sc_patch_get_title (patch), pages[i]);
+      g_autofree char *name = g_strdup_printf ("%d pixels, text %d %%, %s, %s", width, scale,
+                                               sc_patch_get_title (patch), pages[i]);
       sc_detail_pane_show_page (window->detail_pane, pages[i]);
       check_window (window, name);
     }
@@ -232,31 +235,76 @@ resize (ScWindow *window, int width)
   wait_for (has_width, window, width, "the width");
 }
 
+/* Dialogs are as narrow as the window can be. */
 static void
-check_width (ScWindow *window, int width)
+check_dialog (GtkWidget *dialog, const char *name)
+{
+  int least;
+  guint before = failures;
+
+  gtk_widget_measure (dialog, GTK_ORIENTATION_HORIZONTAL, -1, &least, NULL, NULL, NULL);
+  if (least > NARROW)
+    {
+      failures++;
+      g_print ("# needs %d pixels\n", least);
+    }
+  g_print ("%sok %u fits into %d pixels: %s\n", failures > before ? "not " : "", ++cases, NARROW, name);
+  gtk_window_destroy (GTK_WINDOW (dialog));
+}
+
+static void
+check_dialogs (ScWindow *window)
 {
   GListModel *patches = G_LIST_MODEL (window->store);
-  g_autofree char *name = g_strdup_printf ("%d pixels, list", width);
+  g_autoptr (GFile) file = g_file_new_for_path ("/etc/passwd");
 
-  resize (window, width);
+  for (guint i = 0; i < g_list_model_get_n_items (patches); i += 5)
+    {
+      g_autoptr (GPtrArray) chosen = g_ptr_array_new_with_free_func (g_object_unref);
+      g_ptr_array_add (chosen, g_list_model_get_item (patches, i));
+      for (guint verb = 0; verb < SC_N_VERBS; verb++)
+        if (verb == SC_VERB_APPLY || sc_verb_info (verb)->confirm)
+          check_dialog (sc_verb_dialog_new (GTK_WINDOW (window), window->client, window->store, verb, chosen),
+                        sc_verb_info (verb)->word);
+    }
+  check_dialog (sc_install_dialog_new (GTK_WINDOW (window), file), "install");
+}
+
+/* @scale is of the text, in percent; large text is a setting of people who see badly. */
+static void
+check_width (ScWindow *window, int width, int scale)
+{
+  GListModel *patches = G_LIST_MODEL (window->store);
+  g_autofree char *name = g_strdup_printf ("%d pixels, text %d %%, list", width, scale);
+
+  resize (window, width); /* first, because larger text may want to make the window wider itself */
+  g_object_set (gtk_settings_get_default (), "gtk-xft-dpi", scale * 96 * 1024 / 100, NULL);
   check_window (window, name);
   for (guint i = 0; i < g_list_model_get_n_items (patches); i += 3)
     {
       g_autoptr (ScPatch) patch = g_list_model_get_item (patches, i);
-      check_patch (window, patch, width);
+      check_patch (window, patch, width, scale);
     }
 }
 
 static void
 on_activate (GApplication *application, gpointer user_data)
 {
-  static const int widths[] = { 360, 760, 1100, 1700 };
+  static const struct {
+    int width;
+    int scale;
+  } looks[] = { { NARROW, 100 }, { 760, 100 }, { 1100, 100 }, { 1700, 100 },
+                { NARROW, 125 }, { 760, 150 }, { 1100, 200 } };
   ScWindow *window = SC_WINDOW (gtk_application_get_active_window (GTK_APPLICATION (application)));
 
   g_object_set (gtk_settings_get_default (), "gtk-enable-animations", FALSE, NULL);
   wait_for (is_loaded, window, 0, "the list");
-  for (gsize i = 0; i < G_N_ELEMENTS (widths); i++)
-    check_width (window, widths[i]);
+  for (gsize i = 0; i < G_N_ELEMENTS (looks); i++)
+    {
+      check_width (window, looks[i].width, looks[i].scale);
+    }
+  g_object_set (gtk_settings_get_default (), "gtk-xft-dpi", 96 * 1024, NULL);
+  check_dialogs (window);
   g_print ("1..%u\n", cases);
   gtk_window_close (GTK_WINDOW (window));
 }
