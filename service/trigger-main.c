@@ -149,7 +149,7 @@ main (int argc, char **argv)
     return 2;
   g_autoptr (GMainLoop) loop = g_main_loop_new (NULL, FALSE);
   keeper.loop = loop;
-  keeper.trigger = lp_trigger_new (report_meeting, NULL, &error);
+  keeper.trigger = lp_trigger_new (0, report_meeting, NULL, &error);
   if (keeper.trigger == NULL)
     {
       g_autoptr (JsonObject) message = json_object_new ();

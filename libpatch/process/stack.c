@@ -36,6 +36,8 @@ find_executing_range (const GArray *ranges, guint64 pc)
   for (guint i = 0; i < ranges->len; i++)
     {
       const LpCodeRange *range = &g_array_index (ranges, LpCodeRange, i);
+      if (pc == range->free_at && pc != 0)
+        continue;
       if (pc < range->end && (pc > range->start || (pc == range->start && !range->entry_is_free)))
         return range;
     }

@@ -13,6 +13,7 @@ typedef struct {
   guint64 end;
   gboolean entry_is_free; /* a thread exactly at @start hasn't begun to execute it */
   const char *name;       /* for messages; borrowed */
+  guint64 free_at;        /* a thread that executes this address next is no harm either; 0 = none */
 } LpCodeRange;
 
 typedef struct {

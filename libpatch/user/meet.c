@@ -3,6 +3,7 @@
  * patch, let go. Must not know fanotify. Source: ptrace(2). */
 #include "user/meet.h"
 #include "process/stop.h"
+#include "user/entries.h"
 #include "user/target.h"
 
 #include <errno.h>
@@ -127,6 +128,8 @@ patch_here (Meeting *meeting)
   g_autoptr (LpStop) stop = lp_stop_adopt (lp_target_process (target), meeting->tid);
   gboolean done = lp_target_check (target, LP_STEP_ACTIVATE, LP_CONSISTENCY_STRICT, &error)
                   && lp_target_activate_held (target, stop, &error);
+  if (done && meeting->keeper->entries != NULL)
+    lp_entries_restore (target, meeting->tid, meeting->entities, meeting->keeper->entries);
   tell_leaving (meeting);
   lp_stop_release (stop);
   if (done)

@@ -33,6 +33,8 @@ typedef struct {
   void (*leaving) (gpointer user_data); /* the thread is about to be let go by us; called once. What it opens
                                            from now on is news */
   gpointer user_data;
+  GPtrArray
+      *entries; /* (nullable) of GBytes, element for element of the entities: see lp_entries_restore() */
 } LpMeetKeeper;
 
 /**

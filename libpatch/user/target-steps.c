@@ -461,7 +461,20 @@ lp_target_activate_held (LpTarget *target, LpStop *stop, GError **error)
       && (!map_with (target, lp_remote_begin (stop, target->maps, error), error)
           || !fill_parts (target, error)))
     return FALSE;
-  return switch_in_tracer (&work, error);
+  g_autoptr (GError) first_error = NULL;
+  if (switch_in_tracer (&work, &first_error))
+    return TRUE;
+  gboolean unsure = work.busy && work.hit.needs_unwinder;
+  g_clear_pointer (&work.hit_name, g_free);
+  if (!unsure || !prepare_unwinder (target))
+    {
+      g_propagate_error (error, g_steal_pointer (&first_error));
+      return FALSE;
+    }
+  work.busy = FALSE;
+  gboolean done = switch_in_tracer (&work, error);
+  g_clear_pointer (&work.hit_name, g_free);
+  return done;
 }
 
 gboolean

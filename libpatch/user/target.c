@@ -257,8 +257,12 @@ lp_part_add_old_ranges (const LpPart *part, guint index, LpConsistency consisten
 
   if (consistency == LP_CONSISTENCY_ENTRY)
     {
-      LpCodeRange site
-          = { start + f->site_offset, start + f->site_offset + f->site_size, f->site_offset == 0, name };
+      /* One that is about to execute the site's first byte meets the redirect, and the stub undoes what came
+       * before. */
+      LpCodeRange site = { .start = start + f->site_offset,
+                           .end = start + f->site_offset + f->site_size,
+                           .entry_is_free = TRUE,
+                           .name = name };
       if ((f->flags & LP_FUNCTION_ENTRY_SAFE) == 0)
         {
           lp_error_set (
@@ -272,7 +276,11 @@ lp_part_add_old_ranges (const LpPart *part, guint index, LpConsistency consisten
       return TRUE;
     }
 
-  LpCodeRange whole = { start, start + f->old_size, TRUE, name };
+  LpCodeRange whole = { .start = start, .end = start + f->old_size, .entry_is_free = TRUE, .name = name };
+  /* A thread right behind the first instruction has done what the stub undoes: the redirect is made for it,
+   * too. The net stops threads there. */
+  if (f->site_offset != 0 && (f->flags & LP_FUNCTION_ENTRY_SAFE) != 0)
+    whole.free_at = start + f->site_offset;
   g_array_append_val (ranges, whole);
   for (guint i = 0; i < n; i++)
     if (further[i].function == index)

@@ -2,14 +2,11 @@
 /* The gate's keeper: watches the files of the bound patches, gives each held opener a tracer thread and a
  * deadline, and looks again at those that couldn't be patched at the gate. Must not know fanotify or ptrace.
  */
-#include "user/trigger.h"
-#include "user/gate.h"
+#include "user/trigger-private.h"
 
-#include <fcntl.h>
 #include <glib-unix.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 /* A held opener is let go after this, whatever its tracer is doing. Attaching takes some 100 us, except to a
@@ -20,11 +17,6 @@
 /* How long a tracer may stay attached after the opener was let through (mapping a library takes the linker
  * some milliseconds). */
 #define MEETING_MS 1000
-/* Held at the same time; a fork bomb of the target is let through and looked at afterwards. */
-#define MEETINGS_MAX 128
-/* A process that has to be looked at again is, this long after it was met, and then no more: the next try
- * comes when something changes. */
-static const guint second_look_ms[] = { 5, 50, 500, 3000 };
 
 /* One held opener. Shared by the loop and its tracer thread. */
 typedef struct {
@@ -34,34 +26,9 @@ typedef struct {
   gint left;    /* atomic: its tracer is done with it, what it opens now is a new event */
   gint64 since; /* monotonic microseconds */
   GPtrArray *entities;
+  GPtrArray *entries;
   LpMeetResult *result;
 } Held;
-
-/* A process that is to be looked at again. */
-typedef struct {
-  LpTrigger *trigger;
-  int pid;
-  guint look;
-  GSource *wait; /* while the next look is planned */
-  GPtrArray *entities;
-  LpMeetResult *result;
-} Look;
-
-struct LpTrigger {
-  GMainContext *context;
-  LpGate *gate;
-  GSource *gate_source;
-  GSource *deadline_source; /* only while somebody is held */
-  LpTriggerReport report;
-  gpointer user_data;
-  GPtrArray *entities; /* LpEntity; replaced as a whole, so that tracers keep theirs */
-  GArray *watched;     /* int: descriptors of the watched files */
-  GHashTable *held;    /* tid -> Held: met by a tracer that hasn't left it yet */
-  guint threads;
-  LpTriggerCounts counts; /* of the loop alone, as what follows */
-  GHashTable *looks;      /* Look: planned ones */
-  gboolean closing;
-};
 
 LpBinding *
 lp_binding_new (LpEntity *entity, const char *const *files)
@@ -89,6 +56,7 @@ held_clear (gpointer data)
   Held *held = data;
 
   g_ptr_array_unref (held->entities);
+  g_ptr_array_unref (held->entries);
   lp_meet_result_free (held->result);
 }
 
@@ -125,129 +93,23 @@ keeper_leaving (gpointer user_data)
   g_atomic_int_set (&((Held *)user_data)->left, TRUE);
 }
 
-static void
-run_in_loop (LpTrigger *trigger, GSourceFunc func, gpointer data)
+void
+lp_trigger_run_in_loop (LpTrigger *trigger, GSourceFunc func, gpointer data)
 {
   g_main_context_invoke_full (trigger->context, G_PRIORITY_DEFAULT, func, data, NULL);
 }
 
-static gboolean start_look (gpointer data);
-
-static void
-look_free (Look *look)
+gboolean
+lp_trigger_start_thread (LpTrigger *trigger, const char *name, GThreadFunc func, gpointer data)
 {
-  if (look->wait != NULL)
-    {
-      g_source_destroy (look->wait);
-      g_source_unref (look->wait);
-    }
-  g_ptr_array_unref (look->entities);
-  lp_meet_result_free (look->result);
-  g_free (look);
-}
-
-/* Plans the next look at a process, or reports it when there were enough. */
-static void
-look_again (Look *look)
-{
-  LpTrigger *trigger = look->trigger;
-
-  if (look->look < G_N_ELEMENTS (second_look_ms) && !trigger->closing)
-    {
-      look->wait = g_timeout_source_new (second_look_ms[look->look++]);
-      g_source_set_callback (look->wait, start_look, look, NULL);
-      g_source_attach (look->wait, trigger->context);
-      g_hash_table_add (trigger->looks, look);
-      return;
-    }
-  look->result->outcome = LP_MEET_FAILED;
-  trigger->counts.failed++;
-  trigger->report (look->result, trigger->user_data);
-  look_free (look);
-}
-
-static gboolean
-look_finished (gpointer data)
-{
-  Look *look = data;
-  LpTrigger *trigger = look->trigger;
-
-  trigger->threads--;
-  if (look->result->outcome == LP_MEET_LATER)
-    look_again (look);
-  else
-    {
-      trigger->report (look->result, trigger->user_data);
-      look_free (look);
-    }
-  return G_SOURCE_REMOVE;
-}
-
-/* The engine's ordinary way, on this one process. */
-static gpointer
-look_thread (gpointer data)
-{
-  Look *look = data;
-  g_autoptr (GError) error = NULL;
-  g_autoptr (GPtrArray) results = NULL;
-  g_autoptr (GArray) pids = g_array_new (FALSE, FALSE, sizeof (int));
-  LpChange change = { .step = LP_STEP_ACTIVATE, .entities = look->entities, .pids = pids, .timeout_ms = 100 };
-
-  g_array_append_val (pids, look->pid);
-  gboolean done = lp_change_run (&change, NULL, NULL, NULL, &results, &error);
-  const LpProcessResult *first = results != NULL && results->len > 0 ? results->pdata[0] : NULL;
-  g_free (look->result->reason);
-  look->result->reason = g_strdup (!done                                    ? error->message
-                                   : first != NULL && first->reason != NULL ? first->reason
-                                                                            : "");
-  if (!done)
-    look->result->outcome = LP_MEET_LATER;
-  else if (first == NULL || first->status == LP_PROCESS_GONE)
-    look->result->outcome = LP_MEET_NOT_CONCERNED;
-  else
-    look->result->outcome = first->status == LP_PROCESS_UNPATCHABLE ? LP_MEET_LATER : LP_MEET_PATCHED;
-  run_in_loop (look->trigger, look_finished, look);
-  return NULL;
-}
-
-static gboolean
-start_thread (LpTrigger *trigger, const char *name, GThreadFunc func, gpointer data)
-{
-  GThread *thread = g_thread_try_new (name, func, data, NULL);
+  GThread *thread
+      = trigger->threads < LP_TRIGGER_THREADS_MAX ? g_thread_try_new (name, func, data, NULL) : NULL;
 
   if (thread == NULL)
     return FALSE;
   g_thread_unref (thread);
   trigger->threads++;
   return TRUE;
-}
-
-static gboolean
-start_look (gpointer data)
-{
-  Look *look = data;
-
-  g_clear_pointer (&look->wait, g_source_unref);
-  g_hash_table_steal (look->trigger->looks, look);
-  if (look->trigger->threads >= MEETINGS_MAX || !start_thread (look->trigger, "look", look_thread, look))
-    look_again (look);
-  return G_SOURCE_REMOVE;
-}
-
-static void
-plan_look (LpTrigger *trigger, int pid, GPtrArray *entities, const char *reason)
-{
-  Look *look = g_new0 (Look, 1);
-
-  trigger->counts.later++;
-  look->trigger = trigger;
-  look->pid = pid;
-  look->entities = g_ptr_array_ref (entities);
-  look->result = g_new0 (LpMeetResult, 1);
-  look->result->pid = pid;
-  look->result->reason = g_strdup (reason);
-  look->result->outcome = LP_MEET_LATER;
-  look_again (look);
 }
 
 static gboolean
@@ -261,7 +123,7 @@ meeting_finished (gpointer data)
     g_hash_table_remove (trigger->held, key);
   trigger->threads--;
   if (held->result->outcome == LP_MEET_LATER)
-    plan_look (trigger, held->result->pid, held->entities, held->result->reason);
+    lp_trigger_plan_look (trigger, held->result->pid, NULL, held->result->reason);
   else if (held->result->outcome != LP_MEET_NOT_CONCERNED)
     {
       trigger->counts.patched += held->result->outcome == LP_MEET_PATCHED;
@@ -276,19 +138,18 @@ static gpointer
 meeting_thread (gpointer data)
 {
   Held *held = data;
-  LpMeetKeeper keeper = { keeper_allow, keeper_leaving, held };
+  LpMeetKeeper keeper = { keeper_allow, keeper_leaving, held, held->entries };
 
   held->result = lp_meet (held->event.tid, held->event.exec, held->entities, MEETING_MS, &keeper);
   allow_once (held); /* there was no tracer */
-  run_in_loop (held->trigger, meeting_finished, held);
+  lp_trigger_run_in_loop (held->trigger, meeting_finished, held);
   return NULL;
 }
 
 /* Lets go who has been held too long. The tracer finds that out by itself. */
-static gboolean
-enforce_deadline (gpointer data)
+void
+lp_trigger_enforce_deadline (LpTrigger *trigger)
 {
-  LpTrigger *trigger = data;
   gint64 oldest = g_get_monotonic_time () - DEADLINE_MS * 1000;
   GHashTableIter iter;
   gpointer value;
@@ -297,8 +158,15 @@ enforce_deadline (gpointer data)
   while (g_hash_table_iter_next (&iter, NULL, &value))
     if (((Held *)value)->since < oldest && allow_once (value))
       trigger->counts.missed++;
-  gboolean somebody = g_hash_table_size (trigger->held) > 0;
-  if (somebody)
+}
+
+static gboolean
+on_deadline_time (gpointer data)
+{
+  LpTrigger *trigger = data;
+
+  lp_trigger_enforce_deadline (trigger);
+  if (g_hash_table_size (trigger->held) > 0)
     return G_SOURCE_CONTINUE;
   g_clear_pointer (&trigger->deadline_source, g_source_unref);
   return G_SOURCE_REMOVE;
@@ -310,7 +178,7 @@ arm_deadline (LpTrigger *trigger)
   if (trigger->deadline_source != NULL)
     return;
   trigger->deadline_source = g_timeout_source_new (DEADLINE_MS / 2);
-  g_source_set_callback (trigger->deadline_source, enforce_deadline, trigger, NULL);
+  g_source_set_callback (trigger->deadline_source, on_deadline_time, trigger, NULL);
   g_source_attach (trigger->deadline_source, trigger->context);
 }
 
@@ -356,9 +224,10 @@ handle_event (const LpGateEvent *event, gpointer user_data)
   held->event = *event;
   held->since = g_get_monotonic_time ();
   held->entities = g_ptr_array_ref (trigger->entities);
+  held->entries = g_ptr_array_ref (trigger->entries);
   trigger->counts.met++;
   arm_deadline (trigger);
-  if (trigger->threads < MEETINGS_MAX && start_thread (trigger, "meeting", meeting_thread, held))
+  if (lp_trigger_start_thread (trigger, "meeting", meeting_thread, held))
     {
       g_hash_table_replace (trigger->held, GINT_TO_POINTER (event->tid), g_atomic_rc_box_acquire (held));
       return;
@@ -366,136 +235,95 @@ handle_event (const LpGateEvent *event, gpointer user_data)
 
   trigger->counts.missed++;
   allow_once (held);
-  plan_look (trigger, event->tid, held->entities, "too many processes were starting at once");
+  lp_trigger_plan_look (trigger, event->tid, NULL, "too many processes were starting at once");
   held_unref (held);
+}
+
+void
+lp_trigger_dispatch_gate (LpTrigger *trigger)
+{
+  g_autoptr (GError) error = NULL;
+
+  if (trigger->gate_source == NULL || lp_gate_dispatch (trigger->gate, handle_event, trigger, &error))
+    return;
+  LpMeetResult broken = { .outcome = LP_MEET_FAILED, .reason = error->message };
+  trigger->report (&broken, trigger->user_data);
+  g_source_destroy (trigger->gate_source);
+  g_clear_pointer (&trigger->gate_source, g_source_unref);
 }
 
 static gboolean
 gate_is_readable (int fd, GIOCondition condition, gpointer user_data)
 {
-  LpTrigger *trigger = user_data;
-  g_autoptr (GError) error = NULL;
-
-  if (lp_gate_dispatch (trigger->gate, handle_event, trigger, &error))
-    return G_SOURCE_CONTINUE;
-  LpMeetResult broken = { .outcome = LP_MEET_FAILED, .reason = error->message };
-  trigger->report (&broken, trigger->user_data);
-  return G_SOURCE_REMOVE;
+  lp_trigger_dispatch_gate (user_data);
+  return G_SOURCE_CONTINUE;
 }
 
-LpTrigger *
-lp_trigger_new (LpTriggerReport report, gpointer user_data, GError **error)
+static void
+open_gate (LpTrigger *trigger, GError **error)
 {
-  LpGate *gate = lp_gate_new (error);
-
-  if (gate == NULL)
-    return NULL;
-  LpTrigger *trigger = g_new0 (LpTrigger, 1);
-  trigger->context = g_main_context_ref_thread_default ();
-  trigger->gate = gate;
-  trigger->report = report;
-  trigger->user_data = user_data;
-  trigger->entities = g_ptr_array_new_with_free_func ((GDestroyNotify)lp_entity_unref);
-  trigger->watched = g_array_new (FALSE, FALSE, sizeof (int));
-  trigger->held = g_hash_table_new_full (NULL, NULL, NULL, held_unref);
-  trigger->looks = g_hash_table_new_full (NULL, NULL, (GDestroyNotify)look_free, NULL);
-  trigger->gate_source = g_unix_fd_source_new (lp_gate_fd (gate), G_IO_IN);
+  trigger->gate = lp_gate_new (error);
+  if (trigger->gate == NULL)
+    return;
+  trigger->gate_source = g_unix_fd_source_new (lp_gate_fd (trigger->gate), G_IO_IN);
   /* Before anything else that the loop has to do. */
   g_source_set_priority (trigger->gate_source, G_PRIORITY_HIGH);
   g_source_set_callback (trigger->gate_source, G_SOURCE_FUNC (gate_is_readable), trigger, NULL);
   g_source_attach (trigger->gate_source, trigger->context);
-  return trigger;
+}
+
+LpTrigger *
+lp_trigger_new (LpTriggerFlags without, LpTriggerReport report, gpointer user_data, GError **error)
+{
+  g_autoptr (LpTrigger) trigger = g_new0 (LpTrigger, 1);
+  g_autoptr (GError) no_gate = NULL;
+
+  trigger->context = g_main_context_ref_thread_default ();
+  trigger->report = report;
+  trigger->user_data = user_data;
+  trigger->lacks = g_ptr_array_new_with_free_func (g_free);
+  trigger->entities = g_ptr_array_new_with_free_func ((GDestroyNotify)lp_entity_unref);
+  trigger->entries = g_ptr_array_new_with_free_func ((GDestroyNotify)g_bytes_unref);
+  trigger->watched = g_array_new (FALSE, FALSE, sizeof (int));
+  trigger->held = g_hash_table_new_full (NULL, NULL, NULL, held_unref);
+  trigger->looks = g_hash_table_new_full (NULL, NULL, NULL, lp_trigger_look_free);
+  if (without & LP_TRIGGER_GATE)
+    g_ptr_array_add (trigger->lacks, g_strdup ("gate: switched off"));
+  else
+    open_gate (trigger, &no_gate);
+  if (no_gate != NULL)
+    g_ptr_array_add (trigger->lacks, g_strconcat ("gate: ", no_gate->message, NULL));
+  if (without & LP_TRIGGER_NET)
+    g_ptr_array_add (trigger->lacks, g_strdup ("net: switched off"));
+  else
+    lp_trigger_open_net (trigger);
+  if (trigger->gate != NULL || trigger->net != NULL)
+    return g_steal_pointer (&trigger);
+  lp_error_set (error, LP_ERROR_KERNEL_UNSUPPORTED, NULL, "%s; %s", (char *)trigger->lacks->pdata[0],
+                (char *)trigger->lacks->pdata[1]);
+  return NULL;
 }
 
 static void
-close_all (GArray *watched)
+drop_source (GSource **source)
 {
-  for (guint i = 0; i < watched->len; i++)
-    close (g_array_index (watched, int, i));
-  g_array_unref (watched);
+  if (*source == NULL)
+    return;
+  g_source_destroy (*source);
+  g_clear_pointer (source, g_source_unref);
 }
 
-static gboolean
-is_same_inode (int a, int b)
+void
+lp_trigger_close (LpTrigger *trigger)
 {
-  struct stat one, other;
-
-  return fstat (a, &one) == 0 && fstat (b, &other) == 0 && one.st_dev == other.st_dev
-         && one.st_ino == other.st_ino;
-}
-
-static gboolean
-holds_inode (const GArray *watched, int fd)
-{
-  for (guint i = 0; watched != NULL && i < watched->len; i++)
-    if (is_same_inode (fd, g_array_index (watched, int, i)))
-      return TRUE;
-  return FALSE;
-}
-
-/* Takes the marks of @from away, except on inodes that are also in @keep; closes all of @from. */
-static void
-unwatch_missing (LpTrigger *trigger, GArray *from, const GArray *keep)
-{
-  for (guint i = 0; i < from->len; i++)
-    if (!holds_inode (keep, g_array_index (from, int, i)))
-      lp_gate_unwatch (trigger->gate, g_array_index (from, int, i), NULL);
-  close_all (from);
-}
-
-/* Whether the file behind @fd (O_PATH) is the target of @entity. */
-static gboolean
-is_target (int fd, LpEntity *entity)
-{
-  g_autofree char *path = g_strdup_printf ("/proc/self/fd/%d", fd);
-  int readable = open (path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-  g_autoptr (GBytes) found = readable >= 0 ? lp_elf_peek_build_id_fd (readable) : NULL;
-  const LpEntityIdentity *identity = lp_entity_identity (entity);
-  gsize size = 0;
-  const void *build_id = found != NULL ? g_bytes_get_data (found, &size) : NULL;
-
-  if (readable >= 0)
-    close (readable);
-  return build_id != NULL && size == identity->build_id_size
-         && memcmp (build_id, identity->build_id, size) == 0;
-}
-
-/* A descriptor of @path's file if that is the target of @entity; -1 and a line in @problems otherwise. A file
- * that is watched already, from before or just now under another name (@watched), must not be opened by the
- * loop, which would hold itself; O_PATH isn't an open in that sense. */
-static int
-find_target (LpTrigger *trigger, const char *path, LpEntity *entity, const GArray *watched,
-             GPtrArray *problems)
-{
-  int fd = open (path, O_PATH | O_CLOEXEC);
-
-  if (fd >= 0 && (holds_inode (trigger->watched, fd) || holds_inode (watched, fd) || is_target (fd, entity)))
-    return fd;
-  g_ptr_array_add (problems,
-                   g_strdup_printf ("%s: %s", path, fd < 0 ? g_strerror (errno) : "is another build now"));
-  if (fd >= 0)
-    close (fd);
-  return -1;
-}
-
-static gboolean
-watch_binding (LpTrigger *trigger, const LpBinding *binding, GArray *watched, GPtrArray *problems,
-               GError **error)
-{
-  for (guint i = 0; binding->files != NULL && binding->files[i] != NULL; i++)
-    {
-      int fd = find_target (trigger, binding->files[i], binding->entity, watched, problems);
-      if (fd < 0)
-        continue;
-      gboolean is_new = !holds_inode (watched, fd);
-      if (is_new)
-        g_array_append_val (watched, fd);
-      else
-        close (fd); /* another name of the same file */
-      if (is_new && !lp_gate_watch (trigger->gate, fd, error))
-        return FALSE;
-    }
-  return TRUE;
+  trigger->closing = TRUE;
+  lp_trigger_unwatch_all (trigger);
+  lp_trigger_beat_net (trigger, FALSE);
+  /* Tracers that are under way end within MEETING_MS; the loop still answers for them, and handles their
+   * results. */
+  while (trigger->threads > 0)
+    g_main_context_iteration (trigger->context, TRUE);
+  g_hash_table_remove_all (trigger->looks);
 }
 
 void
@@ -503,53 +331,37 @@ lp_trigger_free (LpTrigger *trigger)
 {
   if (trigger == NULL)
     return;
-  trigger->closing = TRUE;
-  unwatch_missing (trigger, trigger->watched, NULL);
+  lp_trigger_close (trigger);
   g_hash_table_unref (trigger->looks);
-  /* Tracers that are under way end within MEETING_MS; the loop still answers for them, and handles their
-   * results. */
-  while (trigger->threads > 0)
-    g_main_context_iteration (trigger->context, TRUE);
-  g_source_destroy (trigger->gate_source);
-  g_source_unref (trigger->gate_source);
-  if (trigger->deadline_source != NULL)
-    {
-      g_source_destroy (trigger->deadline_source);
-      g_source_unref (trigger->deadline_source);
-    }
-  lp_gate_free (trigger->gate);
+  lp_trigger_close_net (trigger);
+  drop_source (&trigger->gate_source);
+  drop_source (&trigger->deadline_source);
+  g_clear_pointer (&trigger->gate, lp_gate_free);
   g_hash_table_unref (trigger->held);
+  g_array_unref (trigger->watched);
+  g_ptr_array_unref (trigger->lacks);
   g_ptr_array_unref (trigger->entities);
+  g_ptr_array_unref (trigger->entries);
   g_main_context_unref (trigger->context);
   g_free (trigger);
 }
 
-gboolean
-lp_trigger_bind (LpTrigger *trigger, GPtrArray *bindings, GPtrArray **problems, GError **error)
+const GPtrArray *
+lp_trigger_lacks (LpTrigger *trigger)
 {
-  GArray *watched = g_array_new (FALSE, FALSE, sizeof (int));
-  g_autoptr (GPtrArray) entities = g_ptr_array_new_with_free_func ((GDestroyNotify)lp_entity_unref);
-
-  *problems = g_ptr_array_new_with_free_func (g_free);
-  for (guint i = 0; i < bindings->len; i++)
-    {
-      const LpBinding *binding = bindings->pdata[i];
-      g_ptr_array_add (entities, lp_entity_ref (binding->entity));
-      if (!watch_binding (trigger, binding, watched, *problems, error))
-        {
-          unwatch_missing (trigger, watched, trigger->watched);
-          return FALSE;
-        }
-    }
-  unwatch_missing (trigger, g_steal_pointer (&trigger->watched), watched);
-  trigger->watched = watched;
-  g_ptr_array_unref (trigger->entities);
-  trigger->entities = g_steal_pointer (&entities);
-  return TRUE;
+  return trigger->lacks;
 }
 
 LpTriggerCounts
 lp_trigger_counts (LpTrigger *trigger)
 {
-  return trigger->counts;
+  LpTriggerCounts counts = trigger->counts;
+  LpNetCounts net = { 0 };
+
+  if (trigger->net != NULL)
+    net = lp_net_counts (trigger->net);
+  counts.hits = net.hits;
+  counts.signalled = net.signalled;
+  counts.old_calls = net.old_calls;
+  return counts;
 }

@@ -21,19 +21,32 @@ typedef struct {
 } LpBinding;
 
 typedef struct {
-  guint64 met;     /* openers that were held */
-  guint64 patched; /* of these: patched before the target's first instruction */
-  guint64 later;   /* patched only after they had begun to run, or still waiting for that */
-  guint64 missed;  /* let go at the deadline or because too many were held */
-  guint64 failed;  /* can't be patched */
+  guint64 met;       /* openers that were held */
+  guint64 patched;   /* of these: patched before the target's first instruction */
+  guint64 later;     /* patched only after they had begun to run, or still waiting for that */
+  guint64 missed;    /* let go at the deadline or because too many were held */
+  guint64 failed;    /* can't be patched */
+  guint64 caught;    /* patched because they reached an old function: whoever came by another way */
+  guint64 hits;      /* of uprobes; a patched process has none */
+  guint64 signalled; /* threads that could only be stopped by SIGSTOP */
+  guint64 old_calls; /* calls that were seen to go on in an old function */
 } LpTriggerCounts;
+
+/* The mechanisms. Each is used where the kernel has it. */
+typedef enum {
+  LP_TRIGGER_GATE = 1 << 0, /* fanotify permission events on the files */
+  LP_TRIGGER_NET = 1 << 1,  /* uprobes on the replaced functions */
+} LpTriggerFlags;
 
 /* A process that was met (element of interest for the administrator); from the main context. */
 typedef void (*LpTriggerReport) (const LpMeetResult *result, gpointer user_data);
 
-/* Errors: as lp_gate_new(). */
-LpTrigger *lp_trigger_new (LpTriggerReport report, gpointer user_data, GError **error);
-void lp_trigger_free (LpTrigger *trigger); /* lets everybody go */
+/* @without: mechanisms that shall not be used. Errors: LP_ERROR_KERNEL_UNSUPPORTED (none is left). */
+LpTrigger *lp_trigger_new (LpTriggerFlags without, LpTriggerReport report, gpointer user_data,
+                           GError **error);
+/* Binds nothing any more, and waits until nobody is held. The counts are final then. */
+void lp_trigger_close (LpTrigger *trigger);
+void lp_trigger_free (LpTrigger *trigger); /* closes it first */
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (LpTrigger, lp_trigger_free)
 
 /**
@@ -45,6 +58,9 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (LpTrigger, lp_trigger_free)
  * LP_ERROR_FAILED (the old set stays).
  */
 gboolean lp_trigger_bind (LpTrigger *trigger, GPtrArray *bindings, GPtrArray **problems, GError **error);
+
+/* (element-type utf8): "gate: REASON", "net: REASON" for each mechanism that is missing. Borrowed. */
+const GPtrArray *lp_trigger_lacks (LpTrigger *trigger);
 
 LpTriggerCounts lp_trigger_counts (LpTrigger *trigger);
 

@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The tracer's side of the net. Must not know how a hit is reported. Source: ptrace(2). */
+#include "user/catch.h"
+#include "user/entries.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/ptrace.h>
+#include <sys/wait.h>
+
+#define STOP_TIMEOUT_MS 500
+/* Somebody else (a job's worker, the gate) may be about to let go of the thread. */
+#define SEIZE_TIMEOUT_US 20000
+#define SEIZE_PAUSE_US 100
+
+typedef struct {
+  LpNet *net;
+  const struct lp_net_hit *hit;
+  GPtrArray *entities;
+  GPtrArray *entries;
+  LpCatchResult *result;
+} Catch;
+
+static void
+set_outcome (Catch *work, LpMeetOutcome outcome, const char *reason)
+{
+  work->result->meeting->outcome = outcome;
+  g_free (work->result->meeting->reason);
+  work->result->meeting->reason = g_strdup (reason);
+}
+
+/* FALSE: errno says why. */
+static gboolean
+seize (int tid)
+{
+  gint64 end = g_get_monotonic_time () + SEIZE_TIMEOUT_US;
+
+  while (ptrace (PTRACE_SEIZE, tid, 0, PTRACE_O_TRACESYSGOOD) != 0)
+    {
+      if (errno != EPERM || g_get_monotonic_time () > end)
+        return FALSE;
+      g_usleep (SEIZE_PAUSE_US);
+    }
+  return ptrace (PTRACE_INTERRUPT, tid, 0, 0) == 0;
+}
+
+/* Waits for the seized thread, which leaves the kernel now. Returns a stop over it, or NULL when it has
+ * ended. */
+static LpStop *
+await_thread (Catch *work, LpProcess *process)
+{
+  LpStop *stop = lp_stop_adopt (process, (int)work->hit->tid);
+  LpThread *thread = lp_stop_get_thread (stop, 0);
+  int status;
+
+  thread->stopped = FALSE;
+  status = lp_stop_wait (stop, thread, STOP_TIMEOUT_MS, NULL);
+  if (status < 0)
+    {
+      lp_stop_free (stop);
+      return NULL;
+    }
+  /* A signal on its way; the net's own SIGSTOP has served its purpose. */
+  if (status >> 16 == 0 && !(WSTOPSIG (status) == SIGSTOP && lp_net_was_signalled (work->net, work->hit)))
+    thread->signal = WSTOPSIG (status);
+  return stop;
+}
+
+/* Whether @error may be gone at the next try. */
+static gboolean
+may_pass (const GError *error)
+{
+  return g_error_matches (error, LP_ERROR, LP_ERROR_PROCESS_BUSY)
+         || g_error_matches (error, LP_ERROR, LP_ERROR_TARGET_MISMATCH)
+         || g_error_matches (error, LP_ERROR, LP_ERROR_CHANGED);
+}
+
+static void
+patch_here (Catch *work, LpStop *stop)
+{
+  g_autoptr (GError) error = NULL;
+  g_autoptr (LpTarget) target = NULL;
+
+  if (!lp_stop_all (stop, STOP_TIMEOUT_MS, &error))
+    {
+      set_outcome (work, LP_MEET_LATER, error->message);
+      return;
+    }
+  target = lp_target_new ((int)work->hit->pid, work->entities, &error);
+  if (target == NULL)
+    {
+      set_outcome (work, LP_MEET_FAILED, error->message);
+      return;
+    }
+  work->result->was_patched = !lp_target_needs (target, LP_STEP_ACTIVATE);
+  if (!work->result->was_patched
+      && (!lp_target_check (target, LP_STEP_ACTIVATE, LP_CONSISTENCY_STRICT, &error)
+          || !lp_target_activate_held (target, stop, &error)))
+    {
+      set_outcome (work, may_pass (error) ? LP_MEET_LATER : LP_MEET_FAILED, error->message);
+      lp_stop_release (stop);
+      lp_target_unmap (target, /* only_placed= */ TRUE, NULL, NULL);
+      return;
+    }
+  set_outcome (work, work->result->was_patched ? LP_MEET_NOT_CONCERNED : LP_MEET_PATCHED, "");
+  LpThread *thread = lp_stop_get_thread (stop, 0);
+  lp_entries_restore (target, thread->tid, work->entities, work->entries);
+  if (thread->tid == (int)work->hit->tid && lp_stop_read_registers (stop, thread, NULL))
+    work->result->old_call = !lp_entries_is_redirect (target, lp_registers_pc (&thread->registers));
+}
+
+static gboolean
+catch_in_tracer (gpointer data, GError **error)
+{
+  Catch *work = data;
+  g_autoptr (LpProcess) process = lp_process_open ((int)work->hit->pid, NULL);
+
+  if (process == NULL || !seize ((int)work->hit->tid))
+    {
+      gboolean gone = process == NULL || errno == ESRCH;
+      set_outcome (work, gone ? LP_MEET_NOT_CONCERNED : LP_MEET_LATER, gone ? "" : "another tracer has it");
+      work->result->old_call = !gone;
+      lp_net_end (work->net, work->hit);
+      return TRUE;
+    }
+  lp_net_seize (work->net, work->hit);
+  g_autoptr (LpStop) stop = await_thread (work, process);
+  if (stop != NULL)
+    patch_here (work, stop);
+  else
+    set_outcome (work, LP_MEET_NOT_CONCERNED, "");
+  /* While it is held still, so that it never is seen to be stopped by a signal longer than needed. */
+  lp_net_end (work->net, work->hit);
+  return TRUE;
+}
+
+LpCatchResult *
+lp_catch (LpNet *net, const struct lp_net_hit *hit, GPtrArray *entities, GPtrArray *entries)
+{
+  LpCatchResult *result = g_new0 (LpCatchResult, 1);
+  gint64 started = g_get_monotonic_time ();
+  Catch work = { net, hit, entities, entries, result };
+  g_autoptr (GError) error = NULL;
+
+  result->meeting = g_new0 (LpMeetResult, 1);
+  result->meeting->pid = (int)hit->pid;
+  result->meeting->reason = g_strdup ("");
+  result->old_call = TRUE;
+  if (!lp_stop_run (catch_in_tracer, &work, &error))
+    set_outcome (&work, LP_MEET_LATER, error->message);
+  lp_net_end (net, hit); /* there was no tracer, or it was killed */
+  result->meeting->held_ns = (guint64)(g_get_monotonic_time () - started) * 1000;
+  return result;
+}
+
+void
+lp_catch_result_free (LpCatchResult *result)
+{
+  if (result == NULL)
+    return;
+  lp_meet_result_free (result->meeting);
+  g_free (result);
+}

@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* What the net's program in the kernel and the trigger tell each other. Included by both; fixed-size types
+ * only. */
+#pragma once
+
+#define LP_NET_SLOTS 128   /* threads that are held at the same time */
+#define LP_NET_KNOWN 16384 /* processes whose hits are no news; the least recent ones are forgotten */
+#define LP_NET_RING 262144 /* bytes: some 6,000 hits that nobody has read yet */
+#define LP_NET_FOREVER (~0ull)
+
+/* How a held thread is held; a slot's state holds the thread's id above it, so that nobody takes another
+ * one's hold for his own. WAITING -> SEIZED by the tracer, or WAITING -> STOPPING -> STOPPED by the program
+ * in the kernel, whose patience is over; whoever makes the exchange decides. */
+enum {
+  LP_NET_FREE,
+  LP_NET_WAITING,  /* in the kernel, for a tracer */
+  LP_NET_SEIZED,   /* the tracer has it: the kernel program lets it go into the tracer's stop */
+  LP_NET_STOPPING, /* SIGSTOP is being sent */
+  LP_NET_STOPPED,  /* SIGSTOP was sent: it needs SIGCONT */
+};
+
+#define LP_NET_STATE(tid, how) ((tid) << 3 | (how)) /* thread ids have 22 bits */
+#define LP_NET_HOW(state) ((state)&7)
+
+struct lp_net_slot {
+  unsigned int state; /* LP_NET_STATE(), or LP_NET_FREE */
+  unsigned int pid;
+};
+
+/* One array, mapped by the trigger and by its guard. Times: CLOCK_MONOTONIC nanoseconds. */
+struct lp_net_control {
+  unsigned long long alive_until; /* the heartbeat: nobody is held or stopped later than this */
+  unsigned long long patience;    /* nanoseconds: how long a thread waits quietly */
+  unsigned int waiters_max;       /* threads that may wait at the same time: each occupies a processor */
+  unsigned int may_signal;        /* SIGSTOP may be sent: somebody is there to send SIGCONT in any case */
+  unsigned int waiters;
+  unsigned int reserved;
+  unsigned long long hits;      /* uprobe hits of all kinds */
+  unsigned long long quiet;     /* threads that a tracer took over while they waited */
+  unsigned long long signalled; /* threads that were sent SIGSTOP */
+  unsigned long long old_calls; /* calls that went on in an old function */
+  unsigned long long lost;      /* of these: without anybody being told, because the ring was full */
+  struct lp_net_slot slots[LP_NET_SLOTS];
+};
+
+/* Which incarnation of a process: exec and a reused process id make another one. */
+struct lp_net_identity {
+  unsigned long long start_time; /* of the process, boot time, nanoseconds */
+  unsigned int exec_id;
+  unsigned int reserved;
+};
+
+struct lp_net_known {
+  struct lp_net_identity identity;
+  unsigned long long until; /* hits before this are no news */
+  unsigned int is_old;      /* they run the old function, and are counted */
+  unsigned int reserved;
+};
+
+/* A record of the ring. */
+struct lp_net_hit {
+  unsigned int pid;
+  unsigned int tid;
+  unsigned int slot; /* LP_NET_SLOTS: none, the thread is not held */
+  unsigned int reserved;
+  struct lp_net_identity identity;
+};

@@ -1,0 +1,220 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Which files are watched and probed for which patches. Must not know what happens to those who come. */
+#include "user/trigger-private.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define SETTING_POLL_MS 2
+
+static void
+close_all (GArray *watched)
+{
+  for (guint i = 0; i < watched->len; i++)
+    close (g_array_index (watched, int, i));
+  g_array_unref (watched);
+}
+
+static gboolean
+is_same_inode (int a, int b)
+{
+  struct stat one, other;
+
+  return fstat (a, &one) == 0 && fstat (b, &other) == 0 && one.st_dev == other.st_dev
+         && one.st_ino == other.st_ino;
+}
+
+/* The descriptor in @watched that is on the same file as @fd; -1: none is. */
+static int
+find_inode (const GArray *watched, int fd)
+{
+  for (guint i = 0; watched != NULL && i < watched->len; i++)
+    if (is_same_inode (fd, g_array_index (watched, int, i)))
+      return g_array_index (watched, int, i);
+  return -1;
+}
+
+/* Takes the marks of @from away, except on inodes that are also in @keep; closes all of @from. */
+static void
+unwatch_missing (LpTrigger *trigger, GArray *from, const GArray *keep)
+{
+  for (guint i = 0; trigger->gate != NULL && i < from->len; i++)
+    if (find_inode (keep, g_array_index (from, int, i)) < 0)
+      lp_gate_unwatch (trigger->gate, g_array_index (from, int, i), NULL);
+  close_all (from);
+}
+
+void
+lp_trigger_unwatch_all (LpTrigger *trigger)
+{
+  unwatch_missing (trigger, trigger->watched, NULL);
+  trigger->watched = g_array_new (FALSE, FALSE, sizeof (int));
+}
+
+/* Whether the file behind @fd is the target of @entity. */
+static gboolean
+is_target (int fd, LpEntity *entity)
+{
+  g_autoptr (GBytes) found = lp_elf_peek_build_id_fd (fd);
+  const LpEntityIdentity *identity = lp_entity_identity (entity);
+  gsize size = 0;
+  const void *build_id = found != NULL ? g_bytes_get_data (found, &size) : NULL;
+
+  return build_id != NULL && size == identity->build_id_size
+         && memcmp (build_id, identity->build_id, size) == 0;
+}
+
+/* Opens the file that @fd (O_PATH) is on for reading. One that is watched already, from before or just now
+ * under another name (@watched), must not be opened by the loop, which would hold itself: its descriptor is
+ * used again. */
+static int
+open_for_reading (LpTrigger *trigger, int fd, const GArray *watched)
+{
+  g_autofree char *path = g_strdup_printf ("/proc/self/fd/%d", fd);
+  int known = find_inode (trigger->watched, fd);
+
+  if (known < 0)
+    known = find_inode (watched, fd);
+  return known >= 0 ? fcntl (known, F_DUPFD_CLOEXEC, 0)
+                    : open (path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+}
+
+/* A descriptor of @path's file, open for reading, if that is the target of @entity; -1 and a line in
+ * @problems otherwise. */
+static int
+find_target (LpTrigger *trigger, const char *path, LpEntity *entity, const GArray *watched,
+             GPtrArray *problems)
+{
+  int fd = open (path, O_PATH | O_CLOEXEC);
+  int readable = fd >= 0 ? open_for_reading (trigger, fd, watched) : -1;
+  int number = errno;
+
+  if (fd >= 0)
+    close (fd);
+  if (readable >= 0 && is_target (readable, entity))
+    return readable;
+  g_ptr_array_add (problems, g_strdup_printf ("%s: %s", path,
+                                              readable < 0 ? g_strerror (number) : "is another build now"));
+  if (readable >= 0)
+    close (readable);
+  return -1;
+}
+
+static gboolean
+watch_binding (LpTrigger *trigger, const LpBinding *binding, GArray *watched, GPtrArray *problems,
+               GError **error)
+{
+  for (guint i = 0; binding->files != NULL && binding->files[i] != NULL; i++)
+    {
+      int fd = find_target (trigger, binding->files[i], binding->entity, watched, problems);
+      if (fd < 0)
+        continue;
+      gboolean is_new = find_inode (watched, fd) < 0;
+      if (is_new)
+        g_array_append_val (watched, fd);
+      else
+        close (fd); /* another name of the same file */
+      if (is_new && trigger->gate != NULL && !lp_gate_watch (trigger->gate, fd, error))
+        return FALSE;
+    }
+  return TRUE;
+}
+
+/* ---- the net's part, in a thread: it takes some 10 ms and more, and the loop must go on answering ---- */
+
+typedef struct {
+  LpNet *net;
+  GPtrArray *entities;
+  GArray *watched;
+  GPtrArray *entries; /* result */
+  GError *error;
+  gboolean has_probes;
+  gint done; /* atomic */
+} Setting;
+
+static gpointer
+set_net (gpointer data)
+{
+  Setting *setting = data;
+  g_autoptr (GArray) probes = g_array_new (FALSE, TRUE, sizeof (LpProbe));
+
+  for (guint i = 0; i < setting->entities->len; i++)
+    {
+      LpEntity *entity = setting->entities->pdata[i];
+      GBytes *entries = NULL;
+      for (guint j = 0; j < setting->watched->len; j++)
+        {
+          int fd = g_array_index (setting->watched, int, j);
+          g_autoptr (LpElf) elf = is_target (fd, entity) ? lp_elf_open_fd (fd, "the target", NULL) : NULL;
+          if (elf == NULL)
+            continue;
+          if (entries == NULL)
+            entries = lp_entries_read (entity, elf);
+          lp_entries_add_probes (entity, elf, entries, fd, probes);
+        }
+      g_ptr_array_add (setting->entries, entries != NULL ? entries : g_bytes_new (NULL, 0));
+    }
+  setting->has_probes = probes->len > 0;
+  lp_net_set (setting->net, probes, &setting->error);
+  g_atomic_int_set (&setting->done, TRUE);
+  return NULL;
+}
+
+/* Sets the uprobes; meanwhile gate and net are served. */
+static void
+bind_net (LpTrigger *trigger, GPtrArray *problems)
+{
+  Setting setting = { .net = trigger->net, .entities = trigger->entities, .watched = trigger->watched };
+  struct pollfd fds[2]
+      = { { .fd = lp_net_fd (trigger->net), .events = POLLIN },
+          { .fd = trigger->gate != NULL ? lp_gate_fd (trigger->gate) : -1, .events = POLLIN } };
+
+  setting.entries = g_ptr_array_new_with_free_func ((GDestroyNotify)g_bytes_unref);
+  lp_net_forget (trigger->net);
+  GThread *thread = g_thread_new ("net", set_net, &setting);
+  while (!g_atomic_int_get (&setting.done))
+    {
+      poll (fds, G_N_ELEMENTS (fds), SETTING_POLL_MS);
+      lp_trigger_dispatch_gate (trigger);
+      lp_trigger_dispatch_net (trigger);
+      lp_trigger_enforce_deadline (trigger);
+    }
+  g_thread_join (thread);
+  g_ptr_array_unref (trigger->entries);
+  trigger->entries = setting.entries;
+  lp_trigger_beat_net (trigger, setting.has_probes);
+  if (setting.error != NULL)
+    g_ptr_array_add (problems, g_strdup_printf ("the net: %s", setting.error->message));
+  g_clear_error (&setting.error);
+}
+
+gboolean
+lp_trigger_bind (LpTrigger *trigger, GPtrArray *bindings, GPtrArray **problems, GError **error)
+{
+  GArray *watched = g_array_new (FALSE, FALSE, sizeof (int));
+  g_autoptr (GPtrArray) entities = g_ptr_array_new_with_free_func ((GDestroyNotify)lp_entity_unref);
+
+  *problems = g_ptr_array_new_with_free_func (g_free);
+  for (guint i = 0; i < bindings->len; i++)
+    {
+      const LpBinding *binding = bindings->pdata[i];
+      g_ptr_array_add (entities, lp_entity_ref (binding->entity));
+      if (!watch_binding (trigger, binding, watched, *problems, error))
+        {
+          unwatch_missing (trigger, watched, trigger->watched);
+          return FALSE;
+        }
+    }
+  unwatch_missing (trigger, g_steal_pointer (&trigger->watched), watched);
+  trigger->watched = watched;
+  g_ptr_array_unref (trigger->entities);
+  trigger->entities = g_steal_pointer (&entities);
+  g_ptr_array_unref (trigger->entries);
+  trigger->entries = g_ptr_array_new_with_free_func ((GDestroyNotify)g_bytes_unref);
+  if (trigger->net != NULL)
+    bind_net (trigger, *problems);
+  return TRUE;
+}

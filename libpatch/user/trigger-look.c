@@ -1,0 +1,233 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Looks again at processes that couldn't be patched when they were met, by the engine's ordinary way. Must
+ * not know why they couldn't. */
+#include "user/trigger-private.h"
+
+#include <time.h>
+
+/* A process that has to be looked at again is, this long after it was met, and then no more: the next try
+ * comes when something changes. */
+static const guint second_look_ms[] = { 5, 50, 500, 3000 };
+/* How long an attempt on a busy process may take. */
+#define LOOK_MS 100
+/* A process that was busy each time is caught again when it still runs old code after this. */
+#define BUSY_PAUSE_NS G_GUINT64_CONSTANT (10000000000)
+
+/* A process that is to be looked at again. */
+typedef struct {
+  LpTrigger *trigger;
+  int pid;
+  guint look;
+  struct lp_net_hit hit; /* pid 0: it didn't come by the net */
+  gboolean is_hopeless;  /* as of the last look: nothing that passes */
+  GSource *wait;         /* while the next look is planned */
+  GPtrArray *entities;   /* of the look that is under way */
+  LpMeetResult *result;
+} Look;
+
+static gboolean start_look (gpointer data);
+
+void
+lp_trigger_look_free (gpointer data)
+{
+  Look *look = data;
+
+  if (look->wait != NULL)
+    {
+      g_source_destroy (look->wait);
+      g_source_unref (look->wait);
+    }
+  g_clear_pointer (&look->entities, g_ptr_array_unref);
+  lp_meet_result_free (look->result);
+  g_free (look);
+}
+
+static guint64
+monotonic_ns (void)
+{
+  struct timespec t;
+
+  clock_gettime (CLOCK_MONOTONIC, &t);
+  return (guint64)t.tv_sec * G_GUINT64_CONSTANT (1000000000) + (guint64)t.tv_nsec;
+}
+
+static void
+look_end (Look *look)
+{
+  LpTrigger *trigger = look->trigger;
+
+  trigger->report (look->result, trigger->user_data);
+  g_hash_table_remove (trigger->looks, GINT_TO_POINTER (look->pid));
+}
+
+/* Plans the next look at a process, or reports it when there were enough. */
+static void
+look_again (Look *look)
+{
+  LpTrigger *trigger = look->trigger;
+
+  if (look->look < G_N_ELEMENTS (second_look_ms) && !trigger->closing)
+    {
+      look->wait = g_timeout_source_new (second_look_ms[look->look++]);
+      g_source_set_callback (look->wait, start_look, look, NULL);
+      g_source_attach (look->wait, trigger->context);
+      return;
+    }
+  look->result->outcome = LP_MEET_FAILED;
+  trigger->counts.failed++;
+  if (trigger->net != NULL && look->hit.pid != 0)
+    lp_net_ignore (trigger->net, &look->hit,
+                   look->is_hopeless ? LP_NET_FOREVER : monotonic_ns () + BUSY_PAUSE_NS, /* is_old= */ TRUE);
+  look_end (look);
+}
+
+static gboolean
+look_finished (gpointer data)
+{
+  Look *look = data;
+
+  look->trigger->threads--;
+  g_clear_pointer (&look->entities, g_ptr_array_unref);
+  if (look->result->outcome == LP_MEET_LATER)
+    look_again (look);
+  else
+    look_end (look);
+  return G_SOURCE_REMOVE;
+}
+
+/* The engine's ordinary way, on this one process. */
+static gpointer
+look_thread (gpointer data)
+{
+  Look *look = data;
+  g_autoptr (GError) error = NULL;
+  g_autoptr (GPtrArray) results = NULL;
+  g_autoptr (GArray) pids = g_array_new (FALSE, FALSE, sizeof (int));
+  LpChange change
+      = { .step = LP_STEP_ACTIVATE, .entities = look->entities, .pids = pids, .timeout_ms = LOOK_MS };
+
+  g_array_append_val (pids, look->pid);
+  gboolean done = lp_change_run (&change, NULL, NULL, NULL, &results, &error);
+  const LpProcessResult *first = results != NULL && results->len > 0 ? results->pdata[0] : NULL;
+  g_free (look->result->reason);
+  look->result->reason = g_strdup (!done                                    ? error->message
+                                   : first != NULL && first->reason != NULL ? first->reason
+                                                                            : "");
+  if (!done)
+    look->result->outcome = LP_MEET_LATER;
+  else if (first == NULL || first->status == LP_PROCESS_GONE)
+    look->result->outcome = LP_MEET_NOT_CONCERNED;
+  else
+    look->result->outcome = first->status == LP_PROCESS_UNPATCHABLE ? LP_MEET_LATER : LP_MEET_PATCHED;
+  look->is_hopeless = done && look->result->outcome == LP_MEET_LATER;
+  lp_trigger_run_in_loop (look->trigger, look_finished, look);
+  return NULL;
+}
+
+static gboolean
+start_look (gpointer data)
+{
+  Look *look = data;
+
+  g_clear_pointer (&look->wait, g_source_unref);
+  /* Those that are bound now, not when it was met. */
+  look->entities = g_ptr_array_ref (look->trigger->entities);
+  if (!lp_trigger_start_thread (look->trigger, "look", look_thread, look))
+    {
+      g_clear_pointer (&look->entities, g_ptr_array_unref);
+      look_again (look);
+    }
+  return G_SOURCE_REMOVE;
+}
+
+gboolean
+lp_trigger_is_looking (LpTrigger *trigger, int pid)
+{
+  return g_hash_table_contains (trigger->looks, GINT_TO_POINTER (pid));
+}
+
+void
+lp_trigger_plan_look (LpTrigger *trigger, int pid, const struct lp_net_hit *hit, const char *reason)
+{
+  Look *known = g_hash_table_lookup (trigger->looks, GINT_TO_POINTER (pid));
+
+  if (known != NULL && hit != NULL)
+    known->hit = *hit;
+  if (known != NULL)
+    return;
+  Look *look = g_new0 (Look, 1);
+  trigger->counts.later++;
+  look->trigger = trigger;
+  look->pid = pid;
+  if (hit != NULL)
+    look->hit = *hit;
+  look->result = g_new0 (LpMeetResult, 1);
+  look->result->pid = pid;
+  look->result->reason = g_strdup (reason);
+  look->result->outcome = LP_MEET_LATER;
+  g_hash_table_insert (trigger->looks, GINT_TO_POINTER (pid), look);
+  look_again (look);
+}
+
+/* ---- everybody ---- */
+
+typedef struct {
+  LpTrigger *trigger;
+  GPtrArray *entities;
+  GPtrArray *results;
+} Scan;
+
+static gboolean
+scan_finished (gpointer data)
+{
+  Scan *scan = data;
+  LpTrigger *trigger = scan->trigger;
+
+  trigger->threads--;
+  trigger->is_scanning = FALSE;
+  for (guint i = 0; scan->results != NULL && i < scan->results->len; i++)
+    {
+      const LpProcessResult *one = scan->results->pdata[i];
+      LpMeetResult result = { .pid = one->pid,
+                              .reason = one->reason != NULL ? one->reason : (char *)"",
+                              .outcome = one->status == LP_PROCESS_DONE ? LP_MEET_PATCHED : LP_MEET_FAILED };
+      if (one->status == LP_PROCESS_BUSY)
+        lp_trigger_plan_look (trigger, one->pid, NULL, one->reason);
+      else if (one->status == LP_PROCESS_DONE || one->status == LP_PROCESS_FAILED
+               || one->status == LP_PROCESS_UNPATCHABLE)
+        trigger->report (&result, trigger->user_data);
+    }
+  g_clear_pointer (&scan->results, g_ptr_array_unref);
+  g_ptr_array_unref (scan->entities);
+  g_free (scan);
+  return G_SOURCE_REMOVE;
+}
+
+static gpointer
+scan_thread (gpointer data)
+{
+  Scan *scan = data;
+  LpChange change = {
+    .step = LP_STEP_ACTIVATE, .entities = scan->entities, .timeout_ms = LOOK_MS, .keep_on_failure = TRUE
+  };
+
+  lp_change_run (&change, NULL, NULL, NULL, &scan->results, NULL); /* each process's result says it */
+  lp_trigger_run_in_loop (scan->trigger, scan_finished, scan);
+  return NULL;
+}
+
+void
+lp_trigger_scan (LpTrigger *trigger)
+{
+  if (trigger->is_scanning || trigger->closing || trigger->entities->len == 0)
+    return;
+  Scan *scan = g_new0 (Scan, 1);
+  scan->trigger = trigger;
+  scan->entities = g_ptr_array_ref (trigger->entities);
+  trigger->is_scanning = lp_trigger_start_thread (trigger, "scan", scan_thread, scan);
+  if (!trigger->is_scanning)
+    {
+      g_ptr_array_unref (scan->entities);
+      g_free (scan);
+    }
+}

@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The inside of LpTrigger, shared by trigger.c (the gate's keeper), trigger-look.c (looking again),
+ * trigger-net.c (the net's keeper) and trigger-bind.c (what is watched). All of it belongs to the loop,
+ * unless it says otherwise. */
+#pragma once
+
+#include "user/entries.h"
+#include "user/gate.h"
+#include "user/net.h"
+#include "user/trigger.h"
+
+G_BEGIN_DECLS
+
+/* Tracers at the same time; a fork bomb of the target is let through and looked at afterwards. */
+#define LP_TRIGGER_THREADS_MAX 128
+
+struct LpTrigger {
+  GMainContext *context;
+  LpGate *gate; /* NULL: there is none */
+  GSource *gate_source;
+  GSource *deadline_source; /* only while somebody is held */
+  LpNet *net;               /* NULL: there is none */
+  GSource *net_source;
+  GSource *beat_source; /* only while there are uprobes */
+  guint64 lost;         /* hits that the net had lost when it was last asked */
+  gboolean is_scanning;
+  GPtrArray *lacks; /* utf8: "WORD: reason" of what is missing */
+  LpTriggerReport report;
+  gpointer user_data;
+  GPtrArray *entities; /* LpEntity; replaced as a whole, so that tracers keep theirs */
+  GPtrArray *entries;  /* GBytes, element for element of the entities; empty: not known (yet) */
+  GArray *watched;     /* int: descriptors of the watched files, open for reading */
+  GHashTable *held;    /* tid -> Held: met by a tracer that hasn't left it yet */
+  guint threads;
+  LpTriggerCounts counts;
+  GHashTable *looks; /* pid -> Look: planned or under way */
+  gboolean closing;
+};
+
+/* Calls @func in the loop. Any thread. */
+void lp_trigger_run_in_loop (LpTrigger *trigger, GSourceFunc func, gpointer data);
+/* FALSE: there are too many. The thread must end with a call in the loop that counts trigger->threads down.
+ */
+gboolean lp_trigger_start_thread (LpTrigger *trigger, const char *name, GThreadFunc func, gpointer data);
+
+/* trigger-look.c. Looks at a process again, some times, until it is patched or nothing more is to be hoped
+ * for.
+ * @hit: (nullable) what the net knows of it. Nothing happens when it is being looked at already. */
+void lp_trigger_plan_look (LpTrigger *trigger, int pid, const struct lp_net_hit *hit, const char *reason);
+gboolean lp_trigger_is_looking (LpTrigger *trigger, int pid);
+void lp_trigger_look_free (gpointer look);
+/* Looks at all processes once, because some may have been overlooked. */
+void lp_trigger_scan (LpTrigger *trigger);
+
+/* trigger.c */
+void lp_trigger_dispatch_gate (LpTrigger *trigger); /* reads what waits; never blocks */
+void lp_trigger_enforce_deadline (LpTrigger *trigger);
+
+/* trigger-bind.c */
+void lp_trigger_unwatch_all (LpTrigger *trigger);
+
+/* trigger-net.c */
+void lp_trigger_open_net (LpTrigger *trigger);
+void lp_trigger_close_net (LpTrigger *trigger);
+void lp_trigger_dispatch_net (LpTrigger *trigger);
+void lp_trigger_beat_net (LpTrigger *trigger, gboolean on);
+
+G_END_DECLS

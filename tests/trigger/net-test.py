@@ -1,0 +1,315 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The net on real processes: whoever reaches an old function by a way that the gate doesn't see is caught there, and the very call that
+was caught is a new one. TAP on standard output. usage: net-test.py LP-DIFF LP-TRIGGER UPROBE-HELPER-SOURCE"""
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from targets import MAIN, Target, Trigger, expect, expect_new, must, run_tests, start
+
+NET = ('--without=gate',)
+# Calls as often as each line of its input says, and says what the last call returned.
+TALKER = '''
+    #include <stdlib.h>
+    int answer (int x);
+    int main (void)
+    {
+      char line[32];
+      setvbuf (stdout, NULL, _IOLBF, 0);
+      while (fgets (line, sizeof line, stdin))
+        {
+          int last = 0;
+          for (int i = atoi (line); i > 0; i--)
+            last = answer (0);
+          printf ("%d\\n", last);
+        }
+      return 0;
+    }
+'''
+# The same function without a word for each call.
+SILENT = '''
+    #include <stdio.h>
+    int answer (int x);
+    __attribute__ ((noinline, noipa)) int
+    answer (int x)
+    {
+    #ifdef PATCHED
+      if (x > 1000000)
+        puts ("far");
+      return x + 2;
+    #else
+      if (x > 1000000)
+        puts ("far away");
+      return x + 1;
+    #endif
+    }
+'''
+THREADS = '''
+    #include <pthread.h>
+    #include <unistd.h>
+    int answer (int x);
+    static int old;
+    static void *work (void *data)
+    {
+      for (int i = 0; i < 2000; i++, usleep (10))
+        if (answer (i) != i + 2)
+          __sync_fetch_and_add (&old, 1);
+      return NULL;
+    }
+    int main (void)
+    {
+      pthread_t threads[8];
+      for (int i = 0; i < 8; i++)
+        pthread_create (&threads[i], NULL, work, NULL);
+      for (int i = 0; i < 8; i++)
+        pthread_join (threads[i], NULL);
+      printf ("%d\\n", old);
+      return 0;
+    }
+'''
+
+
+class Talker:
+    def __init__(self, path):
+        self.process = subprocess.Popen([path], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+
+    def ask(self, calls=1):
+        self.process.stdin.write(f'{calls}\n')
+        self.process.stdin.flush()
+        return int(self.process.stdout.readline())
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.process.communicate(timeout=60)
+
+
+def state_of(pid):
+    return Path(f'/proc/{pid}/stat').read_text().rsplit(')', 1)[1].split()[0]
+
+
+def expect_all_ended(processes):
+    """Each of @processes ends by itself; nobody is left stopped. Their outputs."""
+    outputs = [process.communicate(timeout=120)[0] for process in processes]
+    expect({process.returncode for process in processes} <= {0, 1}, True, [process.returncode for process in processes])
+    return outputs
+
+
+def one_after_another(things):
+    with Trigger(things.program, options=NET) as trigger:
+        outputs = [start(things.program.path).stdout for _ in range(200)]
+        _, counts = trigger.finish()
+        expect(outputs.count('old\n'), 0, counts)
+        expect((counts['caught'], counts['hits'], counts['old']), (200, 200, 0))
+    expect(start(things.program.path).stdout, 'old\n', 'after the trigger has ended')
+
+
+def eight_at_a_time(things):
+    with Trigger(things.program, options=NET) as trigger, ThreadPoolExecutor(8) as pool:
+        outputs = [done.stdout for done in pool.map(lambda _: start(things.program.path), range(400))]
+        _, counts = trigger.finish()
+        expect(set(outputs) <= {'new\n', 'old\n'}, True, 'outputs')
+        expect(outputs.count('old\n') <= counts['old'], True, counts)
+        expect(outputs.count('old\n') < 20, True, outputs.count('old\n'))
+
+
+def many_at_once(things):
+    """More than can be held: all end well, and whoever ran the old function is counted."""
+    with Trigger(things.program, options=NET) as trigger:
+        running = [subprocess.Popen([things.program.path], stdout=subprocess.PIPE, text=True) for _ in range(300)]
+        outputs = expect_all_ended(running)
+        _, counts = trigger.finish()
+        expect(outputs.count('old\n') <= counts['old'], True, counts)
+
+
+def overlay(things):
+    """A container's view: another mount over the same lower file. Some kernels' gates see that, and some don't: the net always does."""
+    script = 'mount -t overlay overlay -o "lowerdir=$1,upperdir=$2/upper,workdir=$2/work" "$2/merged" && exec "$2/merged/program"'
+    layers = things.folder / 'layers'
+    for name in ('upper', 'work', 'merged'):
+        (layers / name).mkdir(parents=True)
+    must('mount', '-t', 'tmpfs', 'layers', layers)  # an overlay's upper layer may not lie on an overlay
+    try:
+        for name in ('upper', 'work', 'merged'):
+            (layers / name).mkdir()
+        with Trigger(things.program) as trigger:
+            expect_new(start('unshare', '-m', 'sh', '-c', script, 'sh', things.program.folder, layers))
+            expect(trigger.finish()[1]['old'], 0, 'old calls')
+        with Trigger(things.program, options=NET) as trigger:
+            expect_new(start('unshare', '-m', 'sh', '-c', script, 'sh', things.program.folder, layers))
+            _, counts = trigger.finish()
+            expect((counts['caught'], counts['old']), (1, 0), counts)
+    finally:
+        must('umount', layers)
+
+
+def mapped_before(things):
+    """It runs already when the trigger comes, and nobody tells the trigger: its next call is a new one."""
+    with Talker(things.talker.path) as talker:
+        expect(talker.ask(), 1, 'before')
+        with Trigger(things.talker) as trigger:
+            expect(talker.ask(), 2, 'the first call under the net')
+            expect(trigger.finish()[1]['caught'], 1, 'caught')
+
+
+def no_traps(things):
+    with Talker(things.talker.path) as talker, Trigger(things.talker, options=NET) as trigger:
+        expect(talker.ask(), 2)
+        expect(talker.ask(100000), 2)
+        expect(trigger.finish()[1]['hits'], 1, 'hits of 100,001 calls')
+    # Met at the gate: not even the first call traps.
+    with Trigger(things.talker) as trigger:
+        with Talker(things.talker.path) as talker:
+            expect(talker.ask(100000), 2)
+        counts = trigger.finish()[1]
+        expect((counts['patched'], counts['hits']), (1, 0), counts)
+
+
+def restarted_trigger(things):
+    """A patched process is recognised under the new uprobes: it traps once, is left alone, and then traps no more (hazard 19a)."""
+    with Talker(things.talker.path) as talker:
+        for _ in range(3):
+            with Trigger(things.talker, options=NET) as trigger:
+                expect(talker.ask(1000), 2)
+                counts = trigger.finish()[1]
+                expect(counts['hits'] <= 1, True, counts)
+                expect(counts['old'], 0, counts)
+        expect(talker.ask(), 2, 'without a trigger it stays patched')
+
+
+def foreign_uprobe(things):
+    """Somebody else's uprobe on the same function, set while ours stands: alive, new, and not counted as old (hazards 19, 19a)."""
+    offset = int(next(line.split()[1] for line in must('readelf', '-sW', things.talker.path).splitlines() if line.endswith(' answer'))
+                 .lstrip(':'), 16)
+    with Talker(things.talker.path) as talker, Trigger(things.talker, options=NET) as trigger:
+        expect(talker.ask(), 2)
+        helper = subprocess.Popen([things.uprobe, things.talker.path, str(offset)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        helper.stdout.readline()
+        expect(talker.ask(100), 2)
+        helper.communicate()
+        expect(talker.ask(100), 2)
+        expect(trigger.finish()[1]['old'], 0, 'old calls')
+
+
+def children(things):
+    """fork()ed and exec()ed over and over: each image is looked at anew."""
+    with Trigger(things.program, options=NET) as trigger:
+        done = start('sh', '-c', f'for i in 1 2 3 4 5 6 7 8 9 10; do {things.program.path}; done; exec {things.program.path}')
+        expect(done.stdout, 'new\n' * 11)
+        expect(trigger.finish()[1]['caught'], 11, 'caught')
+
+
+def many_threads(things):
+    """Eight threads call all the time: at most those calls that had begun are old ones, and they are counted."""
+    with Trigger(things.threads, options=NET) as trigger:
+        done = start(things.threads.path)
+        old = int(done.stdout)
+        counts = trigger.finish()[1]
+        expect(old <= max(counts['old'], 0), True, f'{old} old calls: {counts}')
+        expect(old < 2000, True, f'{old} of 16,000 calls were old: {counts}')
+
+
+def static_and_fixed(things):
+    for target in (things.static, things.fixed):
+        with Trigger(target, options=NET):
+            expect_new(start(target.path))
+
+
+def library(things):
+    with Trigger(things.shared, options=NET):
+        expect_new(start(things.user))
+        expect_new(start('/bin/true', env={'LD_PRELOAD': f'{things.shared.path}:{things.caller}'}))
+
+
+def traced_process(things):
+    """A debugger has it: it can't be patched, isn't stopped again and again, its calls are counted, and the reason is told (hazard 26)."""
+    with Trigger(things.talker, options=NET) as trigger:
+        done = subprocess.run(['strace', '-o', '/dev/null', things.talker.path], input='1000\n1000\n', stdout=subprocess.PIPE, text=True, timeout=120,
+                              check=False)
+        expect((done.returncode, done.stdout), (0, '1\n1\n'))
+        lines, counts = trigger.finish()
+        expect(counts['old'] >= 2000, True, counts)
+        expect(counts['hits'] - counts['old'] < 20, True, counts)
+        expect(counts['caught'], 0, lines)
+
+
+def killed_trigger(things):
+    """SIGKILL at any time: each program runs to its end, none is left stopped (hazards 22, 22g, 22h)."""
+    for number in range(20):
+        with Trigger(things.program, options=NET) as trigger:
+            running = [subprocess.Popen([things.program.path], stdout=subprocess.PIPE, text=True) for _ in range(number % 10)]
+            trigger.process.kill()
+            running += [subprocess.Popen([things.program.path], stdout=subprocess.PIPE, text=True) for _ in range(4)]
+            expect_all_ended(running)
+    expect(start(things.program.path).stdout, 'old\n')
+
+
+def frozen_trigger(things):
+    """A frozen trigger: who hits within its last heartbeat may be stopped until it is killed, who hits later isn't (hazards 22, 22g)."""
+    with Trigger(things.program, options=NET) as trigger:
+        os.kill(trigger.process.pid, signal.SIGSTOP)
+        running = [subprocess.Popen([things.program.path], stdout=subprocess.PIPE, text=True) for _ in range(8)]
+        while True:  # the heartbeat runs out: from then on all go through
+            last = subprocess.Popen([things.program.path], stdout=subprocess.PIPE, text=True)
+            os.waitid(os.P_PID, last.pid, os.WEXITED | os.WSTOPPED | os.WNOWAIT)
+            running.append(last)
+            if state_of(last.pid) == 'Z':
+                break
+        trigger.process.kill()
+        expect_all_ended(running)
+
+
+class Things:
+    """All targets, built once."""
+
+    def __init__(self, folder, uprobe_source):
+        self.folder = folder
+        self.program = Target(folder, 'program', ['-pie'])
+        self.talker = Target(folder, 'talker', ['-pie'], main=TALKER, answer=SILENT)
+        self.threads = Target(folder, 'threads', ['-pie'], main=THREADS, answer=SILENT)
+        self.static = Target(folder, 'static', ['-static'], ['-O2', '-fno-pie'])
+        self.fixed = Target(folder, 'fixed', ['-no-pie'], ['-O2', '-fno-pie'])
+        self.shared = Target(folder, 'libanswer.so', ['-shared', '-Wl,-soname,libanswer.so'], ['-O2', '-fPIC'], main='')
+        self.user = folder / 'user'
+        (folder / 'user.c').write_text(MAIN)
+        must('gcc', '-O2', folder / 'user.c', '-o', self.user, '-L', self.shared.folder, '-lanswer', f'-Wl,-rpath,{self.shared.folder}')
+        self.caller = folder / 'libcaller.so'
+        (folder / 'caller.c').write_text('int answer (int x);\n__attribute__ ((constructor)) static void call (void) { answer (1); }\n')
+        must('gcc', '-O2', '-shared', '-fPIC', folder / 'caller.c', '-o', self.caller)
+        self.uprobe = folder / 'uprobe'
+        must('gcc', '-O2', uprobe_source, '-o', self.uprobe)
+
+
+TESTS = [
+    ('200 starts one after another, the gate off: no old call', one_after_another),
+    ('400 starts eight at a time, the gate off: old calls are counted, and few', eight_at_a_time),
+    ('300 starts at once all end well, and whoever ran the old function is counted (hazard 23)', many_at_once),
+    ('an overlay mount over the same lower file, with and without the gate (hazard 27)', overlay),
+    ('a mapping that existed before (hazard 23)', mapped_before),
+    ('a patched process never traps', no_traps),
+    ('a restarted trigger recognises the processes that are patched (hazard 19a)', restarted_trigger),
+    ("somebody else's uprobe on the same function (hazards 19, 19a)", foreign_uprobe),
+    ('a shell that forks and execs (hazards 25, 29)', children),
+    ('eight threads that call all the time (hazard 14)', many_threads),
+    ('a static program and one at a fixed address', static_and_fixed),
+    ('a library', library),
+    ('a process that a debugger has is left alone, and its calls are counted (hazard 26)', traced_process),
+    ('a killed trigger leaves nobody stopped (hazards 22, 22g)', killed_trigger),
+    ('a frozen trigger stops nobody for long (hazards 22, 22g)', frozen_trigger),
+]
+
+
+def main():
+    with tempfile.TemporaryDirectory(prefix='net-test.') as folder:
+        print(f'1..{len(TESTS)}', flush=True)
+        return run_tests(TESTS, Things(Path(folder), sys.argv[3]))
+
+
+if __name__ == '__main__':
+    sys.exit(main())
