@@ -35,6 +35,14 @@ typedef struct {
   char *installed;
   char *cache;
   char *sign;
+  char *release;
+  char *headers;
+  char *modules;
+  char *module_source;
+  char *sign_key;
+  char *sign_certificate;
+  gboolean kernel;
+  gboolean replace;
   int jobs;
   gboolean keep;
   gboolean json;
@@ -62,6 +70,26 @@ options_clear (Options *options)
   g_free (options->installed);
   g_free (options->cache);
   g_free (options->sign);
+  g_free (options->release);
+  g_free (options->headers);
+  g_free (options->modules);
+  g_free (options->module_source);
+  g_free (options->sign_key);
+  g_free (options->sign_certificate);
+}
+
+/* --kernel [RELEASE] */
+static gboolean
+on_kernel (const char *name, const char *value, gpointer data, GError **error)
+{
+  Options *options = data;
+
+  (void)name;
+  (void)error;
+  options->kernel = TRUE;
+  g_free (options->release);
+  options->release = g_strdup (value);
+  return TRUE;
 }
 
 static gboolean
@@ -74,6 +102,20 @@ parse_options (Options *options, int argc, char **argv, GError **error)
       N_ ("NAME[=VERSION]") },
     { "source", 0, 0, G_OPTION_ARG_FILENAME, &options->source,
       N_ ("patch what this source package or folder builds"), N_ ("FILE.dsc|DIR") },
+    { "kernel", 0, G_OPTION_FLAG_OPTIONAL_ARG, G_OPTION_ARG_CALLBACK, (gpointer)on_kernel,
+      N_ ("make a livepatch module for the running, or this, kernel"), N_ ("RELEASE") },
+    { "module-source", 0, 0, G_OPTION_ARG_FILENAME, &options->module_source,
+      N_ ("with --kernel: patch the module that this folder builds"), N_ ("DIR") },
+    { "replace", 0, 0, G_OPTION_ARG_NONE, &options->replace,
+      N_ ("with --kernel: take the place of all livepatches that stand"), NULL },
+    { "kernel-headers", 0, 0, G_OPTION_ARG_FILENAME, &options->headers,
+      N_ ("with --kernel: folder with .config and Module.symvers"), N_ ("DIR") },
+    { "kernel-modules", 0, 0, G_OPTION_ARG_FILENAME, &options->modules,
+      N_ ("with --kernel: folder with the shipped modules"), N_ ("DIR") },
+    { "sign-module-key", 0, 0, G_OPTION_ARG_FILENAME, &options->sign_key,
+      N_ ("with --kernel: sign the module with this key"), N_ ("PEM") },
+    { "sign-module-cert", 0, 0, G_OPTION_ARG_FILENAME, &options->sign_certificate,
+      N_ ("certificate of that key"), N_ ("FILE") },
     { "build", 0, 0, G_OPTION_ARG_STRING, &options->build, N_ ("command that builds the folder"),
       N_ ("COMMAND") },
     { "prepare", 0, 0, G_OPTION_ARG_STRING, &options->prepare, N_ ("command that is run before it"),
@@ -110,10 +152,14 @@ parse_options (Options *options, int argc, char **argv, GError **error)
   };
   g_autoptr (GOptionContext) context = g_option_context_new (NULL);
   g_autoptr (GError) local = NULL;
+  GOptionGroup *group = g_option_group_new (NULL, NULL, NULL, options, NULL);
 
-  g_option_context_add_main_entries (context, entries, GETTEXT_PACKAGE);
+  g_option_group_add_entries (group, entries);
+  g_option_group_set_translation_domain (group, GETTEXT_PACKAGE);
+  g_option_context_set_main_group (context, group);
   g_option_context_set_summary (
-      context, _ ("Makes a hot patch from a source fix, for a package, a source package or a folder."));
+      context,
+      _ ("Makes a hot patch from a source fix, for a package, a source package, a folder or a kernel."));
   if (g_option_context_parse (context, &argc, &argv, &local))
     return TRUE;
   lp_error_set (error, LP_ERROR_INVALID_ARGS, _ ("`syscare build --help` shows the options"), "%s",
@@ -155,8 +201,19 @@ check_options (const Options *options, GError **error)
 {
   static const char *const severities[] = { "low", "medium", "high", "critical", NULL };
 
-  if ((options->package != NULL) == (options->source != NULL))
-    return usage (error, _ ("give one of --package and --source"));
+  gboolean any_kernel_option = options->replace || options->headers != NULL || options->modules != NULL
+                               || options->module_source != NULL || options->sign_key != NULL;
+
+  if (options->kernel && options->package != NULL)
+    return usage (error, _ ("give one of --package and --kernel"));
+  if (!options->kernel && any_kernel_option)
+    return usage (error, _ ("this option goes with --kernel"));
+  if ((options->sign_key == NULL) != (options->sign_certificate == NULL))
+    return usage (error, _ ("--sign-module-key and --sign-module-cert go together"));
+  if (!options->kernel && (options->package != NULL) == (options->source != NULL))
+    return usage (error, _ ("give one of --package, --source and --kernel"));
+  if (options->kernel && (options->build != NULL || options->prepare != NULL || options->to != NULL))
+    return usage (error, _ ("--build, --prepare and --to don't go with --kernel"));
   gboolean has_patch = options->patches != NULL || options->more_patches != NULL;
   if (has_patch == (options->to != NULL))
     return usage (error, _ ("give at least one --patch, or --to"));
@@ -194,6 +251,15 @@ make_request (const Options *options)
   if (options->source != NULL)
     request->origin
         = g_file_test (options->source, G_FILE_TEST_IS_DIR) ? LP_BUILD_FROM_TREE : LP_BUILD_FROM_DSC;
+  if (options->kernel)
+    request->origin = LP_BUILD_FROM_KERNEL;
+  request->kernel.release = g_strdup (options->release);
+  request->kernel.headers = g_strdup (options->headers);
+  request->kernel.modules = g_strdup (options->modules);
+  request->kernel.module_source = g_strdup (options->module_source);
+  request->kernel.sign_key = g_strdup (options->sign_key);
+  request->kernel.sign_certificate = g_strdup (options->sign_certificate);
+  request->kernel.replace = options->replace;
   request->build_command = g_strdup (options->build);
   request->prepare_command = g_strdup (options->prepare);
   request->targets = g_strdupv (options->targets);

@@ -393,14 +393,13 @@ lp_apt_fetch_source (LpApt *apt, const char *source, const char *version, const 
   return NULL;
 }
 
-char *
-lp_apt_fetch_binary (LpApt *apt, const char *name, const char *version, const char *folder,
-                     GCancellable *cancellable, GError **error)
+/* The .deb of @name in folder @download; caller frees. */
+static char *
+download_binary (LpApt *apt, const char *name, const char *version, const char *download,
+                 GCancellable *cancellable, GError **error)
 {
   g_autofree char *what = g_strdup_printf ("%s=%s", name, version);
   const char *const arguments[] = { "download", what, NULL };
-  g_autofree char *download = g_build_filename (folder, "deb", NULL);
-  g_autofree char *unpacked = g_build_filename (folder, name, NULL);
   g_autofree char *prefix = g_strconcat (name, "_", NULL);
   g_auto (LpCommandResult) result = { 0 };
 
@@ -408,12 +407,24 @@ lp_apt_fetch_binary (LpApt *apt, const char *name, const char *version, const ch
       || !update_lists (apt, /* force= */ FALSE, cancellable, error)
       || !run_apt (apt, "apt-get", arguments, download, cancellable, &result, error))
     return NULL;
-  g_autofree char *deb = find_by_suffix (download, prefix, ".deb");
-  if (result.exit_status != 0 || deb == NULL)
-    {
-      fetch_error (name, version, &result, error);
-      return NULL;
-    }
+  char *deb = find_by_suffix (download, prefix, ".deb");
+  if (result.exit_status == 0 && deb != NULL)
+    return deb;
+  g_free (deb);
+  fetch_error (name, version, &result, error);
+  return NULL;
+}
+
+char *
+lp_apt_fetch_binary (LpApt *apt, const char *name, const char *version, const char *folder,
+                     GCancellable *cancellable, GError **error)
+{
+  g_autofree char *download = g_build_filename (folder, "deb", NULL);
+  g_autofree char *unpacked = g_build_filename (folder, name, NULL);
+  g_autofree char *deb = download_binary (apt, name, version, download, cancellable, error);
+
+  if (deb == NULL)
+    return NULL;
   /* Under its own name only when it is whole: a folder that is there is taken as it is next time. */
   g_autofree char *partial = g_strconcat (unpacked, ".new", NULL);
   const char *const unpack[] = { "dpkg-deb", "-x", deb, partial, NULL };
@@ -428,4 +439,29 @@ lp_apt_fetch_binary (LpApt *apt, const char *name, const char *version, const ch
     return g_steal_pointer (&unpacked);
   lp_error_set_errno (error, LP_ERROR_FAILED, errno, "%s", unpacked);
   return NULL;
+}
+
+gboolean
+lp_apt_fetch_member (LpApt *apt, const char *name, const char *version, const char *member, const char *path,
+                     GCancellable *cancellable, GError **error)
+{
+  g_autofree char *folder = g_path_get_dirname (path);
+  g_autofree char *download = g_build_filename (folder, "deb", NULL);
+  g_autofree char *deb = download_binary (apt, name, version, download, cancellable, error);
+  g_autofree char *partial = g_strconcat (path, ".new", NULL);
+
+  if (deb == NULL)
+    return FALSE;
+  const char *const unpack[]
+      = { "sh",    "-c", "dpkg-deb --fsys-tarfile \"$1\" | tar -x -O \"$2\" >\"$3\"", "sh", deb, member,
+          partial, NULL };
+  g_autofree char *output
+      = lp_command_output (unpack, (const char *const *)apt->environment, folder, cancellable, error);
+  unlink (deb);
+  if (output == NULL)
+    return FALSE;
+  if (rename (partial, path) == 0)
+    return TRUE;
+  lp_error_set_errno (error, LP_ERROR_FAILED, errno, "%s", path);
+  return FALSE;
 }

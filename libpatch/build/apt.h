@@ -29,6 +29,11 @@ char *lp_apt_fetch_source (LpApt *apt, const char *source, const char *version, 
 char *lp_apt_fetch_binary (LpApt *apt, const char *name, const char *version, const char *folder,
                            GCancellable *cancellable, GError **error);
 
+/* Fetches binary package @name and takes only the file @member ("./usr/lib/...") out of it, to @path. Errors
+ * as above. */
+gboolean lp_apt_fetch_member (LpApt *apt, const char *name, const char *version, const char *member,
+                              const char *path, GCancellable *cancellable, GError **error);
+
 /* The text of a sources.list(5) file, one-line (@deb822 FALSE) or deb822, with sources asked for as well.
  * Exported for tests. */
 char *lp_apt_with_sources (const char *text, gboolean deb822);

@@ -11,6 +11,7 @@
 #include "build/bundle-maker.h"
 #include "build/content.h"
 #include "build/difference.h"
+#include "build/kernel-build.h"
 
 #include <string.h>
 #include <sys/utsname.h>
@@ -85,11 +86,13 @@ end (Build *build, const char *text)
   report (build, "end", text, (g_get_monotonic_time () - build->step_start) / 1e6);
 }
 
-static char *
-default_cache (void)
+char *
+lp_build_cache (const LpBuildRequest *request)
 {
   const char *xdg = g_getenv ("XDG_CACHE_HOME");
 
+  if (request->cache != NULL)
+    return g_canonicalize_filename (request->cache, NULL);
   if (xdg != NULL && xdg[0] == '/')
     return g_build_filename (xdg, "syscare", NULL);
   if (geteuid () == 0)
@@ -397,8 +400,13 @@ lp_build_run (const LpBuildRequest *request, GCancellable *cancellable, LpBuildP
   gint64 start = g_get_monotonic_time ();
   LpBuildResult *result = NULL;
 
+  if (request->origin == LP_BUILD_FROM_KERNEL)
+    {
+      g_autofree char *cache = lp_build_cache (request);
+      return lp_kernel_build_run (request, cache, cancellable, progress, user_data, error);
+    }
   build.jobs = request->jobs > 0 ? request->jobs : g_get_num_processors ();
-  build.cache = request->cache != NULL ? g_canonicalize_filename (request->cache, NULL) : default_cache ();
+  build.cache = lp_build_cache (request);
   char *path = run_steps (&build, error);
   if (path != NULL)
     {
@@ -449,5 +457,11 @@ lp_build_request_free (LpBuildRequest *request)
   g_free (request->cache);
   g_free (request->debuginfo);
   g_free (request->installed);
+  g_free (request->kernel.release);
+  g_free (request->kernel.headers);
+  g_free (request->kernel.modules);
+  g_free (request->kernel.module_source);
+  g_free (request->kernel.sign_key);
+  g_free (request->kernel.sign_certificate);
   g_free (request);
 }

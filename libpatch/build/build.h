@@ -17,11 +17,23 @@ typedef enum {
   LP_BUILD_FROM_PACKAGE, /* NAME[=VERSION], fetched with apt (or dnf) */
   LP_BUILD_FROM_DSC,     /* FILE.dsc or FILE.src.rpm */
   LP_BUILD_FROM_TREE,    /* DIR and a build command */
+  LP_BUILD_FROM_KERNEL,  /* a livepatch module; see LpBuildRequest.kernel */
 } LpBuildOrigin;
+
+/* FROM_KERNEL. What isn't given is fetched from the distribution's packages of that release. */
+typedef struct {
+  char *release;          /* as uname -r says it; NULL: the running one */
+  char *headers;          /* (nullable) folder with .config and Module.symvers of the kernel */
+  char *modules;          /* (nullable) folder with the shipped modules (/lib/modules/RELEASE) */
+  char *module_source;    /* (nullable) folder of a module that is built outside of the kernel's tree */
+  char *sign_key;         /* (nullable) PEM, to sign the livepatch module with */
+  char *sign_certificate; /* its certificate */
+  gboolean replace;       /* cumulative: takes the place of all livepatches that stand */
+} LpBuildKernel;
 
 typedef struct {
   LpBuildOrigin origin;
-  char *source;          /* NAME[=VERSION], FILE.dsc, or DIR */
+  char *source;          /* NAME[=VERSION], FILE.dsc, or DIR; FROM_KERNEL: the kernel's tree (nullable) */
   char *build_command;   /* FROM_TREE */
   char *prepare_command; /* FROM_TREE (nullable) */
   GStrv targets; /* installed paths, or paths relative to the built tree; NULL = every installed ELF of the
@@ -38,6 +50,8 @@ typedef struct {
   char *installed; /* (nullable) take this file as the shipped ELF */
   guint jobs;      /* 0 = number of processors */
   gboolean keep;   /* keep the work folder */
+  LpBuildKernel
+      kernel; /* FROM_KERNEL; @debuginfo is vmlinux with symbols, @installed the shipped module then */
 } LpBuildRequest;
 
 /* @step: prepare baseline verify affected compile diff prove package; @event: begin, end, note, warning,
@@ -61,6 +75,8 @@ typedef struct {
 LpBuildResult *lp_build_run (const LpBuildRequest *request, GCancellable *cancellable,
                              LpBuildProgress progress, gpointer user_data, GError **error);
 void lp_build_result_free (LpBuildResult *result);
+/* The cache folder of a request: its own, or the default one. Caller frees. */
+char *lp_build_cache (const LpBuildRequest *request);
 LpBuildRequest *lp_build_request_new (void);
 void lp_build_request_free (LpBuildRequest *request);
 

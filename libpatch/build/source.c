@@ -309,6 +309,9 @@ lp_source_find (const LpBuildRequest *request, const char *cache, guint jobs, Lp
     case LP_BUILD_FROM_TREE:
       found = find_tree (source, request, error);
       break;
+    case LP_BUILD_FROM_KERNEL: /* kernel-tree.c */
+      lp_error_set (error, LP_ERROR_INVALID_ARGS, NULL, "a kernel is no source package");
+      break;
     }
   if (!found || (source->dsc != NULL && !read_dsc (source, jobs, error)))
     return NULL;

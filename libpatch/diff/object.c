@@ -40,6 +40,12 @@ lp_object_free (LpObject *object)
 LpObject *
 lp_object_new (LpElf *elf, const char *unit, GError **error)
 {
+  return lp_object_new_for (elf, unit, NULL, error);
+}
+
+LpObject *
+lp_object_new_for (LpElf *elf, const char *unit, LpSectionUse (*use) (const char *name), GError **error)
+{
   const Elf64_Ehdr *header = lp_elf_header (elf);
   const LpArch *arch = lp_arch_for_machine (header->e_machine);
 
@@ -60,6 +66,7 @@ lp_object_new (LpElf *elf, const char *unit, GError **error)
   g_autoptr (LpObject) object = g_new0 (LpObject, 1);
   g_autoptr (GError) local_error = NULL;
   object->elf = elf;
+  object->use = use;
   object->arch = arch;
   object->unit = unit;
   object->pieces = g_ptr_array_new_with_free_func (piece_free);
@@ -233,8 +240,8 @@ lp_piece_constant_end (const LpPiece *piece, guint64 offset)
                     : piece->size;
 
   /* Alignment of the next constant: zeroes, of which one may end a string. */
-  while (piece->is_pool && end > offset + 1 && piece->bytes != NULL && piece->bytes[end - 1] == 0
-         && piece->bytes[end - 2] == 0)
+  while (piece->is_pool && (piece->header->flags & SHF_EXECINSTR) == 0 && end > offset + 1
+         && piece->bytes != NULL && piece->bytes[end - 1] == 0 && piece->bytes[end - 2] == 0)
     end--;
   return end;
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* An object file as the diff sees it: *pieces* (functions, variables, constants) and what each relocation in
- * them refers to. Must not know that there is a second object, or a linked file. For libpatch/diff only. */
+ * them refers to. Must not know that there is a second object, or a linked file. For libpatch/diff and
+ * libpatch/kernel only. */
 #pragma once
 
 #include "arch/arch.h"
@@ -20,6 +21,13 @@ typedef enum {
   LP_PIECE_SPECIAL, /* loaded bytes that take effect without being referred to (.init_array), or of unknown
                        purpose */
 } LpPieceKind;
+
+/* What a kernel's object has besides code and data. */
+typedef enum {
+  LP_SECTION_ORDINARY,
+  LP_SECTION_TABLE, /* entries about places in code or data: not cut into pieces */
+  LP_SECTION_AUX, /* code without a name that functions jump to: like constants, known by who refers to it */
+} LpSectionUse;
 
 typedef struct LpObject LpObject;
 typedef struct LpPiece LpPiece;
@@ -58,7 +66,8 @@ struct LpPiece {
 };
 
 struct LpObject {
-  LpElf *elf; /* borrowed from the request */
+  LpElf *elf;                             /* borrowed from the request */
+  LpSectionUse (*use) (const char *name); /* (nullable) */
   const LpArch *arch;
   const char *unit;
   const LpElfSymbol *symbols;
@@ -83,12 +92,19 @@ typedef struct {
 /* Reads @elf (borrowed). Errors: LP_ERROR_REFUSED (not an object of a supported machine, linker plugin
  * bytecode). */
 LpObject *lp_object_new (LpElf *elf, const char *unit, GError **error);
+/* As above; @use says which sections are no ordinary ones. */
+LpObject *lp_object_new_for (LpElf *elf, const char *unit, LpSectionUse (*use) (const char *name),
+                             GError **error);
 void lp_object_free (LpObject *object);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (LpObject, lp_object_free)
 
 /* Errors: LP_ERROR_REFUSED (relocation type that isn't understood). */
 gboolean lp_object_reference (LpPiece *from, const LpElfRelocation *relocation, LpReference *reference,
                               GError **error);
+
+/* The piece that @offset of section @section belongs to: the nearest one when it lies outside of all. NULL:
+ * no pieces there. */
+LpPiece *lp_object_piece_at (LpObject *object, guint section, gint64 offset);
 
 /* Bytes of the element of a MERGED piece that contains @offset, from @offset on for strings; 0 when there is
  * none. */

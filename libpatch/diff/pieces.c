@@ -142,6 +142,15 @@ static void
 cut_section (LpObject *object, const LpElfSection *section, GPtrArray *named)
 {
   LpPieceKind kind;
+  LpSectionUse use = object->use != NULL ? object->use (section->name) : LP_SECTION_ORDINARY;
+
+  if (use == LP_SECTION_TABLE || (use == LP_SECTION_AUX && section->size == 0))
+    return;
+  if (use == LP_SECTION_AUX)
+    {
+      add_piece (object, LP_PIECE_ANONYMOUS, section->index, 0, section->size, NULL)->is_pool = TRUE;
+      return;
+    }
   if (!classify (section, named->len > 0, &kind) || section->size == 0)
     return;
 

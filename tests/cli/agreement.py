@@ -144,7 +144,7 @@ def build_agrees():
     """the parser, the help, the man page and the completion of build agree on its options and their values"""
     shown = syscare('build', '--help').stdout
     equal(syscare('help', 'build').stdout, shown)
-    parsed = {long: (short, argument) for short, long, argument in re.findall(r'^  (?:-(\w), )?--([a-z]+)(?:=(\S+))?', shown, re.MULTILINE)}
+    parsed = {long: (short, argument) for short, long, argument in re.findall(r'^  (?:-(\w), )?--([a-z-]+)(?:=(\S+))?', shown, re.MULTILINE)}
     text = rendered('syscare-build.1')
     tags = [tag for tag in paragraphs(section(text, 'OPTIONS')) if tag.startswith('-')]
     described = {}

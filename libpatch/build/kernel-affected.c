@@ -1,0 +1,315 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Applies the fix and finds the includers of the headers that it changes: no build has recorded them, so the
+ * tree is searched for who includes a file of that name, and who includes those. */
+#include "config.h"
+
+#include "build/kernel-affected.h"
+
+#include "base/error.h"
+#include "build/command.h"
+#include "build/content.h"
+
+#include <string.h>
+
+#define INCLUDERS_MAX 64 /* compilations: beyond it a header is too common for a hot patch */
+
+static void
+source_free (gpointer data)
+{
+  g_free (((LpKernelSource *)data)->source);
+  g_free (data);
+}
+
+void
+lp_kernel_affected_free (LpKernelAffected *affected)
+{
+  if (affected == NULL)
+    return;
+  g_ptr_array_unref (affected->sources);
+  g_ptr_array_unref (affected->paths);
+  g_ptr_array_unref (affected->content);
+  g_ptr_array_unref (affected->dropped);
+  g_free (affected);
+}
+
+static gboolean
+is_below (const char *path, const char *const *folders)
+{
+  for (guint i = 0; folders[i] != NULL; i++)
+    if (g_str_has_prefix (path, folders[i]))
+      return TRUE;
+  return FALSE;
+}
+
+LpKernelFileKind
+lp_kernel_file_kind (const char *path, const char *machine, const char **why)
+{
+  static const char *const aside[] = { "Documentation/", "tools/", "samples/", "scripts/", "usr/", NULL };
+  static const char *const build[] = { "Kconfig", "Makefile", "Kbuild" };
+  g_autofree char *base = g_path_get_basename (path);
+  g_autofree char *own = g_strdup_printf ("arch/%s/", machine);
+
+  *why = "it isn't part of the running kernel";
+  if (is_below (path, aside) || (strchr (path, '/') == NULL && strchr (path, '.') == NULL))
+    return LP_KERNEL_FILE_IGNORED;
+  if (g_str_has_prefix (path, "arch/") && !g_str_has_prefix (path, own))
+    {
+      *why = "it is for another machine";
+      return LP_KERNEL_FILE_IGNORED;
+    }
+  for (guint i = 0; i < G_N_ELEMENTS (build); i++)
+    if (g_str_has_prefix (base, build[i]))
+      {
+        *why = "it changes the configuration or the build, which a running kernel has behind it";
+        return LP_KERNEL_FILE_REFUSED;
+      }
+  *why = "the vDSO is code that processes have mapped; livepatch replaces code of the kernel";
+  if (strstr (path, "/vdso/") != NULL)
+    return LP_KERNEL_FILE_REFUSED;
+  *why = "it is assembly, which livepatch can't redirect";
+  if (g_str_has_suffix (path, ".S"))
+    return LP_KERNEL_FILE_REFUSED;
+  *why = "it isn't code";
+  return g_str_has_suffix (path, ".c")   ? LP_KERNEL_FILE_SOURCE
+         : g_str_has_suffix (path, ".h") ? LP_KERNEL_FILE_HEADER
+                                         : LP_KERNEL_FILE_IGNORED;
+}
+
+static gboolean
+add_source (LpKernelAffected *affected, const char *source, gboolean from_header)
+{
+  for (guint i = 0; i < affected->sources->len; i++)
+    {
+      LpKernelSource *known = affected->sources->pdata[i];
+      if (strcmp (known->source, source) != 0)
+        continue;
+      known->from_header = known->from_header && from_header;
+      return FALSE;
+    }
+  LpKernelSource *made = g_new (LpKernelSource, 1);
+  *made = (LpKernelSource){ g_strdup (source), from_header };
+  g_ptr_array_add (affected->sources, made);
+  return TRUE;
+}
+
+/* What the directive on @line includes, or NULL. Caller frees. */
+static char *
+included (const char *line, gboolean *quoted)
+{
+  const char *start = strpbrk (line, "<\"");
+
+  if (start == NULL)
+    return NULL;
+  *quoted = start[0] == '"';
+  return g_strndup (start + 1, strcspn (start + 1, ">\""));
+}
+
+/* "a/b/../c.h" -> "a/c.h". Caller frees. */
+static char *
+normal (const char *path)
+{
+  g_autofree char *absolute = g_strconcat ("/", path, NULL);
+  g_autofree char *result = g_canonicalize_filename (absolute, "/");
+
+  return g_strdup (result + 1);
+}
+
+/* Whether @file, which has @line, includes the header @path. */
+static gboolean
+means (const char *top, const char *file, const char *line, const char *path)
+{
+  gboolean quoted;
+  g_autofree char *name = included (line, &quoted);
+
+  if (name == NULL)
+    return FALSE;
+  if (quoted)
+    {
+      g_autofree char *folder = g_path_get_dirname (file);
+      g_autofree char *beside = g_build_filename (folder, name, NULL);
+      g_autofree char *there = normal (beside);
+      g_autofree char *full = g_build_filename (top, there, NULL);
+      if (g_file_test (full, G_FILE_TEST_EXISTS))
+        return strcmp (there, path) == 0;
+    }
+  gsize n = strlen (name), m = strlen (path);
+  while (n >= 3 && strncmp (name + strlen (name) - n, "../", 3) == 0)
+    n -= 3;
+  return m > n && strcmp (path + m - n, name + strlen (name) - n) == 0 && path[m - n - 1] == '/';
+}
+
+/* Files of the tree that include one of @headers by name: "file:line" of grep. */
+static char *
+search (const LpKernelTree *tree, const char *top, GPtrArray *headers, GCancellable *cancellable,
+        GError **error)
+{
+  g_autoptr (GString) pattern
+      = g_string_new ("^[[:space:]]*#[[:space:]]*include[[:space:]]*[<\"]([^\">]*/)?(");
+  g_auto (LpCommandResult) result = { 0 };
+
+  for (guint i = 0; i < headers->len; i++)
+    {
+      g_autofree char *base = g_path_get_basename (headers->pdata[i]);
+      g_autofree char *escaped = g_regex_escape_string (base, -1);
+      g_string_append_printf (pattern, "%s%s", i > 0 ? "|" : "", escaped);
+    }
+  g_string_append (pattern, ")[\">]");
+  const char *const argv[] = { "grep",
+                               "-rE",
+                               "--include=*.c",
+                               "--include=*.h",
+                               "--exclude-dir=Documentation",
+                               "--exclude-dir=tools",
+                               "--exclude-dir=samples",
+                               "--exclude-dir=scripts",
+                               pattern->str,
+                               ".",
+                               NULL };
+  if (!lp_command_run (argv, (const char *const *)tree->environment, top, NULL, cancellable, &result, error))
+    return NULL;
+  return g_steal_pointer (&result.output);
+}
+
+static gboolean
+follow_headers (const LpKernelTree *tree, const char *top, GPtrArray *headers, LpKernelAffected *affected,
+                GCancellable *cancellable, GError **error)
+{
+  g_autoptr (GHashTable) seen = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
+  g_autoptr (GPtrArray) level = g_ptr_array_ref (headers);
+  guint n_found = 0;
+
+  while (level->len > 0 && n_found <= INCLUDERS_MAX)
+    {
+      g_autoptr (GPtrArray) next = g_ptr_array_new_with_free_func (g_free);
+      g_autofree char *found = search (tree, top, level, cancellable, error);
+      if (found == NULL)
+        return FALSE;
+      g_auto (GStrv) lines = g_strsplit (found, "\n", -1);
+      for (guint i = 0; lines[i] != NULL; i++)
+        {
+          char *colon = strchr (lines[i], ':');
+          const char *why, *file = lines[i] + (g_str_has_prefix (lines[i], "./") ? 2 : 0);
+          if (colon == NULL)
+            continue;
+          *colon = '\0';
+          gboolean is_it = FALSE;
+          for (guint k = 0; k < level->len && !is_it; k++)
+            is_it = means (top, file, colon + 1, level->pdata[k]);
+          LpKernelFileKind kind = is_it ? lp_kernel_file_kind (file, "x86", &why) : LP_KERNEL_FILE_IGNORED;
+          if (kind == LP_KERNEL_FILE_SOURCE)
+            n_found += add_source (affected, file, TRUE);
+          else if (kind == LP_KERNEL_FILE_HEADER && g_hash_table_add (seen, g_strdup (file)))
+            g_ptr_array_add (next, g_strdup (file));
+        }
+      g_ptr_array_unref (level);
+      level = g_steal_pointer (&next);
+    }
+  if (n_found <= INCLUDERS_MAX)
+    return TRUE;
+  lp_error_set (error, LP_ERROR_REFUSED, "make the change in the source files that need it",
+                "%s: more than %u source files include it", (char *)headers->pdata[0], INCLUDERS_MAX);
+  return FALSE;
+}
+
+static gboolean
+apply_file (const LpKernelTree *tree, const char *top, const LpFix *fix, const LpFixFile *file,
+            LpKernelAffected *affected, GCancellable *cancellable, GError **error)
+{
+  g_autofree char *folder = g_build_filename (tree->workspace->scratch, "fixed", NULL);
+  g_autofree char *copy = g_build_filename (folder, file->path, NULL);
+  g_autofree char *original = g_build_filename (top, file->path, NULL);
+
+  if (file->creates && g_str_has_suffix (file->path, ".c"))
+    {
+      lp_error_set (error, LP_ERROR_REFUSED, "put the new functions into a source file that is there",
+                    "%s: %s is a new source file", fix->name, file->path);
+      return FALSE;
+    }
+  if (!g_file_test (copy, G_FILE_TEST_EXISTS))
+    {
+      if (!file->creates && !lp_workspace_copy (original, copy, error))
+        return FALSE;
+      g_ptr_array_add (affected->paths, g_steal_pointer (&original));
+      g_ptr_array_add (affected->content, g_strdup (copy));
+    }
+  g_autoptr (LpFixResult) result = lp_fix_apply (file, folder, cancellable, error);
+  if (result == NULL)
+    return FALSE;
+  if (result->outcome == LP_FIX_APPLIED)
+    return TRUE;
+  if (result->outcome == LP_FIX_ALREADY)
+    lp_error_set (error, LP_ERROR_NOTHING_TO_PATCH, NULL, "%s: the kernel has this change already",
+                  file->path);
+  else
+    lp_error_set (error, LP_ERROR_SOURCES_FAILED,
+                  "the fix was made for another version of the source: port it, or add the fixes that it "
+                  "needs before it",
+                  "%s doesn't apply: %s", fix->name,
+                  result->failed->len > 0 ? (char *)result->failed->pdata[0] : file->path);
+  return FALSE;
+}
+
+static gboolean
+take_file (const LpKernelTree *tree, const char *top, const LpFix *fix, const LpFixFile *file,
+           GPtrArray *dropped, GPtrArray *headers, LpKernelAffected *affected, GCancellable *cancellable,
+           GError **error)
+{
+  const char *why;
+  LpKernelFileKind kind = lp_kernel_file_kind (file->path, "x86", &why);
+
+  if (kind == LP_KERNEL_FILE_REFUSED)
+    {
+      lp_error_set (error, LP_ERROR_REFUSED,
+                    "leave this file out of the fix, if the rest is complete without it", "%s: %s",
+                    file->path, why);
+      return FALSE;
+    }
+  if (kind == LP_KERNEL_FILE_IGNORED)
+    {
+      g_ptr_array_add (dropped, g_strdup_printf ("%s: %s", file->path, why));
+      return TRUE;
+    }
+  if (kind == LP_KERNEL_FILE_SOURCE && !file->creates)
+    add_source (affected, file->path, FALSE);
+  else if (kind == LP_KERNEL_FILE_HEADER)
+    g_ptr_array_add (headers, file->path);
+  return apply_file (tree, top, fix, file, affected, cancellable, error);
+}
+
+static gint
+by_source (gconstpointer a, gconstpointer b)
+{
+  return strcmp ((*(LpKernelSource *const *)a)->source, (*(LpKernelSource *const *)b)->source);
+}
+
+LpKernelAffected *
+lp_kernel_affected_find (const LpKernelTree *tree, const char *top, GPtrArray *fixes,
+                         GCancellable *cancellable, GError **error)
+{
+  g_autoptr (LpKernelAffected) affected = g_new0 (LpKernelAffected, 1);
+  g_autoptr (GPtrArray) headers = g_ptr_array_new ();
+
+  affected->sources = g_ptr_array_new_with_free_func (source_free);
+  affected->paths = g_ptr_array_new_with_free_func (g_free);
+  affected->content = g_ptr_array_new_with_free_func (g_free);
+  affected->dropped = g_ptr_array_new_with_free_func ((GDestroyNotify)g_ptr_array_unref);
+  for (guint i = 0; i < fixes->len; i++)
+    {
+      const LpFix *fix = fixes->pdata[i];
+      GPtrArray *dropped = g_ptr_array_new_with_free_func (g_free);
+      g_ptr_array_add (affected->dropped, dropped);
+      for (guint k = 0; k < fix->files->len; k++)
+        if (!take_file (tree, top, fix, fix->files->pdata[k], dropped, headers, affected, cancellable, error))
+          return NULL;
+    }
+  if (headers->len > 0 && !follow_headers (tree, top, headers, affected, cancellable, error))
+    return NULL;
+  if (affected->sources->len == 0)
+    {
+      lp_error_set (error, LP_ERROR_NOTHING_TO_PATCH, NULL,
+                    "nothing to patch: the fix changes no code of the kernel");
+      return NULL;
+    }
+  g_ptr_array_sort (affected->sources, by_source);
+  return g_steal_pointer (&affected);
+}

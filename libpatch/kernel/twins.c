@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Descriptors are known by function and format, flags by the function that uses them and their order in it.
+ * Source: struct _ddebug in include/linux/dynamic_debug.h, include/linux/once_lite.h of the kernel. */
+#include "kernel/twins.h"
+
+#include <string.h>
+
+#define DESCRIPTORS "__dyndbg"
+#define ONCE ".data.once"
+#define LINE_OFFSET 32        /* bytes: behind modname, function, filename and format */
+#define LINE_MASK 0x3ffffu    /* lineno:18, then class_id:6, flags:8 */
+#define DESCRIPTOR_POINTERS 4 /* relocations of those four */
+
+/* The text that relocation @n of @piece refers to, or NULL. */
+static const char *
+text_of (LpPiece *piece, guint n)
+{
+  LpReference ref;
+  guint64 start;
+
+  if (n >= piece->relocations->len
+      || !lp_object_reference (piece, &g_array_index (piece->relocations, LpElfRelocation, n), &ref, NULL)
+      || ref.piece == NULL || ref.piece->bytes == NULL || ref.offset < 0
+      || (guint64)ref.offset >= ref.piece->size)
+    return NULL;
+  if (ref.piece->kind == LP_PIECE_MERGED)
+    return lp_piece_element (ref.piece, ref.offset, &start) > 0 ? (const char *)ref.piece->bytes + start
+                                                                : NULL;
+  const char *text = (const char *)ref.piece->bytes + ref.offset;
+  return memchr (text, 0, ref.piece->size - (guint64)ref.offset) != NULL ? text : NULL;
+}
+
+static gboolean
+same_descriptor (LpPiece *a, LpPiece *b)
+{
+  if (a->size != b->size || a->size < LINE_OFFSET + 4 || a->bytes == NULL || b->bytes == NULL)
+    return FALSE;
+  for (guint i = 0; i < DESCRIPTOR_POINTERS; i++)
+    {
+      const char *x = text_of (a, i), *y = text_of (b, i);
+      if (x == NULL || y == NULL || strcmp (x, y) != 0)
+        return FALSE;
+    }
+  return TRUE;
+}
+
+static gboolean
+same_flag (LpPiece *a, LpPiece *b)
+{
+  GHashTableIter iter;
+  gpointer name;
+
+  if (a->referrers == NULL || b->referrers == NULL || a->size != b->size || strcmp (a->base, b->base) != 0)
+    return FALSE;
+  g_hash_table_iter_init (&iter, a->referrers);
+  while (g_hash_table_iter_next (&iter, &name, NULL))
+    if (g_hash_table_contains (b->referrers, name))
+      return TRUE;
+  return FALSE;
+}
+
+static void
+level_line (const LpPiece *a, LpPiece *b, GPtrArray *copies)
+{
+  guint8 *copy = g_memdup2 (b->bytes, b->size);
+  guint32 here, there;
+
+  memcpy (&there, a->bytes + LINE_OFFSET, sizeof there);
+  memcpy (&here, copy + LINE_OFFSET, sizeof here);
+  here = (here & ~LINE_MASK) | (there & LINE_MASK);
+  memcpy (copy + LINE_OFFSET, &here, sizeof here);
+  g_ptr_array_add (copies, copy);
+  b->bytes = copy;
+}
+
+/* Named by a counter or the line: initcalls, texts of .modinfo and the like. */
+static gboolean
+is_numbered (const LpPiece *piece)
+{
+  return piece->symbol != NULL && piece->header != NULL && piece->kind != LP_PIECE_FUNCTION
+         && (g_str_has_prefix (piece->name, "__initcall__")
+             || g_str_has_prefix (piece->name, "__UNIQUE_ID_"));
+}
+
+/* Same place, same content, referring to things of the same names. */
+static gboolean
+same_numbered (LpPiece *a, LpPiece *b)
+{
+  if (a->size != b->size || (a->bytes == NULL) != (b->bytes == NULL)
+      || a->relocations->len != b->relocations->len || strcmp (a->header->name, b->header->name) != 0
+      || (a->bytes != NULL && memcmp (a->bytes, b->bytes, a->size) != 0))
+    return FALSE;
+  for (guint i = 0; i < a->relocations->len; i++)
+    {
+      LpReference x, y;
+      if (!lp_object_reference (a, &g_array_index (a->relocations, LpElfRelocation, i), &x, NULL)
+          || !lp_object_reference (b, &g_array_index (b->relocations, LpElfRelocation, i), &y, NULL))
+        return FALSE;
+      const char *to_x = x.piece != NULL ? x.piece->name : x.symbol->name;
+      const char *to_y = y.piece != NULL ? y.piece->name : y.symbol->name;
+      if (x.offset != y.offset || strcmp (to_x, to_y) != 0)
+        return FALSE;
+    }
+  return TRUE;
+}
+
+static gboolean
+is_in (const LpPiece *piece, const char *section)
+{
+  return piece->header != NULL && piece->symbol != NULL && strcmp (piece->header->name, section) == 0;
+}
+
+typedef enum { NO_TWIN, DESCRIPTOR, FLAG, NUMBERED } TwinKind;
+
+static TwinKind
+twin_kind (const LpPiece *piece)
+{
+  if (is_in (piece, DESCRIPTORS))
+    return DESCRIPTOR;
+  if (is_in (piece, ONCE))
+    return FLAG;
+  return is_numbered (piece) ? NUMBERED : NO_TWIN;
+}
+
+static gboolean
+is_twin (LpPiece *a, LpPiece *b, TwinKind kind)
+{
+  switch (kind)
+    {
+    case DESCRIPTOR:
+      return same_descriptor (a, b);
+    case FLAG:
+      return same_flag (a, b);
+    case NUMBERED:
+      return same_numbered (a, b);
+    default:
+      return FALSE;
+    }
+}
+
+static void
+find_twin (LpPiece *a, LpObject *patched, GPtrArray *copies)
+{
+  TwinKind kind = twin_kind (a);
+
+  for (guint i = 0; kind != NO_TWIN && i < patched->pieces->len; i++)
+    {
+      LpPiece *b = patched->pieces->pdata[i];
+      if (b->peer != NULL || twin_kind (b) != kind || !is_twin (a, b, kind))
+        continue;
+      a->peer = b;
+      b->peer = a;
+      if (kind == DESCRIPTOR)
+        level_line (a, b, copies);
+      return;
+    }
+}
+
+void
+lp_twins_pair (LpObject *original, LpObject *patched, GPtrArray *copies)
+{
+  for (guint i = 0; i < original->pieces->len; i++)
+    find_twin (original->pieces->pdata[i], patched, copies);
+}

@@ -1,0 +1,444 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Correlates and compares a pair of kernel objects, then follows what the changed functions need. */
+#include "kernel/unit.h"
+
+#include <string.h>
+
+#include "base/error.h"
+#include "diff/correlate.h"
+#include "kernel/branches.h"
+#include "kernel/entries.h"
+#include "kernel/twins.h"
+
+static const char *const callback_names[LP_N_CALLBACKS]
+    = { "pre_patch", "post_patch", "pre_unpatch", "post_unpatch" };
+#define CALLBACK_SECTION ".syscare.callbacks."
+
+const char *
+lp_kernel_callback_name (LpKernelCallback callback)
+{
+  return callback_names[callback];
+}
+
+static gboolean
+begins_with (const char *name, const char *const *prefixes)
+{
+  for (guint i = 0; prefixes[i] != NULL; i++)
+    if (g_str_has_prefix (name, prefixes[i]))
+      return TRUE;
+  return FALSE;
+}
+
+gboolean
+lp_kernel_is_init_section (const char *name)
+{
+  static const char *const prefixes[]
+      = { ".init.",        ".meminit.",  ".exit.",         ".memexit.", ".initcall",
+          ".con_initcall", ".head.text", ".ref.text.init", NULL };
+
+  return begins_with (name, prefixes);
+}
+
+static gboolean
+refuse_function (const LpPiece *piece, const char *hint, const char *why, GError **error)
+{
+  lp_error_set (error, LP_ERROR_REFUSED, hint, "%s: %s: %s", piece->object->unit, piece->name, why);
+  return FALSE;
+}
+
+/* Whether the function begins with a call of __fentry__, which livepatch turns into its redirect. */
+static gboolean
+has_fentry (const LpKernelUnit *unit, const LpPiece *old)
+{
+  for (guint i = 0; i < unit->old_entries->len; i++)
+    {
+      const LpSpecialEntry *entry = &g_array_index (unit->old_entries, LpSpecialEntry, i);
+      if (entry->owner == old
+          && (strcmp (entry->table->name, "__mcount_loc") == 0
+              || strcmp (entry->table->name, "__patchable_function_entries") == 0))
+        return TRUE;
+    }
+  return FALSE;
+}
+
+static gboolean
+check_replaceable (const LpKernelUnit *unit, const LpPiece *piece, GError **error)
+{
+  const LpPiece *old = piece->peer;
+
+  if (g_str_has_prefix (old->header->name, ".exit."))
+    return refuse_function (old, "leave this part out of the fix",
+                            "the fix changes exit code, which livepatch can't redirect", error);
+  if (lp_kernel_is_init_section (old->header->name))
+    return refuse_function (old,
+                            "leave this part out of the fix, or make its effect in a callback of the patch "
+                            "(syscare-patch.h)",
+                            "the fix changes init code, which has run already and is gone from memory",
+                            error);
+  if (!has_fentry (unit, old))
+    return refuse_function (
+        old, "put the fix into its callers",
+        "the fix changes a function without fentry (notrace, noinstr or inline only), which livepatch "
+        "can't redirect",
+        error);
+  return TRUE;
+}
+
+static void
+select_piece (LpKernelUnit *unit, LpPiece *piece)
+{
+  if (piece->selected)
+    return;
+  piece->selected = TRUE;
+  g_ptr_array_add (unit->selected, piece);
+  LpPiece *function = piece->kind == LP_PIECE_FUNCTION ? lp_piece_function (piece) : NULL;
+  if (function == NULL)
+    return;
+  select_piece (unit, function);
+  for (guint i = 0; function->parts != NULL && i < function->parts->len; i++)
+    select_piece (unit, function->parts->pdata[i]);
+}
+
+/* Sections of data that the module loader or nobody looks at by name. Others are tables that the kernel
+ * walks, or is done with. */
+static gboolean
+check_new_data (const LpPiece *piece, GError **error)
+{
+  static const char *const ordinary[]
+      = { ".data", ".bss", ".rodata", "__dyndbg", ".text", ".altinstr_aux", NULL };
+  const char *section = piece->header != NULL ? piece->header->name : ".bss";
+
+  if (begins_with (section, ordinary))
+    return TRUE;
+  if (lp_kernel_is_init_section (section))
+    lp_error_set (error, LP_ERROR_REFUSED, NULL, "%s: the fix uses \"%s\" of section %s in code that stays",
+                  piece->object->unit, piece->name, section);
+  else
+    lp_error_set (error, LP_ERROR_REFUSED,
+                  "leave it out: what it registers is read once, when the kernel or the module starts",
+                  "%s: the fix adds \"%s\" to section %s (a parameter, an export, a tracepoint ...)",
+                  piece->object->unit, piece->name, section);
+  return FALSE;
+}
+
+static gboolean
+refers_to_shipped (LpPiece *target, LpKernelDestination *destination, GError **error)
+{
+  LpPiece *old = target->peer;
+
+  if (old->header != NULL && lp_kernel_is_init_section (old->header->name))
+    return refuse_function (old, NULL, "is init code or data, gone from memory, but the fix uses it", error);
+  destination->kind = LP_KERNEL_TO_SHIPPED;
+  destination->old = old;
+  destination->name = old->name;
+  return TRUE;
+}
+
+LpKernelRange
+lp_kernel_range_at (LpPiece *piece, gint64 at)
+{
+  guint64 start = at < 0 || (guint64)at >= piece->size ? 0 : (guint64)at;
+
+  return (LpKernelRange){ piece, start, lp_piece_constant_end (piece, start) };
+}
+
+gboolean
+lp_kernel_unit_destination (LpKernelUnit *unit, LpPiece *from, const LpElfRelocation *relocation,
+                            LpKernelDestination *destination, GError **error)
+{
+  LpObject *object = unit->patched;
+  const LpElfSymbol *symbol = &object->symbols[relocation->symbol];
+  const LpRelocInfo *info = object->arch->reloc_info (relocation->type);
+  LpPiece *target = NULL;
+  gint64 at = 0;
+
+  *destination = (LpKernelDestination){ .kind = LP_KERNEL_TO_SHIPPED,
+                                        .name = symbol->name,
+                                        .offset = relocation->addend };
+  if (info == NULL || info->kind == LP_RELOC_UNKNOWN)
+    {
+      lp_error_set (error, LP_ERROR_REFUSED, NULL, "%s: relocation type %u is not understood", unit->source,
+                    relocation->type);
+      return FALSE;
+    }
+  if (object->by_symbol[relocation->symbol] == NULL)
+    return TRUE;
+  if (from != NULL)
+    {
+      LpReference ref;
+      if (!lp_object_reference (from, relocation, &ref, error))
+        return FALSE;
+      target = ref.piece;
+      at = ref.offset;
+    }
+  else
+    lp_special_place (object, relocation, &target, &at);
+  destination->kind = LP_KERNEL_TO_COPY;
+  destination->piece = target;
+  destination->at = at;
+  destination->offset = relocation->addend + (gint64)symbol->value - (gint64)target->start;
+  if (lp_piece_is_private (target) || target->peer == NULL)
+    return TRUE;
+  /* Within one function, its cold part and its code without a name included, code stays together. Entries are
+   * about the new code, and so is what points into the middle of a function. */
+  gboolean is_aux = from != NULL && lp_piece_is_private (from);
+  if (target->kind == LP_PIECE_FUNCTION && target->selected
+      && (from == NULL || (is_aux && (at != 0 || (from->header->flags & SHF_EXECINSTR) != 0))
+          || lp_piece_function (from) == lp_piece_function (target)))
+    return TRUE;
+  return refers_to_shipped (target, destination, error);
+}
+
+static gboolean follow_relocations (LpKernelUnit *unit, LpPiece *piece, guint64 start, guint64 end,
+                                    GError **error);
+
+/* One constant of a pool. */
+static gboolean
+follow_range (LpKernelUnit *unit, LpPiece *piece, gint64 at, GError **error)
+{
+  LpKernelRange range = lp_kernel_range_at (piece, at);
+
+  for (guint i = 0; i < unit->ranges->len; i++)
+    {
+      const LpKernelRange *known = &g_array_index (unit->ranges, LpKernelRange, i);
+      if (known->piece == piece && known->start == range.start)
+        return TRUE;
+    }
+  g_array_append_val (unit->ranges, range);
+  return follow_relocations (unit, piece, range.start, range.end, error);
+}
+
+/* Marks what the relocation needs. */
+static gboolean
+follow (LpKernelUnit *unit, LpPiece *from, const LpElfRelocation *relocation, GError **error)
+{
+  LpKernelDestination destination;
+
+  if (!lp_kernel_unit_destination (unit, from, relocation, &destination, error))
+    return FALSE;
+  if (destination.kind == LP_KERNEL_TO_SHIPPED)
+    {
+      if (destination.old != NULL && destination.old->kind == LP_PIECE_FUNCTION)
+        g_hash_table_add (unit->relied, lp_piece_function (destination.old));
+      return TRUE;
+    }
+  if (destination.piece->kind == LP_PIECE_MERGED)
+    return TRUE;
+  if (!check_new_data (destination.piece, error))
+    return FALSE;
+  if (destination.piece->is_pool)
+    return follow_range (unit, destination.piece, destination.at, error);
+  select_piece (unit, destination.piece);
+  return TRUE;
+}
+
+static gboolean
+follow_relocations (LpKernelUnit *unit, LpPiece *piece, guint64 start, guint64 end, GError **error)
+{
+  for (guint i = 0; i < piece->relocations->len; i++)
+    {
+      const LpElfRelocation *r = &g_array_index (piece->relocations, LpElfRelocation, i);
+      guint64 offset = r->offset - piece->start;
+      if (offset >= start && offset < end && !follow (unit, piece, r, error))
+        return FALSE;
+    }
+  return TRUE;
+}
+
+/* The code of .altinstr_replacement that an entry of .altinstructions brings along. */
+static gboolean
+follow_replacement (LpKernelUnit *unit, const LpSpecialEntry *entry, GError **error)
+{
+  guint section;
+  guint64 start, size;
+  GArray *relocations = lp_entry_replacement (unit->patched, entry, &section, &start, &size, error);
+
+  if (relocations == NULL)
+    return FALSE;
+  for (guint i = 0; i < relocations->len; i++)
+    {
+      const LpElfRelocation *r = &g_array_index (relocations, LpElfRelocation, i);
+      if (r->offset >= start && r->offset < start + size && !follow (unit, NULL, r, error))
+        return FALSE;
+    }
+  return TRUE;
+}
+
+static gboolean
+follow_entry (LpKernelUnit *unit, guint index, GError **error)
+{
+  const LpSpecialEntry *entry = &g_array_index (unit->entries, LpSpecialEntry, index);
+  GArray *relocations = lp_elf_relocations (unit->patched->elf, entry->section, error);
+  gboolean is_alternative = strcmp (entry->table->name, ".altinstructions") == 0;
+
+  if (relocations == NULL)
+    return FALSE;
+  g_array_append_val (unit->kept, index);
+  for (guint i = 0; i < entry->n; i++)
+    if (!(is_alternative && i == 1)
+        && !follow (unit, NULL, &g_array_index (relocations, LpElfRelocation, entry->first + i), error))
+      return FALSE;
+  return !is_alternative || follow_replacement (unit, entry, error);
+}
+
+/* What is selected grows while it is followed. */
+static gboolean
+follow_all (LpKernelUnit *unit, GError **error)
+{
+  gboolean grew = TRUE;
+
+  while (grew)
+    {
+      grew = FALSE;
+      for (; unit->followed < unit->selected->len; unit->followed++)
+        if (!follow_relocations (unit, unit->selected->pdata[unit->followed], 0, G_MAXUINT64, error))
+          return FALSE;
+      for (guint i = 0; i < unit->entries->len; i++)
+        {
+          const LpSpecialEntry *entry = &g_array_index (unit->entries, LpSpecialEntry, i);
+          if (unit->entry_kept[i] || entry->owner == NULL || !entry->owner->selected)
+            continue;
+          unit->entry_kept[i] = grew = TRUE;
+          if (!follow_entry (unit, i, error))
+            return FALSE;
+        }
+    }
+  return TRUE;
+}
+
+/* Data that takes effect without being referred to must not get lost. */
+static gboolean
+check_unreferenced (const LpKernelUnit *unit, GError **error)
+{
+  for (guint i = 0; i < unit->patched->pieces->len; i++)
+    {
+      const LpPiece *piece = unit->patched->pieces->pdata[i];
+      gboolean is_callback
+          = g_str_has_prefix (piece->name, CALLBACK_SECTION)
+            || (piece->header != NULL && g_str_has_prefix (piece->header->name, CALLBACK_SECTION));
+      if (piece->peer == NULL && !piece->is_table && !is_callback
+          && (piece->kind == LP_PIECE_DATA || piece->kind == LP_PIECE_CONST)
+          && g_strcmp0 (piece->header != NULL ? piece->header->name : NULL, ".discard.addressable") != 0
+          && !check_new_data (piece, error))
+        return FALSE;
+    }
+  return TRUE;
+}
+
+/* Functions that the fix names as callbacks (syscare-patch.h): pointers in sections of that name. */
+static gboolean
+find_callbacks (LpKernelUnit *unit, GError **error)
+{
+  for (guint i = 0; i < unit->patched->pieces->len; i++)
+    {
+      LpPiece *piece = unit->patched->pieces->pdata[i];
+      if (piece->header == NULL || !g_str_has_prefix (piece->header->name, CALLBACK_SECTION))
+        continue;
+      for (guint k = 0; k < LP_N_CALLBACKS; k++)
+        {
+          LpReference ref;
+          if (strcmp (piece->header->name + strlen (CALLBACK_SECTION), callback_names[k]) != 0)
+            continue;
+          if (piece->relocations->len != 1 || unit->callbacks[k] != NULL)
+            return refuse_function (piece, "name one function",
+                                    "not exactly one callback of this kind in this file", error);
+          if (!lp_object_reference (piece, &g_array_index (piece->relocations, LpElfRelocation, 0), &ref,
+                                    error))
+            return FALSE;
+          if (ref.piece == NULL || ref.piece->kind != LP_PIECE_FUNCTION || ref.offset != 0)
+            return refuse_function (piece, NULL, "the callback is no function of this file", error);
+          unit->callbacks[k] = ref.piece->symbol;
+          select_piece (unit, ref.piece);
+        }
+    }
+  return TRUE;
+}
+
+static gboolean
+select_changed (LpKernelUnit *unit, GError **error)
+{
+  for (guint i = 0; i < unit->patched->pieces->len; i++)
+    {
+      LpPiece *piece = unit->patched->pieces->pdata[i];
+      if (piece->kind != LP_PIECE_FUNCTION || piece->parent != NULL || !piece->changed)
+        continue;
+      if (!check_replaceable (unit, piece, error))
+        return FALSE;
+      g_ptr_array_add (unit->replaced, piece);
+      g_hash_table_add (unit->relied, piece->peer);
+      select_piece (unit, piece);
+    }
+  return TRUE;
+}
+
+gboolean
+lp_kernel_unit_select_new (LpKernelUnit *unit, GError **error)
+{
+  for (guint i = 0; i < unit->patched->pieces->len; i++)
+    {
+      LpPiece *piece = unit->patched->pieces->pdata[i];
+      gboolean is_ours
+          = piece->kind == LP_PIECE_FUNCTION || piece->kind == LP_PIECE_DATA || piece->kind == LP_PIECE_CONST;
+      if (is_ours && piece->peer == NULL && piece->parent == NULL && piece->symbol != NULL
+          && piece->symbol->bind != STB_LOCAL && piece->header != NULL
+          && !lp_kernel_is_init_section (piece->header->name)
+          && !g_str_has_prefix (piece->header->name, CALLBACK_SECTION))
+        select_piece (unit, piece);
+    }
+  return follow_all (unit, error);
+}
+
+LpKernelUnit *
+lp_kernel_unit_new (const LpKernelSources *sources, GError **error)
+{
+  g_autoptr (LpKernelUnit) unit = g_new0 (LpKernelUnit, 1);
+
+  unit->source = sources->source;
+  unit->replaced = g_ptr_array_new ();
+  unit->selected = g_ptr_array_new ();
+  unit->ranges = g_array_new (FALSE, FALSE, sizeof (LpKernelRange));
+  unit->kept = g_array_new (FALSE, FALSE, sizeof (guint));
+  unit->relied = g_hash_table_new (NULL, NULL);
+  unit->levelled = g_ptr_array_new_with_free_func (g_free);
+  unit->original = lp_object_new_for (sources->original, sources->source, lp_special_use, error);
+  if (unit->original == NULL)
+    return NULL;
+  unit->patched = lp_object_new_for (sources->patched, sources->source, lp_special_use, error);
+  if (unit->patched == NULL)
+    return NULL;
+  unit->old_entries = lp_special_entries (unit->original, error);
+  if (unit->old_entries == NULL)
+    return NULL;
+  unit->entries = lp_special_entries (unit->patched, error);
+  if (unit->entries == NULL)
+    return NULL;
+  unit->entry_kept = g_new0 (gboolean, unit->entries->len + 1);
+  if (!lp_branches_relocate (unit->original, error) || !lp_branches_relocate (unit->patched, error))
+    return NULL;
+  lp_twins_pair (unit->original, unit->patched, unit->levelled);
+  if (!lp_correlate (unit->original, unit->patched, error)
+      || !lp_compare (unit->original, unit->patched, &unit->counts, error)
+      || !lp_entries_compare (unit, error) || !check_unreferenced (unit, error)
+      || !select_changed (unit, error) || !find_callbacks (unit, error) || !follow_all (unit, error))
+    return NULL;
+  return g_steal_pointer (&unit);
+}
+
+void
+lp_kernel_unit_free (LpKernelUnit *unit)
+{
+  if (unit == NULL)
+    return;
+  g_clear_pointer (&unit->entries, g_array_unref);
+  g_clear_pointer (&unit->old_entries, g_array_unref);
+  g_free (unit->entry_kept);
+  lp_object_free (unit->original);
+  lp_object_free (unit->patched);
+  g_ptr_array_unref (unit->replaced);
+  g_ptr_array_unref (unit->selected);
+  g_array_unref (unit->ranges);
+  g_array_unref (unit->kept);
+  g_hash_table_unref (unit->relied);
+  g_ptr_array_unref (unit->levelled);
+  g_free (unit);
+}
