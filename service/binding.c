@@ -16,7 +16,8 @@ static gboolean
 is_to_be_bound (const ScPatch *patch, GPtrArray *plan)
 {
   /* Code that nobody trusts any more comes into no further process. */
-  if (patch->missing || sc_patch_has_problem (patch, "untrusted") || !g_str_equal (patch->info->kind, "user"))
+  if (!sc_patch_has_files (patch) || sc_patch_has_problem (patch, "untrusted")
+      || !g_str_equal (patch->info->kind, "user"))
     return FALSE;
   for (guint i = 0; plan != NULL && i < plan->len; i++)
     {

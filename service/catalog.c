@@ -117,7 +117,7 @@ replace_patch (ScCatalog *catalog, ScPatch *patch, ScPatchInfo *info)
 }
 
 static void
-remove_uninstalled (ScCatalog *catalog, GHashTable *installed)
+remove_uninstalled (ScCatalog *catalog, GHashTable *installed, GHashTable *kept)
 {
   g_autoptr (GPtrArray) patches = g_ptr_array_ref (sc_catalog_patches (catalog));
 
@@ -125,7 +125,8 @@ remove_uninstalled (ScCatalog *catalog, GHashTable *installed)
     {
       ScPatch *patch = g_ptr_array_index (patches, i);
 
-      if (patch->missing || g_hash_table_contains (installed, patch->info->uuid))
+      if (patch->missing || g_hash_table_contains (installed, patch->info->uuid)
+          || g_hash_table_contains (kept, patch->info->uuid))
         continue;
       /* Processes that carry it keep it in the list, with all that is known about it. */
       if (patch->patched + patch->loaded > 0 || patch->in_kernel)
@@ -138,10 +139,38 @@ remove_uninstalled (ScCatalog *catalog, GHashTable *installed)
     }
 }
 
+/* The installed files are gone and the patch is wished for: from now on the copy stands for them. Clients see
+ * the same object with one problem more. */
+static void
+use_kept (ScCatalog *catalog, ScPatchInfo *info)
+{
+  g_autofree char *path = sc_patch_path_for_uuid (info->uuid);
+  ScPatch *patch = g_hash_table_lookup (catalog->by_path, path);
+
+  if (patch != NULL && !g_str_equal (patch->info->digest, info->digest))
+    {
+      remove_patch (catalog, patch);
+      patch = NULL;
+    }
+  if (patch == NULL)
+    {
+      add_patch (catalog, info, /* missing= */ TRUE);
+      return;
+    }
+  gboolean news = !patch->missing || !patch->info->kept;
+  sc_patch_info_unref (patch->info);
+  patch->info = sc_patch_info_ref (info);
+  patch->missing = TRUE;
+  use_wish (catalog, patch);
+  if (news)
+    sc_catalog_touch (catalog, patch);
+}
+
 void
 sc_catalog_set_installed (ScCatalog *catalog, const ScRecordsSnapshot *snapshot)
 {
   g_autoptr (GHashTable) installed = g_hash_table_new (g_str_hash, g_str_equal);
+  g_autoptr (GHashTable) kept = g_hash_table_new (g_str_hash, g_str_equal);
 
   g_hash_table_remove_all (catalog->wishes);
   for (guint i = 0; i < snapshot->wishes->len; i++)
@@ -156,7 +185,11 @@ sc_catalog_set_installed (ScCatalog *catalog, const ScRecordsSnapshot *snapshot)
 
   for (guint i = 0; i < snapshot->infos->len; i++)
     g_hash_table_add (installed, ((ScPatchInfo *)g_ptr_array_index (snapshot->infos, i))->uuid);
-  remove_uninstalled (catalog, installed);
+  for (guint i = 0; i < snapshot->kept->len; i++)
+    g_hash_table_add (kept, ((ScPatchInfo *)g_ptr_array_index (snapshot->kept, i))->uuid);
+  remove_uninstalled (catalog, installed, kept);
+  for (guint i = 0; i < snapshot->kept->len; i++)
+    use_kept (catalog, g_ptr_array_index (snapshot->kept, i));
 
   for (guint i = 0; i < snapshot->infos->len; i++)
     {
@@ -221,6 +254,13 @@ is_overridden (ScTruth *truth, const ScPatch *patch, GPtrArray *patches)
   return FALSE;
 }
 
+/* Nobody carries it just now, but it is wished for and can be brought back. */
+static gboolean
+is_kept_for (const ScPatch *patch)
+{
+  return patch->info->kept && (patch->wished != LP_STATE_NOT_APPLIED || patch->restore);
+}
+
 void
 sc_catalog_observe (ScCatalog *catalog, ScTruth *truth, gboolean require_signature)
 {
@@ -232,11 +272,11 @@ sc_catalog_observe (ScCatalog *catalog, ScTruth *truth, gboolean require_signatu
   for (guint i = 0; i < patches->len; i++)
     {
       ScPatch *patch = g_ptr_array_index (patches, i);
-      gboolean untrusted = require_signature && !patch->missing && patch->info->signer[0] == '\0';
+      gboolean untrusted = require_signature && sc_patch_has_files (patch) && patch->info->signer[0] == '\0';
       ScCarriers carriers;
 
       sc_truth_carriers (truth, patch->info, &carriers);
-      if (patch->missing && carriers.active + carriers.partial + carriers.loaded == 0)
+      if (patch->missing && carriers.active + carriers.partial + carriers.loaded == 0 && !is_kept_for (patch))
         remove_patch (catalog, patch);
       else if (sc_patch_observe (patch, &carriers, sc_truth_target_problem (truth, patch->info),
                                  is_overridden (truth, patch, patches), untrusted))
@@ -308,7 +348,7 @@ sc_catalog_infos (const ScCatalog *catalog)
     {
       ScPatch *patch = g_ptr_array_index (patches, i);
 
-      if (!patch->missing)
+      if (sc_patch_has_files (patch))
         g_ptr_array_add (infos, sc_patch_info_ref (patch->info));
     }
   return infos;

@@ -11,6 +11,7 @@ typedef struct {
   char *short_name;  /* "HP001" */
   char *bundle;      /* bundle id; "" for a patch that only processes know */
   char *bundle_path; /* directory; "" as above */
+  gboolean kept;     /* the directory is the store's copy: the installed one is gone */
   char *entity;      /* file name in it */
   char *version;
   char *release;

@@ -151,6 +151,12 @@ sc_patch_observe (ScPatch *patch, const ScCarriers *carriers, const char *target
 }
 
 gboolean
+sc_patch_has_files (const ScPatch *patch)
+{
+  return !patch->missing || patch->info->kept;
+}
+
+gboolean
 sc_patch_has_problem (const ScPatch *patch, const char *problem)
 {
   return g_strv_contains ((const char *const *)patch->problems, problem);

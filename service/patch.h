@@ -18,7 +18,7 @@ typedef struct {
   /* the truth as of the last look */
   LpState state;
   guint total, patched, loaded;
-  gboolean missing;   /* its files are gone, processes still carry it */
+  gboolean missing;   /* it isn't installed any more; it is carried, or wished for and a copy is kept */
   gboolean in_kernel; /* a kernel patch that is in the running kernel, perhaps in transition */
   GStrv problems;     /* sorted words */
   /* the work */
@@ -69,6 +69,8 @@ gboolean sc_patch_lacks_effect (const ScPatch *patch);
  * lacks. Returns whether anything that clients see is different now. */
 gboolean sc_patch_observe (ScPatch *patch, const ScCarriers *carriers, const char *target_problem,
                            gboolean overridden, gboolean untrusted);
+/* Whether there is something to work with: the installed files, or the store's copy of them. */
+gboolean sc_patch_has_files (const ScPatch *patch);
 gboolean sc_patch_has_problem (const ScPatch *patch, const char *problem);
 void sc_patch_set_outcome (ScPatch *patch, int pid, guint64 start_time, const char *status,
                            const char *reason, const char *detail);

@@ -25,7 +25,7 @@ check_files (const ScPatch *patch, ScVerb verb, GError **error)
     lp_error_set (error, LP_ERROR_NOT_SUPPORTED, "use the tool that loaded it",
                   "%s: livepatch %s was loaded by something else than SysCare", name_of (patch),
                   patch->info->module);
-  else if (patch->missing)
+  else if (!sc_patch_has_files (patch))
     lp_error_set (error, LP_ERROR_PATCH_CORRUPT, "install the bundle again, then repeat the request",
                   "%s: the patch's files are gone", name_of (patch));
   else if (brings_code (verb) && sc_patch_has_problem (patch, "untrusted"))

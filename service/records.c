@@ -42,6 +42,7 @@ sc_records_snapshot_free (ScRecordsSnapshot *snapshot)
   if (snapshot == NULL)
     return;
   g_ptr_array_unref (snapshot->infos);
+  g_ptr_array_unref (snapshot->kept);
   g_ptr_array_unref (snapshot->wishes);
   g_strfreev (snapshot->problems);
   g_strfreev (snapshot->unsettled);
@@ -119,22 +120,31 @@ copy_texts (GPtrArray *texts)
   return copy;
 }
 
-static ScRecordsSnapshot *
-take_snapshot (LpStore *store)
+static GPtrArray *
+make_infos (GPtrArray *bundles)
 {
-  ScRecordsSnapshot *snapshot = g_new0 (ScRecordsSnapshot, 1);
-  GPtrArray *bundles = lp_store_bundles (store);
-  g_autoptr (GPtrArray) wishes = lp_store_wishes (store);
+  GPtrArray *infos = g_ptr_array_new_with_free_func ((GDestroyNotify)sc_patch_info_unref);
 
-  snapshot->infos = g_ptr_array_new_with_free_func ((GDestroyNotify)sc_patch_info_unref);
   for (guint i = 0; i < bundles->len; i++)
     {
       const LpBundle *bundle = g_ptr_array_index (bundles, i);
 
       for (guint k = 0; k < bundle->manifest->objects->len; k++)
-        g_ptr_array_add (snapshot->infos, sc_patch_info_new (bundle, k));
+        g_ptr_array_add (infos, sc_patch_info_new (bundle, k));
     }
+  return infos;
+}
 
+static ScRecordsSnapshot *
+take_snapshot (LpStore *store)
+{
+  ScRecordsSnapshot *snapshot = g_new0 (ScRecordsSnapshot, 1);
+  g_autoptr (GPtrArray) wishes = lp_store_wishes (store);
+
+  snapshot->infos = make_infos (lp_store_bundles (store));
+  snapshot->kept = make_infos (lp_store_kept (store));
+  for (guint i = 0; i < snapshot->kept->len; i++)
+    ((ScPatchInfo *)g_ptr_array_index (snapshot->kept, i))->kept = TRUE;
   snapshot->wishes = sc_wishes_copy (wishes);
   snapshot->problems = lp_store_problems (store);
   snapshot->unsettled = copy_texts (lp_store_unsettled (store));
@@ -159,9 +169,11 @@ write_all (ScRecords *records, const ScRecordsRequest *request, GError **error)
     {
       const LpWish *wish = g_ptr_array_index (request->wishes, i);
 
-      if (wish->state == LP_STATE_NOT_APPLIED && !wish->restore
-              ? !lp_store_forget_wish (records->store, wish->uuid, error)
-              : !lp_store_set_wish (records->store, wish, error))
+      gboolean forget = wish->state == LP_STATE_NOT_APPLIED && !wish->restore;
+
+      if (forget ? !lp_store_forget_wish (records->store, wish->uuid, error)
+                 : !lp_store_keep (records->store, wish->uuid, error)
+                       || !lp_store_set_wish (records->store, wish, error))
         return FALSE;
     }
   for (guint i = 0; request->history != NULL && i < request->history->len; i++)

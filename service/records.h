@@ -11,7 +11,9 @@ typedef struct ScRecords ScRecords;
 
 /* What a scan of the patch directory found. */
 typedef struct {
-  GPtrArray *infos;  /* ScPatchInfo */
+  GPtrArray *infos; /* ScPatchInfo */
+  GPtrArray
+      *kept; /* ScPatchInfo of patches that are wished for and not installed; copies of them are there */
   GPtrArray *wishes; /* LpWish */
   GStrv problems;    /* "WORD: sentence" */
   GStrv unsettled;   /* directories that may still become a bundle, or change as one */

@@ -228,7 +228,7 @@ wishes_to_save (ScService *service, guint uid)
       gboolean in_effect = patch->state == LP_STATE_ACTIVE || patch->state == LP_STATE_ACCEPTED;
       guint64 sequence = patch->sequence;
 
-      if (patch->missing || (!in_effect && !patch->restore))
+      if (!sc_patch_has_files (patch) || (!in_effect && !patch->restore))
         continue;
       if (in_effect && sequence == 0)
         sequence = sc_catalog_next_sequence (service->catalog);

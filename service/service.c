@@ -261,8 +261,9 @@ sc_service_degraded (ScService *service)
     {
       const ScPatch *patch = g_ptr_array_index (patches, i);
       g_autofree char *text
-          = g_strdup_printf ("bundle-missing: %u process(es) carry patch %s, whose files are gone",
-                             patch->patched + patch->loaded, patch->info->uuid);
+          = g_strdup_printf ("bundle-missing: %u process(es) carry patch %s, whose files are gone%s",
+                             patch->patched + patch->loaded, patch->info->uuid,
+                             patch->info->kept ? "; a copy of them is used" : "");
       if (patch->missing && !patch->info->foreign)
         g_strv_builder_add (words, text);
     }

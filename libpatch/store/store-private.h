@@ -22,24 +22,30 @@ struct LpStore {
   LpBundleFlags flags;
   GPtrArray *bundles;        /* LpBundle */
   GPtrArray *unsettled;      /* char*, directories, of the last rescan */
+  GPtrArray *kept;           /* LpBundle, copies of bundles that are not installed */
+  GPtrArray *kept_problems;  /* char*, of the last rescan */
   GPtrArray *patch_problems; /* char*, of the last rescan */
   GPtrArray *key_problems;   /* char*, of the last rescan */
   GPtrArray *state_problems; /* char*, since the store was opened */
   GHashTable *wishes;        /* char* uuid -> LpWish */
   gsize history_limit;       /* bytes of one history file */
+  guint settled_after;       /* seconds */
 };
 
 /* Reads the state file; a damaged one is moved aside and what the history knows takes its place. */
 gboolean lp_store_load_wishes (LpStore *store, GError **error);
 void lp_wish_free (LpWish *wish);
 
+/* Makes the copies what wishes and bundles ask for; what can't be done is a problem. */
+void lp_store_update_kept (LpStore *store, const LpKeyring *keyring);
+
 /* Parsers of what the files hold; for the fuzz targets too. Errors: LP_ERROR_STATE_CORRUPT,
  * LP_ERROR_NOT_SUPPORTED (newer format). */
 GHashTable *lp_wishes_parse (const char *data, gsize length, GError **error); /* char* uuid -> LpWish */
 LpHistoryRecord *lp_history_parse (const char *line, gsize length, GError **error);
 
-/* Why something that must be durable couldn't be written, told by the place and what to do there instead of by
- * the temporary file that was on its way. */
+/* Why something that must be durable couldn't be written, told by the place and what to do there instead of
+ * by the temporary file that was on its way. */
 void lp_store_explain_write (const LpStore *store, const char *what, const GError *reason, GError **error);
 
 /* "FILE: WHAT" onto the list of problems. */

@@ -12,7 +12,7 @@
 #include "base/io.h"
 #include "base/text.h"
 
-#define SETTLED_AFTER 60                /* seconds without a change of the directory */
+#define SETTLED_AFTER 60                /* seconds without a change of a directory */
 #define HISTORY_LIMIT (4 * 1024 * 1024) /* bytes: some ten thousand records */
 
 void
@@ -56,7 +56,10 @@ lp_store_open (const char *patch_dir, const char *state_dir, LpBundleFlags flags
   store->state_fd = -1;
   store->flags = flags;
   store->history_limit = HISTORY_LIMIT;
+  store->settled_after = SETTLED_AFTER;
   store->bundles = g_ptr_array_new_with_free_func ((GDestroyNotify)lp_bundle_free);
+  store->kept = g_ptr_array_new_with_free_func ((GDestroyNotify)lp_bundle_free);
+  store->kept_problems = g_ptr_array_new_with_free_func (g_free);
   store->unsettled = g_ptr_array_new_with_free_func (g_free);
   store->patch_problems = g_ptr_array_new_with_free_func (g_free);
   store->key_problems = g_ptr_array_new_with_free_func (g_free);
@@ -86,6 +89,8 @@ lp_store_free (LpStore *store)
   g_free (store->trusted_dir);
   lp_fd_clear (&store->state_fd);
   g_ptr_array_unref (store->bundles);
+  g_ptr_array_unref (store->kept);
+  g_ptr_array_unref (store->kept_problems);
   g_ptr_array_unref (store->unsettled);
   g_ptr_array_unref (store->patch_problems);
   g_ptr_array_unref (store->key_problems);
@@ -99,6 +104,12 @@ lp_store_set_trusted_dir (LpStore *store, const char *trusted_dir)
 {
   g_free (store->trusted_dir);
   store->trusted_dir = g_strdup (trusted_dir);
+}
+
+void
+lp_store_set_settled_after (LpStore *store, guint seconds)
+{
+  store->settled_after = seconds;
 }
 
 GPtrArray *
@@ -130,6 +141,7 @@ lp_store_problems (LpStore *store)
 
   add_problems (builder, "state", store->state_problems);
   add_problems (builder, "key", store->key_problems);
+  add_problems (builder, "bundle", store->kept_problems);
   add_problems (builder, "bundle", store->patch_problems);
   return g_strv_builder_end (builder);
 }
@@ -157,11 +169,16 @@ is_being_written (const char *path)
 
 /* A directory that may hold a bundle, or will. */
 static gboolean
-is_candidate (const char *path, const char *name)
+is_candidate (const char *path, const char *name, GPtrArray *problems)
 {
   struct stat st;
 
-  return name[0] != '.' && lstat (path, &st) == 0 && S_ISDIR (st.st_mode);
+  if (name[0] == '.' || lstat (path, &st) != 0)
+    return FALSE;
+  /* Where it leads could change between two looks. */
+  if (S_ISLNK (st.st_mode))
+    lp_store_add_problem (problems, "%s: is a symbolic link, which is not followed", path);
+  return S_ISDIR (st.st_mode);
 }
 
 /* Without a manifest it isn't ours, or isn't finished. */
@@ -177,11 +194,11 @@ has_manifest (const char *path)
 /* Whether somebody may still be at work in it: a sound bundle may yet get its signature. Clocks may jump, so
  * the future is recent, too. */
 static gboolean
-is_recent (const char *path)
+is_recent (const LpStore *store, const char *path)
 {
   struct stat st;
 
-  return lstat (path, &st) == 0 && g_get_real_time () / G_USEC_PER_SEC - st.st_ctime < SETTLED_AFTER;
+  return lstat (path, &st) == 0 && g_get_real_time () / G_USEC_PER_SEC - st.st_ctime < store->settled_after;
 }
 
 /* The bundle in @path; NULL when there is none to be used, which is a problem unless it is still being
@@ -194,7 +211,12 @@ read_bundle (LpStore *store, const char *path, const char *name, const LpKeyring
   g_autoptr (LpBundle) bundle = NULL;
 
   if (!has_manifest (path))
-    return NULL;
+    {
+      if (!is_recent (store, path))
+        lp_store_add_problem (problems, "%s: holds no %s: it is no patch's directory, or was never completed",
+                              path, LP_MANIFEST_FILE);
+      return NULL;
+    }
   bundle = lp_bundle_open_signed (path, store->flags, keyring, &error);
   if (bundle != NULL && strcmp (bundle->manifest->id, name) == 0)
     return g_steal_pointer (&bundle);
@@ -277,7 +299,9 @@ gboolean
 lp_store_rescan (LpStore *store, gboolean *changed, GError **error)
 {
   g_autoptr (GError) reason = NULL;
-  g_autoptr (GDir) entries = g_dir_open (store->patch_dir, 0, &reason);
+  /* A package manager takes an empty directory away with the last package that had a file in it. */
+  g_autoptr (GDir) entries
+      = make_directory (store->patch_dir, 0755, &reason) ? g_dir_open (store->patch_dir, 0, &reason) : NULL;
   g_autoptr (GPtrArray) bundles = g_ptr_array_new_with_free_func ((GDestroyNotify)lp_bundle_free);
   g_autoptr (GPtrArray) problems = g_ptr_array_new_with_free_func (g_free);
   g_autoptr (GPtrArray) unsettled = g_ptr_array_new_with_free_func (g_free);
@@ -295,12 +319,12 @@ lp_store_rescan (LpStore *store, gboolean *changed, GError **error)
   while (trusted && (name = g_dir_read_name (entries)) != NULL)
     {
       g_autofree char *path = g_build_filename (store->patch_dir, name, NULL);
-      gboolean candidate = is_candidate (path, name);
+      gboolean candidate = is_candidate (path, name, problems);
       LpBundle *bundle = candidate ? read_bundle (store, path, name, keyring, problems) : NULL;
 
       if (bundle != NULL)
         g_ptr_array_add (bundles, keep_known (store, bundle));
-      if (candidate && (bundle == NULL || is_recent (path)))
+      if (candidate && (bundle == NULL || is_recent (store, path)))
         g_ptr_array_add (unsettled, g_steal_pointer (&path));
     }
 
@@ -314,5 +338,6 @@ lp_store_rescan (LpStore *store, gboolean *changed, GError **error)
   store->patch_problems = g_steal_pointer (&problems);
   g_ptr_array_unref (store->unsettled);
   store->unsettled = g_steal_pointer (&unsettled);
+  lp_store_update_kept (store, keyring);
   return TRUE;
 }

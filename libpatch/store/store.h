@@ -57,8 +57,9 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (LpStore, lp_store_free)
  * told). They are read anew by each rescan. */
 void lp_store_set_trusted_dir (LpStore *store, const char *trusted_dir);
 
-/* Reads the patch directory anew. Directories that start with a dot or lack patch.json are half-written and
- * skipped silently; corrupt or untrusted ones are listed in lp_store_problems() and not loaded. TRUE in
+/* Reads the patch directory anew. Directories that start with a dot, or lack patch.json for less than a
+ * minute, are half-written and skipped silently; corrupt, untrusted and foreign ones are listed in
+ * lp_store_problems() and not loaded. TRUE in
  * @changed when the set differs from before. */
 gboolean lp_store_rescan (LpStore *store, gboolean *changed, GError **error);
 /* Directories (char*, borrowed) whose content may still change as of the last rescan: they hold no bundle to
@@ -67,6 +68,12 @@ GPtrArray *lp_store_unsettled (LpStore *store);
 /* LpBundle, borrowed, sorted by full name of the first object. A bundle that a rescan finds unchanged keeps
  * its address; others are freed by it. */
 GPtrArray *lp_store_bundles (LpStore *store);
+/* Bundles that are not installed (any more), of patches that are wished for: copies that the store made when
+ * they were, below its state directory, read by the last rescan. LpBundle, borrowed. */
+GPtrArray *lp_store_kept (LpStore *store);
+/* Makes such a copy of the installed bundle of patch @uuid, durably; nothing to do when none is installed.
+ * Copies are deleted by the rescan after the last wish for them is forgotten. Errors: LP_ERROR_FAILED. */
+gboolean lp_store_keep (LpStore *store, const char *uuid, GError **error);
 /* What is wrong, each "WORD: sentence"; WORD is state (a damaged state file was moved aside), key
  * (a file in the directory of trusted keys that is none) or bundle. Caller frees. */
 GStrv lp_store_problems (LpStore *store);
@@ -85,6 +92,10 @@ GPtrArray *lp_store_history (LpStore *store, guint64 since, guint limit, GError 
 LpHistoryRecord *lp_history_record_new (void); /* zeroed, user ids unknown */
 void lp_history_record_free (LpHistoryRecord *record);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (LpHistoryRecord, lp_history_record_free)
+
+/* After how many seconds without a change a directory that holds no bundle counts as foreign, not as
+ * half-written (60 unless set). */
+void lp_store_set_settled_after (LpStore *store, guint seconds);
 
 /* The history is kept in two files of at most @bytes each (4 MiB unless set): when the newer one is full, it
  * takes the older one's place. */

@@ -1,6 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The service says what the processes say, and keeps what was wished, however it ends. Inside tools/world."""
+import os
 import shutil
 import signal
 import sys
@@ -96,11 +97,52 @@ def _():
     row = me.listed()[ONE]
     equal((row['State'], row['Problems']), ('accepted', ['bundle-missing']))
     assert any(text.startswith('bundle-missing: ') for text in me.get('/org/openeuler/SysCare1', 'org.openeuler.SysCare1.Manager', 'Degraded'))
-    fails('PatchCorrupt', me.do, 'deactivate', ONE)
+    # The store's copy stands for them, also in another life.
     service.restart(signal.SIGKILL)
     row = me.listed()[ONE]
+    equal((row['State'], row['Problems'], row['Name']), ('accepted', ['bundle-missing'], 'toy-1.0-1/HP001/toy'))
+    me.do('deactivate', ONE)
+    equal(answers(), [20] * 4)
+    me.do('activate', ONE)
+    me.do('accept', ONE)
+    equal(answers(), [21] * 4)
+    # Without the copy only the processes know the patch.
+    service.stop(signal.SIGKILL)
+    shutil.move(f'{STATE}/bundles', '/opt/copies')
+    service.start()
+    row = me.listed()[ONE]
     equal((row['State'], row['Problems'], row['Name']), ('accepted', ['bundle-missing'], ''))
+    fails('PatchCorrupt', me.do, 'deactivate', ONE)
+    shutil.rmtree('/opt/copies')
     shutil.move('/opt/kept', BUNDLE)
+    me.manager('Rescan', '(a{sv})', {})
+    equal(me.listed()[ONE]['Problems'], [])
+
+
+def put(path, content):
+    """As package managers do: a new file takes the name. The old one may be mapped, and whoever writes into it changes what runs."""
+    with open(path + '.new', 'wb') as file:
+        file.write(content)
+    os.rename(path + '.new', path)
+
+
+def spoil(path):
+    with open(path, 'rb') as file:
+        whole = file.read()
+    put(path, whole[:len(whole) // 2] + bytes([whole[len(whole) // 2] ^ 1]) + whole[len(whole) // 2 + 1:])
+    return whole
+
+
+@story.case('where the installed files are damaged the copy is restored, and the damage is told')
+def _():
+    service.stop()
+    toys.append(Process(TOY))
+    whole = spoil(f'{BUNDLE}/toy.entity')
+    service.start()
+    equal((me.state(ONE), toys[-1].ask(10), me.listed()[ONE]['Problems']), ('accepted', 21, ['bundle-missing']))
+    degraded = me.get('/org/openeuler/SysCare1', 'org.openeuler.SysCare1.Manager', 'Degraded')
+    assert any(text.startswith('bundle: ') and 'toy.entity' in text for text in degraded), degraded
+    put(f'{BUNDLE}/toy.entity', whole)
     me.manager('Rescan', '(a{sv})', {})
     equal(me.listed()[ONE]['Problems'], [])
 
@@ -113,28 +155,26 @@ def _():
     service.stop()
     toys.append(Process(TOY))
     entity = f'{BUNDLE}/toy.entity'
-    with open(entity, 'r+b') as file:
-        whole = file.read()
-        file.seek(len(whole) // 2)
-        file.write(bytes([whole[len(whole) // 2] ^ 1]))
+    whole = spoil(entity)
+    for name in os.listdir(f'{STATE}/bundles'):
+        spoil(f'{STATE}/bundles/{name}/toy.entity')
     service.start()
     degraded = me.get('/org/openeuler/SysCare1', 'org.openeuler.SysCare1.Manager', 'Degraded')
     assert any('toy.entity' in text or 'digest' in text for text in degraded), degraded
     equal(toys[-1].ask(10), 20)
-    with open(entity, 'wb') as file:
-        file.write(whole)
+    put(entity, whole)
     me.manager('Rescan', '(a{sv})', {})
     job = me.manager('Restore', '(a{sv})', {})[0]
     me.wait(job)
-    equal(answers(), [21] * 5)
+    equal(answers(), [21] * 6)
 
 
 @story.case('deactivate withdraws acceptance, remove leaves nothing')
 def _():
     me.do('deactivate', ONE)
-    equal((me.state(ONE), answers()), ('deactivated', [20] * 5))
+    equal((me.state(ONE), answers()), ('deactivated', [20] * 6))
     me.do('remove', ONE)
-    equal((me.state(ONE), answers()), ('not-applied', [20] * 5))
+    equal((me.state(ONE), answers()), ('not-applied', [20] * 6))
     service.restart(signal.SIGKILL)
     equal(me.state(ONE), 'not-applied')
 
@@ -142,9 +182,9 @@ def _():
 @story.case('a patch that is loaded without being active is deactivated')
 def _():
     equal(me.do('apply', ONE, activate=False)[0]['State'], 'deactivated')
-    equal(answers(), [20] * 5)
+    equal(answers(), [20] * 6)
     me.do('activate', ONE)
-    equal(answers(), [21] * 5)
+    equal(answers(), [21] * 6)
     me.do('remove', ONE)
 
 

@@ -144,6 +144,68 @@ test_directory_has_the_id (Fixture *fixture, gconstpointer data)
 }
 
 static void
+test_foreign (Fixture *fixture, gconstpointer data)
+{
+  g_autofree char *folder = g_build_filename (fixture->patches, "somebody's", NULL);
+  g_autofree char *link = g_build_filename (fixture->patches, "link", NULL);
+
+  g_assert_cmpint (g_mkdir (folder, 0755), ==, 0);
+  rescan (fixture, FALSE, 0, NULL); /* who knows what becomes of it */
+  g_assert_cmpuint (lp_store_unsettled (fixture->store)->len, ==, 1);
+  lp_store_set_settled_after (fixture->store, 0);
+  rescan (fixture, FALSE, 0, "holds no patch.json");
+  g_assert_cmpint (g_rmdir (folder), ==, 0);
+  g_assert_cmpint (symlink (fixture->root, link), ==, 0);
+  rescan (fixture, FALSE, 0, "is a symbolic link");
+  g_assert_cmpint (g_unlink (link), ==, 0);
+}
+
+static LpWish
+wish_for (const LpBundle *bundle, LpState state)
+{
+  return (LpWish){ .uuid = ((LpManifestObject *)bundle->manifest->objects->pdata[1])->uuid, .state = state };
+}
+
+static void
+test_kept (Fixture *fixture, gconstpointer data)
+{
+  g_autoptr (GError) error = NULL;
+  g_autofree char *path = sample_bundle (fixture->patches, "HP001", 2);
+  g_autofree char *entity = NULL, *id = NULL;
+
+  rescan (fixture, TRUE, 1, NULL);
+  LpWish wish = wish_for (lp_store_bundles (fixture->store)->pdata[0], LP_STATE_ACCEPTED);
+  g_autofree char *uuid = g_strdup (wish.uuid);
+  wish.uuid = uuid;
+  g_assert_true (lp_store_keep (fixture->store, uuid, &error));
+  g_assert_true (lp_store_set_wish (fixture->store, &wish, &error));
+  rescan (fixture, FALSE, 1, NULL);
+  g_assert_cmpuint (lp_store_kept (fixture->store)->len, ==, 0); /* what is installed counts */
+  id = g_path_get_basename (path);
+
+  sample_remove (path);
+  rescan (fixture, TRUE, 0, NULL);
+  g_assert_cmpuint (lp_store_kept (fixture->store)->len, ==, 1);
+  const LpBundle *copy = lp_store_kept (fixture->store)->pdata[0];
+  g_assert_cmpstr (copy->manifest->id, ==, id);
+  g_assert_cmpuint (copy->entities->len, ==, 2);
+
+  /* A damaged copy is told, and not used. */
+  entity = g_build_filename (copy->path, "object-1.entity", NULL);
+  g_assert_cmpint (truncate (entity, 100), ==, 0);
+  rescan (fixture, FALSE, 0, "the copy of a patch in effect is damaged");
+  g_assert_cmpuint (lp_store_kept (fixture->store)->len, ==, 0);
+
+  /* Forgotten with the wish. */
+  g_autofree char *folder = g_path_get_dirname (entity);
+  g_assert_true (lp_store_forget_wish (fixture->store, uuid, &error));
+  g_autofree char *again = sample_bundle (fixture->patches, "HP001", 2);
+  rescan (fixture, TRUE, 1, NULL);
+  g_assert_false (g_file_test (folder, G_FILE_TEST_EXISTS));
+  g_assert_no_error (error);
+}
+
+static void
 test_trust (Fixture *fixture, gconstpointer data)
 {
   g_autoptr (GError) error = NULL;
@@ -177,6 +239,8 @@ main (int argc, char **argv)
     { "/store/bundles/half-written ones are not read", test_half_written },
     { "/store/bundles/a damaged one is named, the others are used", test_damaged },
     { "/store/bundles/a directory is named by its bundle's id", test_directory_has_the_id },
+    { "/store/bundles/foreign directories and links are named", test_foreign },
+    { "/store/bundles/a copy of what is wished for outlives the installed one", test_kept },
     { "/store/bundles/what others could change is not used", test_trust },
   };
 
