@@ -214,6 +214,7 @@ lp_trigger_bind (LpTrigger *trigger, GPtrArray *bindings, GPtrArray **problems, 
   trigger->entities = g_steal_pointer (&entities);
   g_ptr_array_unref (trigger->entries);
   trigger->entries = g_ptr_array_new_with_free_func ((GDestroyNotify)g_bytes_unref);
+  lp_trigger_set_spotter (trigger);
   if (trigger->net != NULL)
     bind_net (trigger, *problems);
   return TRUE;

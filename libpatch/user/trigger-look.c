@@ -7,7 +7,7 @@
 
 /* A process that has to be looked at again is, this long after it was met, and then no more: the next try
  * comes when something changes. */
-static const guint second_look_ms[] = { 5, 50, 500, 3000 };
+static const guint second_look_ms[] = { 1, 50, 500, 3000 };
 /* How long an attempt on a busy process may take. */
 #define LOOK_MS 100
 /* A process that was busy each time is caught again when it still runs old code after this. */

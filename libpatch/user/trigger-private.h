@@ -7,6 +7,7 @@
 #include "user/entries.h"
 #include "user/gate.h"
 #include "user/net.h"
+#include "user/spotter.h"
 #include "user/trigger.h"
 
 G_BEGIN_DECLS
@@ -21,8 +22,11 @@ struct LpTrigger {
   GSource *deadline_source; /* only while somebody is held */
   LpNet *net;               /* NULL: there is none */
   GSource *net_source;
-  GSource *beat_source; /* only while there are uprobes */
-  guint64 lost;         /* hits that the net had lost when it was last asked */
+  GSource *beat_source;    /* only while there are uprobes */
+  LpSpotter *spotter;      /* NULL: there is none */
+  GSource *spotter_source; /* it is listened to, or will be again in a moment */
+  gint n_found;            /* atomic: files that were found by it and have a gate since */
+  guint64 lost;            /* hits that the net had lost when it was last asked */
   gboolean is_scanning;
   GPtrArray *lacks; /* utf8: "WORD: reason" of what is missing */
   LpTriggerReport report;
@@ -64,5 +68,10 @@ void lp_trigger_open_net (LpTrigger *trigger);
 void lp_trigger_close_net (LpTrigger *trigger);
 void lp_trigger_dispatch_net (LpTrigger *trigger);
 void lp_trigger_beat_net (LpTrigger *trigger, gboolean on);
+
+/* trigger-spot.c */
+void lp_trigger_open_spotter (LpTrigger *trigger);
+void lp_trigger_set_spotter (LpTrigger *trigger); /* to what is bound now */
+void lp_trigger_close_spotter (LpTrigger *trigger);
 
 G_END_DECLS

@@ -297,10 +297,14 @@ lp_trigger_new (LpTriggerFlags without, LpTriggerReport report, gpointer user_da
     g_ptr_array_add (trigger->lacks, g_strdup ("net: switched off"));
   else
     lp_trigger_open_net (trigger);
-  if (trigger->gate != NULL || trigger->net != NULL)
+  if (without & LP_TRIGGER_EVENTS)
+    g_ptr_array_add (trigger->lacks, g_strdup ("events: switched off"));
+  else
+    lp_trigger_open_spotter (trigger);
+  if (trigger->gate != NULL || trigger->net != NULL || trigger->spotter != NULL)
     return g_steal_pointer (&trigger);
-  lp_error_set (error, LP_ERROR_KERNEL_UNSUPPORTED, NULL, "%s; %s", (char *)trigger->lacks->pdata[0],
-                (char *)trigger->lacks->pdata[1]);
+  lp_error_set (error, LP_ERROR_KERNEL_UNSUPPORTED, NULL, "%s; %s; %s", (char *)trigger->lacks->pdata[0],
+                (char *)trigger->lacks->pdata[1], (char *)trigger->lacks->pdata[2]);
   return NULL;
 }
 
@@ -319,6 +323,7 @@ lp_trigger_close (LpTrigger *trigger)
   trigger->closing = TRUE;
   lp_trigger_unwatch_all (trigger);
   lp_trigger_beat_net (trigger, FALSE);
+  lp_trigger_set_spotter (trigger);
   /* Tracers that are under way end within MEETING_MS; the loop still answers for them, and handles their
    * results. */
   while (trigger->threads > 0)
@@ -334,6 +339,7 @@ lp_trigger_free (LpTrigger *trigger)
   lp_trigger_close (trigger);
   g_hash_table_unref (trigger->looks);
   lp_trigger_close_net (trigger);
+  lp_trigger_close_spotter (trigger);
   drop_source (&trigger->gate_source);
   drop_source (&trigger->deadline_source);
   g_clear_pointer (&trigger->gate, lp_gate_free);

@@ -27,6 +27,7 @@ typedef struct {
   guint64 missed;    /* let go at the deadline or because too many were held */
   guint64 failed;    /* can't be patched */
   guint64 caught;    /* patched because they reached an old function: whoever came by another way */
+  guint64 spotted;   /* ran a copy of the file that nobody watched: looked at after the fact */
   guint64 hits;      /* of uprobes; a patched process has none */
   guint64 signalled; /* threads that could only be stopped by SIGSTOP */
   guint64 old_calls; /* calls that were seen to go on in an old function */
@@ -34,8 +35,9 @@ typedef struct {
 
 /* The mechanisms. Each is used where the kernel has it. */
 typedef enum {
-  LP_TRIGGER_GATE = 1 << 0, /* fanotify permission events on the files */
-  LP_TRIGGER_NET = 1 << 1,  /* uprobes on the replaced functions */
+  LP_TRIGGER_GATE = 1 << 0,   /* fanotify permission events on the files */
+  LP_TRIGGER_NET = 1 << 1,    /* uprobes on the replaced functions */
+  LP_TRIGGER_EVENTS = 1 << 2, /* the kernel's mmap events: copies of the file, some 10 ms after the fact */
 } LpTriggerFlags;
 
 /* A process that was met (element of interest for the administrator); from the main context. */
@@ -59,7 +61,8 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (LpTrigger, lp_trigger_free)
  */
 gboolean lp_trigger_bind (LpTrigger *trigger, GPtrArray *bindings, GPtrArray **problems, GError **error);
 
-/* (element-type utf8): "gate: REASON", "net: REASON" for each mechanism that is missing. Borrowed. */
+/* (element-type utf8): "gate: REASON", "net: REASON", "events: REASON" for each mechanism that is missing.
+ * Borrowed. */
 const GPtrArray *lp_trigger_lacks (LpTrigger *trigger);
 
 LpTriggerCounts lp_trigger_counts (LpTrigger *trigger);

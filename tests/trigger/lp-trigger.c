@@ -2,7 +2,7 @@
 /* lp-trigger: the trigger by hand, for developers and tests. Binds an entity to files until its standard
  * input ends.
  *
- *   lp-trigger [--without=gate|net]... ENTITY FILE...
+ *   lp-trigger [--without=gate|net|events]... ENTITY FILE...
  *
  * Prints "ready" once the files are watched, a line for each process that was met, and the counts at the end.
  */
@@ -66,9 +66,10 @@ run (LpTriggerFlags without, char **argv, GError **error)
   LpTriggerCounts counts = lp_trigger_counts (trigger);
   printf ("counts met %" G_GUINT64_FORMAT " patched %" G_GUINT64_FORMAT " later %" G_GUINT64_FORMAT
           " missed %" G_GUINT64_FORMAT " failed %" G_GUINT64_FORMAT " caught %" G_GUINT64_FORMAT
-          " hits %" G_GUINT64_FORMAT " signalled %" G_GUINT64_FORMAT " old %" G_GUINT64_FORMAT "\n",
-          counts.met, counts.patched, counts.later, counts.missed, counts.failed, counts.caught, counts.hits,
-          counts.signalled, counts.old_calls);
+          " spotted %" G_GUINT64_FORMAT " hits %" G_GUINT64_FORMAT " signalled %" G_GUINT64_FORMAT
+          " old %" G_GUINT64_FORMAT "\n",
+          counts.met, counts.patched, counts.later, counts.missed, counts.failed, counts.caught,
+          counts.spotted, counts.hits, counts.signalled, counts.old_calls);
   return TRUE;
 }
 
@@ -79,10 +80,12 @@ main (int argc, char **argv)
   LpTriggerFlags without = 0;
 
   for (; argc > 1 && g_str_has_prefix (argv[1], "--without="); argc--, argv++)
-    without |= g_str_equal (argv[1], "--without=gate") ? LP_TRIGGER_GATE : LP_TRIGGER_NET;
+    without |= g_str_equal (argv[1], "--without=gate")  ? LP_TRIGGER_GATE
+               : g_str_equal (argv[1], "--without=net") ? LP_TRIGGER_NET
+                                                        : LP_TRIGGER_EVENTS;
   if (argc < 3)
     {
-      fprintf (stderr, "usage: lp-trigger [--without=gate|net]... ENTITY FILE...\n");
+      fprintf (stderr, "usage: lp-trigger [--without=gate|net|events]... ENTITY FILE...\n");
       return 2;
     }
   if (run (without, argv, &error))

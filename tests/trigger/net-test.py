@@ -3,6 +3,7 @@
 """The net on real processes: whoever reaches an old function by a way that the gate doesn't see is caught there, and the very call that
 was caught is a new one. TAP on standard output. usage: net-test.py LP-DIFF LP-TRIGGER UPROBE-HELPER-SOURCE"""
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -10,7 +11,7 @@ import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from targets import MAIN, Target, Trigger, expect, expect_new, must, run_tests, start
+from targets import MAIN, PATIENT, Target, Trigger, expect, expect_new, must, run_tests, start
 
 NET = ('--without=gate',)
 # Calls as often as each line of its input says, and says what the last call returned.
@@ -239,6 +240,32 @@ def traced_process(things):
         expect(counts['caught'], 0, lines)
 
 
+def copies(things):
+    """Another inode with the same Build-ID, as in another image: patched soon after its start, and its file is bound from then on (hazard 27)."""
+    copy = things.folder / 'copy'
+    shutil.copy(things.patient.path, copy)
+    with Trigger(things.patient) as trigger:
+        done = start(copy)
+        expect((done.returncode, done.stdout.splitlines()[-1]), (0, 'new'))
+        expect_new(start(copy))  # met at its start
+        expect(trigger.finish()[1]['spotted'], 1, 'spotted')
+
+
+def events_alone(things):
+    """Neither fanotify nor uprobes: the kernel's mmap events are left, some milliseconds after the fact."""
+    with Trigger(things.patient, options=('--without=gate', '--without=net')) as trigger:
+        expect(trigger.problems, ['lack gate: switched off\n', 'lack net: switched off\n'])
+        for _ in range(5):
+            done = start(things.patient.path)
+            expect((done.returncode, done.stdout.splitlines()[-1]), (0, 'new'))
+
+
+def gate_alone(things):
+    with Trigger(things.program, options=('--without=net', '--without=events')) as trigger:
+        expect(trigger.problems, ['lack net: switched off\n', 'lack events: switched off\n'])
+        expect_new(start(things.program.path))
+
+
 def killed_trigger(things):
     """SIGKILL at any time: each program runs to its end, none is left stopped (hazards 22, 22g, 22h)."""
     for number in range(20):
@@ -271,6 +298,7 @@ class Things:
     def __init__(self, folder, uprobe_source):
         self.folder = folder
         self.program = Target(folder, 'program', ['-pie'])
+        self.patient = Target(folder, 'patient', ['-pie'], main=PATIENT)
         self.talker = Target(folder, 'talker', ['-pie'], main=TALKER, answer=SILENT)
         self.threads = Target(folder, 'threads', ['-pie'], main=THREADS, answer=SILENT)
         self.static = Target(folder, 'static', ['-static'], ['-O2', '-fno-pie'])
@@ -300,6 +328,9 @@ TESTS = [
     ('a static program and one at a fixed address', static_and_fixed),
     ('a library', library),
     ('a process that a debugger has is left alone, and its calls are counted (hazard 26)', traced_process),
+    ('a copy of the file is found by its Build-ID and bound (hazard 27)', copies),
+    ('without fanotify and uprobes the mmap events are left (hazard 23)', events_alone),
+    ('without uprobes and events the gate is left', gate_alone),
     ('a killed trigger leaves nobody stopped (hazards 22, 22g)', killed_trigger),
     ('a frozen trigger stops nobody for long (hazards 22, 22g)', frozen_trigger),
 ]

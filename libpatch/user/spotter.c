@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Reads mmap events from one ring per processor. Must not know what is done about them. */
+#include "user/spotter.h"
+
+#include <errno.h>
+#include <linux/perf_event.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#define RING_PAGES 64 /* a power of two; some 1,000 events a processor */
+#define RECORD_MAX 65536
+#define BUILD_ID_MAX 20
+
+/* Of PERF_RECORD_MMAP2 with a Build-ID. */
+typedef struct {
+  struct perf_event_header header;
+  guint32 pid, tid;
+  guint64 address, size, offset;
+  guint8 build_id_size, reserved[3];
+  guint8 build_id[BUILD_ID_MAX];
+} Mapping;
+
+typedef struct {
+  int fd;
+  struct perf_event_mmap_page *page;
+  gsize size; /* of the mapping */
+} Ring;
+
+struct LpSpotter {
+  GArray *rings; /* Ring */
+  int epoll;
+  GHashTable *wanted; /* GBytes */
+  gboolean is_on;
+  guint8 *record;
+};
+
+static gboolean
+open_ring (LpSpotter *spotter, int cpu)
+{
+  struct perf_event_attr attributes = { .size = sizeof attributes,
+                                        .type = PERF_TYPE_SOFTWARE,
+                                        .config = PERF_COUNT_SW_DUMMY,
+                                        .disabled = 1,
+                                        .mmap = 1,
+                                        .mmap2 = 1,
+                                        .build_id = 1,
+                                        .watermark = 1,
+                                        .wakeup_watermark = 1 };
+  Ring ring = { .size = (1 + RING_PAGES) * (gsize)sysconf (_SC_PAGESIZE) };
+
+  ring.fd = (int)syscall (SYS_perf_event_open, &attributes, -1, cpu, -1, PERF_FLAG_FD_CLOEXEC);
+  if (ring.fd < 0)
+    return errno == ENODEV; /* a processor that is switched off */
+  ring.page = mmap (NULL, ring.size, PROT_READ | PROT_WRITE, MAP_SHARED, ring.fd, 0);
+  struct epoll_event event = { .events = EPOLLIN };
+  if (ring.page != MAP_FAILED && epoll_ctl (spotter->epoll, EPOLL_CTL_ADD, ring.fd, &event) == 0)
+    {
+      g_array_append_val (spotter->rings, ring);
+      return TRUE;
+    }
+  int number = errno;
+  if (ring.page != MAP_FAILED)
+    munmap (ring.page, ring.size);
+  close (ring.fd);
+  errno = number;
+  return FALSE;
+}
+
+LpSpotter *
+lp_spotter_new (GError **error)
+{
+  g_autoptr (LpSpotter) spotter = g_new0 (LpSpotter, 1);
+  int processors = (int)sysconf (_SC_NPROCESSORS_CONF);
+
+  spotter->rings = g_array_new (FALSE, FALSE, sizeof (Ring));
+  spotter->wanted = g_hash_table_new_full (g_bytes_hash, g_bytes_equal, (GDestroyNotify)g_bytes_unref, NULL);
+  spotter->record = g_malloc (RECORD_MAX);
+  spotter->epoll = epoll_create1 (EPOLL_CLOEXEC);
+  for (int i = 0; i < processors; i++)
+    if (!open_ring (spotter, i))
+      {
+        lp_error_set_errno (error,
+                            errno == EACCES || errno == EPERM ? LP_ERROR_ACCESS_DENIED
+                                                              : LP_ERROR_KERNEL_UNSUPPORTED,
+                            errno, "the kernel's mmap events can't be had");
+        return NULL;
+      }
+  return g_steal_pointer (&spotter);
+}
+
+void
+lp_spotter_free (LpSpotter *spotter)
+{
+  if (spotter == NULL)
+    return;
+  for (guint i = 0; i < spotter->rings->len; i++)
+    {
+      const Ring *ring = &g_array_index (spotter->rings, Ring, i);
+      munmap (ring->page, ring->size);
+      close (ring->fd);
+    }
+  g_array_unref (spotter->rings);
+  g_hash_table_unref (spotter->wanted);
+  close (spotter->epoll);
+  g_free (spotter->record);
+  g_free (spotter);
+}
+
+int
+lp_spotter_fd (const LpSpotter *spotter)
+{
+  return spotter->epoll;
+}
+
+void
+lp_spotter_set (LpSpotter *spotter, const GPtrArray *build_ids)
+{
+  gboolean on = build_ids->len > 0;
+
+  g_hash_table_remove_all (spotter->wanted);
+  for (guint i = 0; i < build_ids->len; i++)
+    g_hash_table_add (spotter->wanted, g_bytes_ref (build_ids->pdata[i]));
+  for (guint i = 0; i < spotter->rings->len && on != spotter->is_on; i++)
+    ioctl (g_array_index (spotter->rings, Ring, i).fd, on ? PERF_EVENT_IOC_ENABLE : PERF_EVENT_IOC_DISABLE,
+           0);
+  spotter->is_on = on;
+}
+
+/* Copies @size bytes that begin at @at of the ring's endless stream. */
+static void
+copy_out (const Ring *ring, guint64 at, void *to, gsize size)
+{
+  const guint8 *data = (const guint8 *)ring->page + ring->page->data_offset;
+  gsize begin = at % ring->page->data_size, first = MIN (size, ring->page->data_size - begin);
+
+  memcpy (to, data + begin, first);
+  memcpy ((guint8 *)to + first, data, size - first);
+}
+
+static void
+handle_mapping (LpSpotter *spotter, const Mapping *mapping, LpSpotterFunc func, gpointer user_data)
+{
+  if ((mapping->header.misc & PERF_RECORD_MISC_MMAP_BUILD_ID) == 0 || mapping->build_id_size > BUILD_ID_MAX)
+    return;
+  g_autoptr (GBytes) build_id = g_bytes_new_static (mapping->build_id, mapping->build_id_size);
+  if (g_hash_table_contains (spotter->wanted, build_id))
+    func ((int)mapping->pid, mapping->address, mapping->address + mapping->size, user_data);
+}
+
+gboolean
+lp_spotter_dispatch (LpSpotter *spotter, LpSpotterFunc func, gpointer user_data)
+{
+  gboolean whole = TRUE;
+
+  for (guint i = 0; i < spotter->rings->len; i++)
+    {
+      const Ring *ring = &g_array_index (spotter->rings, Ring, i);
+      guint64 head = __atomic_load_n (&ring->page->data_head, __ATOMIC_ACQUIRE), tail = ring->page->data_tail;
+
+      while (tail < head)
+        {
+          struct perf_event_header header;
+          copy_out (ring, tail, &header, sizeof header);
+          if (header.size < sizeof header)
+            break;
+          copy_out (ring, tail, spotter->record, header.size);
+          if (header.type == PERF_RECORD_MMAP2 && header.size >= sizeof (Mapping))
+            handle_mapping (spotter, (const Mapping *)(const void *)spotter->record, func, user_data);
+          whole &= header.type != PERF_RECORD_LOST;
+          tail += header.size;
+        }
+      __atomic_store_n (&ring->page->data_tail, tail, __ATOMIC_RELEASE);
+    }
+  return whole;
+}

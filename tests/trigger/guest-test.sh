@@ -1,0 +1,58 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Gate and net on Debian's kernel, in the guest: there exec holds a lock that keeps tracers away, and uprobes are perf events. TAP on
+# standard output. usage: guest-test.sh SOURCE-ROOT LP-DIFF LP-TRIGGER
+set -u
+source_root=$1
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+mkdir "$work/share"
+python3 -B "$source_root/tests/trigger/guest-targets.py" "$2" "$3" "$work/share" >"$work/log" 2>&1 || { sed 's/^/# /' "$work/log"; echo "Bail out! no target"; exit 1; }
+cat >"$work/share/run" <<'END'
+#!/bin/bash
+# Prints "KEY VALUE..." lines.
+cp /mnt/share/{program,entity,lp-trigger} /root && cd /root || exit 1
+starts=200
+round() { # round NAME PARALLEL OPTION...
+    local name=$1 parallel=$2
+    shift 2
+    coproc trigger { ./lp-trigger "$@" entity program; }
+    local out=${trigger[0]} in=${trigger[1]} line='' new old
+    until [ "$line" = ready ]; do
+        read -r line <&"$out" || { echo "$name no-trigger"; return; }
+        case $line in lack*) echo "$name $line" ;; esac
+    done
+    cat <&"$out" >said &
+    local reader=$!
+    seq $starts | xargs -P "$parallel" -I{} sh -c './program; :' >lines
+    exec {in}>&-
+    wait "$reader"
+    new=$(grep -c new lines) old=$(grep -c old lines)
+    echo "$name starts $((new + old)) old-values $old $(grep ^counts said)"
+}
+uname -r
+round both 1
+round both-4 4
+round net 1 --without=gate
+round net-4 4 --without=gate
+END
+chmod +x "$work/share/run"
+"$source_root/tools/guest" run --quiet --timeout 400 "$work/share" >"$work/guest.log" 2>&1
+ran=$?
+[ -e "$work/share/output" ] || { tail -5 "$work/guest.log" | sed 's/^/# /'; echo 'Bail out! the guest did not run'; exit 1; }
+sed 's/^/# /' "$work/share/output"
+number() { # number ROUND WORD: what stands behind WORD in ROUND's line
+    grep "^$1 starts" "$work/share/output" | grep -o " $2 [0-9]*" | grep -o '[0-9]*$' || echo none
+}
+count=0
+check() { # check NAME CONDITION
+    count=$((count + 1))
+    if eval "$2"; then echo "ok $count - $1"; else echo "not ok $count - $1"; fi
+}
+echo 1..6
+check 'the guest ran to its end' '[ $ran = 0 ]'
+check 'all programs ran' '[ "$(number both starts) $(number both-4 starts) $(number net starts) $(number net-4 starts)" = "200 200 200 200" ]'
+check 'gate and net, one at a time: no old value' '[ "$(number both old-values)" = 0 ]'
+check 'gate and net, four at a time: old values are counted' '[ "$(number both-4 old-values)" -le "$(number both-4 old)" ]'
+check 'the net alone, one at a time: no old value' '[ "$(number net old-values)" = 0 ]'
+check 'the net alone, four at a time: old values are counted' '[ "$(number net-4 old-values)" -le "$(number net-4 old)" ]'
