@@ -328,10 +328,16 @@ def main():
     parser.add_argument('--interfaces', required=True)
     parser.add_argument('--patches', type=int, default=0, help='so many made-up ones instead of the scene')
     parser.add_argument('--old', action='store_true', help='a service that lacks what the window needs')
+    parser.add_argument('--new', action='store_true', help='a later version, with words that the window has never heard of')
     arguments = parser.parse_args()
     loop = GLib.MainLoop()
     bus = Gio.bus_get_sync(Gio.BusType.SYSTEM)
-    service = Service(bus, arguments.interfaces, scene.many(arguments.patches) if arguments.patches else scene.scene(), arguments.old)
+    patches = scene.many(arguments.patches) if arguments.patches else scene.scene()
+    if arguments.new:
+        next(patch for patch in patches if patch['TargetName'] == 'curl').update(State='quarantined', Problems=['haunted'])
+    service = Service(bus, arguments.interfaces, patches, arguments.old)
+    if arguments.new:
+        service.manager.values.update(Version='99.0', Features=['user-patches', 'hypervisor-patches'], Degraded=['moon: it is full'])
     Gio.bus_own_name_on_connection(bus, NAME, Gio.BusNameOwnerFlags.NONE, lambda *_: print('ready', flush=True),
                                    lambda *_: sys.exit('name lost'))
     loop.run()

@@ -291,6 +291,21 @@ def test_remove(desktop, machine):
     assert machine.answers() == [42, 42]
 
 
+def test_activation(desktop, machine):
+    """the session starts the installed program when somebody asks for it, and it shows the truth"""
+    import re
+    from harness import until
+    desktop.app.close()
+    bus = ('gdbus', 'call', '--session', '-d', 'org.freedesktop.DBus', '-o', '/org/freedesktop/DBus', '-m')
+    subprocess.run(['gdbus', 'call', '--session', '-d', 'org.openeuler.SysCare', '-o', '/org/openeuler/SysCare', '-m',
+                    'org.freedesktop.Application.Activate', '{}'], check=True, capture_output=True)
+    told = subprocess.run([*bus, 'org.freedesktop.DBus.GetConnectionUnixProcessID', 'org.openeuler.SysCare'], check=True,
+                          capture_output=True, text=True).stdout
+    desktop.adopt(int(re.search(r'uint32 (\d+)', told).group(1)))
+    until(lambda: len(desktop.app.row_names()) == 3, 'three rows')
+    state(desktop, 'Not applied')
+
+
 def sit_down(connection):
     import harness
     import tap

@@ -12,6 +12,7 @@ import time
 
 import a11y
 import harness
+import scene
 import tap
 from harness import until
 
@@ -64,6 +65,75 @@ def test_filters(desktop):
     until(lambda: len(app.row_names()) == 8, 'eight rows with problems')
     app.click('All: 13')
     until(lambda: len(app.row_names()) == 13, 'all rows')
+
+
+def choose(desktop, entry):
+    """An entry of the menu for sorting and grouping."""
+    desktop.app.click('Sorting and grouping')
+    desktop.app.click(entry, ('menu item', 'menu item radio', 'menu item checkbox', 'radio menu item', 'check menu item'))
+    desktop.key('Escape')
+
+
+def test_kind_order_and_groups(desktop):
+    """the list can be narrowed to a kind, sorted otherwise and shown flat"""
+    app = desktop.app
+    choose(desktop, 'Kernel')
+    until(lambda: len(app.row_names()) == 2 and all('linux' in row for row in app.row_names()), 'the two patches of the kernel')
+    choose(desktop, 'All kinds')
+    choose(desktop, 'Group by target')
+    choose(desktop, 'Severity')
+    until(lambda: [row.description.count('Critical') for row in app.list_node().children][:3] == [1, 1, 0], 'the critical ones first, whatever their target')
+    choose(desktop, 'Name')
+    choose(desktop, 'Group by target')
+    until(lambda: len(app.row_names()) == 13, 'all rows')
+
+
+PROBLEMS = {  # what an administrator reads, and what to do
+    'processes-unpatched': ('Some processes run the target without the patch.', 'must be restarted'),
+    'transition-pending': ('The kernel hasn’t switched all tasks to the new code yet.', 'It goes on by itself.'),
+    'target-changed': ('The file on disk is another build', 'Restart the program'),
+    'target-missing': ('The file that the patch is for isn’t on this machine.', 'Install the package'),
+    'conflict': ('Something else changed the same code.', 'end it'),
+    'overridden': ('A later patch replaces the same functions', 'Nothing needs to be done.'),
+    'digest-mismatch': ('The patch’s files aren’t the ones that were installed.', 'install it again'),
+    'untrusted': ('The patch isn’t signed by a key that this machine trusts.', 'Ask whoever made it'),
+    'bundle-missing': ('Processes run this patch, but its files are gone.', 'Install the patch again')}
+SUMMARIES = {'unknown': 'The service can’t tell at the moment', 'not-applied': 'The original code runs.',
+             'deactivated': 'The patch is loaded, but the original code runs.',
+             'active': 'After a reboot the patch is gone unless it is accepted.', 'accepted': 'The patch comes back after a reboot.'}
+
+
+def test_every_state_and_problem(desktop):
+    """every state says what it means and every problem what to do, in sentences"""
+    app = desktop.app
+    met_states, met_problems = set(), set()
+    for patch in scene.scene():
+        own = 'Patch ' + patch['Uuid'][:8] if not patch['Name'] else ' · '.join(patch['Name'].split('/')[1:]) + ', ' + patch['TargetName']
+        app.select(own)
+        app.see(contains=SUMMARIES[patch['State']])
+        for problem in patch['Problems']:
+            for words in PROBLEMS[problem]:
+                app.see(contains=words)
+            assert not app.find(problem, 'label'), problem
+        met_states.add(patch['State'])
+        met_problems |= set(patch['Problems'])
+    assert met_states == set(SUMMARIES) and met_problems == set(PROBLEMS), 'the scene lacks one'
+
+
+def test_kernel_transition(desktop):
+    """a kernel in transition says so, and which tasks hold it up where; afterwards it says that none does"""
+    app = desktop.app
+    app.select('HP101 · vmlinux')
+    app.see(contains='The running kernel is switching its tasks over to the new code.')
+    app.click('Processes')
+    app.see('1 task holds the kernel’s transition up')
+    app.see(contains='The task sleeps in an old function: qfq_dequeue, in schedule')
+    app.click('Overview')
+    app.select('HP102 · tcp_bbr')
+    app.see(contains='bbr_update_bw')
+    app.click('Processes')
+    app.see('No stalled tasks', 'label')
+    app.click('Overview')
 
 
 def test_type_to_search(desktop):
@@ -385,6 +455,43 @@ def test_old_service(desktop):
     desktop.kill_mock()
     desktop.start_mock()
     until(lambda: len(desktop.app.row_names()) == 13, 'the list')
+
+
+def test_new_service(desktop):
+    """words of a later service that this window doesn't know are shown as they are; the rest works"""
+    desktop.kill_mock()
+    desktop.start_mock('--new')
+    app = desktop.app
+    until(lambda: len(app.row_names()) == 13, 'the list')
+    app.see('HP009 · libcurl.so.4, curl 7.88.1-10+deb12u12, Unknown', 'list item')
+    app.select('HP009 · libcurl.so.4')
+    app.see('haunted')
+    app.see(contains='The service can’t tell at the moment')
+    app.select('HP004 · libcrypto')
+    app.click('Activate')
+    app.see('HP004 · libcrypto.so.3, openssl 3.0.17-1~deb12u2, Active', 'list item')
+    desktop.kill_mock()
+    desktop.start_mock()
+    until(lambda: len(desktop.app.row_names()) == 13, 'the list')
+
+
+def test_remembered(desktop):
+    """order and grouping are remembered from one start to the next"""
+    for order, first in (('Severity', 'Critical'), ('Name', 'Not rated')):
+        app = desktop.start_app(environment={'GSETTINGS_BACKEND': 'keyfile'})
+        until(lambda: len(app.row_names()) == 13, 'the list')
+        app.resize(1100, 760)
+        choose(desktop, order)
+        if order == 'Severity':
+            choose(desktop, 'Group by target')
+        until(lambda: first in app.list_node().children[0].description, first + ' first')
+        desktop.key('ctrl+q')
+        assert app.process.wait(10) == 0
+        app = desktop.start_app(environment={'GSETTINGS_BACKEND': 'keyfile'})
+        until(lambda: len(app.row_names()) == 13 and first in app.list_node().children[0].description, first + ' first, still')
+    desktop.start_app()
+    until(lambda: len(desktop.app.row_names()) == 13, 'the list')
+    desktop.app.resize(1100, 760)
 
 
 def test_narrow(desktop):
