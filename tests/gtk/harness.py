@@ -299,9 +299,20 @@ class App:
     def close(self):
         end(self.process)
 
+    def x_windows(self):
+        return subprocess.run(['xdotool', 'search', '--onlyvisible', '--pid', str(self.process.pid)], check=False, capture_output=True,
+                              text=True).stdout.split()
+
+    def centre_dialog(self, width, height):
+        """Puts the dialog over the middle of a window of that size, as a window manager would."""
+        dialog = until(lambda: [window for window in self.x_windows() if window != self.x_window], 'the dialog')[0]
+        shape = dict(line.split('=') for line in subprocess.run(['xdotool', 'getwindowgeometry', '--shell', dialog], check=True,
+                                                                capture_output=True, text=True).stdout.split())
+        subprocess.run(['xdotool', 'windowmove', '--sync', dialog, str(max(0, (width - int(shape['WIDTH'])) // 2)),
+                        str(max(0, (height - int(shape['HEIGHT'])) // 2))], check=True)
+
     def resize(self, width, height):
-        found = subprocess.run(['xdotool', 'search', '--onlyvisible', '--pid', str(self.process.pid)], capture_output=True, text=True).stdout
-        window = found.split()[0]
+        window = self.x_window = self.x_windows()[0]
         subprocess.run(['xdotool', 'windowsize', '--sync', window, str(width), str(height), 'windowmove', window, '0', '0',
                         'windowfocus', '--sync', window, 'mousemove', '200', '40'], check=True)
 

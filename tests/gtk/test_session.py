@@ -10,11 +10,11 @@ import re
 import signal
 import subprocess
 import sys
-import tarfile
 
 import a11y
 import harness
 import tap
+from bundle import make_bundle
 from harness import until
 
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
@@ -31,19 +31,6 @@ def ask(bus, *words):
 def application(method, *words):
     """Calls a method of the window's program as a desktop shell does."""
     return ask('session', '-d', NAME, '-o', PATH, '-m', 'org.freedesktop.Application.' + method, *words)
-
-
-def make_bundle(desktop):
-    archive = desktop.folder + '/HP077.syscare'
-    folder = desktop.folder + '/bundle'
-    if not os.path.exists(archive):
-        os.mkdir(folder)
-        with open(folder + '/patch.json', 'w', encoding='utf-8') as file:
-            file.write('{"name": "HP077", "kind": "user", "severity": "high", "issues": ["CVE-2026-77777"], "description": "A test.", '
-                       '"target": {"source": "busybox", "version": "1:1.35.0-4"}, "objects": [{"name": "busybox", "functions": [{}]}]}')
-        with tarfile.open(archive, 'w:gz') as tar:
-            tar.add(folder, 'HP077')
-    return archive
 
 
 def escape(desktop):

@@ -7,13 +7,13 @@
 import os
 import subprocess
 import sys
-import tarfile
 import time
 
 import a11y
 import harness
 import scene
 import tap
+from bundle import make_bundle
 from harness import until
 
 REDIS = 'HP001 · redis-check-rdb'
@@ -387,14 +387,7 @@ def test_notification(desktop):
 def test_install(desktop):
     """a bundle's own words are shown before it is installed; something else is refused"""
     app = desktop.app
-    folder = desktop.folder + '/bundle'
-    os.mkdir(folder)
-    with open(folder + '/patch.json', 'w', encoding='utf-8') as file:
-        file.write('{"name": "HP077", "kind": "user", "severity": "high", "issues": ["CVE-2026-77777"], "description": "A test.", '
-                   '"target": {"source": "busybox", "version": "1:1.35.0-4"}, "objects": [{"name": "busybox", "functions": [{}, {}]}]}')
-    archive = desktop.folder + '/HP077.syscare'
-    with tarfile.open(archive, 'w:gz') as tar:
-        tar.add(folder, 'HP077')
+    archive = make_bundle(desktop)
     subprocess.run([desktop.program, archive], check=True)  # hands the file to the running window
     app.see('CVE-2026-77777')
     app.see('busybox 1.35.0-4')
