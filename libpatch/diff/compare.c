@@ -17,13 +17,14 @@ static gboolean constants_equal (Comparison *comparison, const LpReference *x, c
                                  gboolean *equal, GError **error);
 
 static gboolean
-elements_equal (const LpPiece *a, gint64 a_offset, const LpPiece *b, gint64 b_offset)
+elements_equal (const LpReference *a, const LpReference *b)
 {
   guint64 a_start, b_start;
-  gsize a_size = lp_piece_element (a, a_offset, &a_start), b_size = lp_piece_element (b, b_offset, &b_start);
+  gsize a_size = lp_piece_element (a->piece, a->element, &a_start);
+  gsize b_size = lp_piece_element (b->piece, b->element, &b_start);
 
-  return a_size != 0 && a_size == b_size && (guint64)a_offset - a_start == (guint64)b_offset - b_start
-         && memcmp (a->bytes + a_start, b->bytes + b_start, a_size) == 0;
+  return a_size != 0 && a_size == b_size && (guint64)a->offset - a_start == (guint64)b->offset - b_start
+         && memcmp (a->piece->bytes + a_start, b->piece->bytes + b_start, a_size) == 0;
 }
 
 static gboolean
@@ -39,7 +40,7 @@ references_equal (Comparison *comparison, const LpReference *a, const LpReferenc
     }
   if (a->piece->kind == LP_PIECE_MERGED && b->piece->kind == LP_PIECE_MERGED)
     {
-      *equal = elements_equal (a->piece, a->offset, b->piece, b->offset);
+      *equal = elements_equal (a, b);
       return TRUE;
     }
   if (a->piece->is_pool && b->piece->is_pool)

@@ -103,22 +103,22 @@ find_shared (Emitter *emitter, const char *key, guint *piece)
   return known != 0;
 }
 
-/* The string or constant at @offset of a MERGED piece, once for all who use an equal one. */
+/* The string or constant of a MERGED piece that @ref means, once for all who use an equal one. */
 static gboolean
-merged_element (Emitter *emitter, LpPiece *piece, gint64 offset, guint *writer_piece, gint64 *delta,
-                GError **error)
+merged_element (Emitter *emitter, const LpReference *ref, guint *writer_piece, gint64 *delta, GError **error)
 {
+  const LpPiece *piece = ref->piece;
   guint64 start;
-  gsize size = lp_piece_element (piece, offset, &start);
+  gsize size = lp_piece_element (piece, ref->element, &start);
 
   if (size == 0)
     {
       lp_error_set (error, LP_ERROR_REFUSED, NULL,
                     "%s: %s+0x%" G_GINT64_MODIFIER "x is not a string or constant", piece->object->unit,
-                    piece->name, (guint64)offset);
+                    piece->name, (guint64)ref->element);
       return FALSE;
     }
-  *delta = offset - (gint64)start;
+  *delta = ref->offset - (gint64)start;
   g_autofree char *digest = g_compute_checksum_for_data (G_CHECKSUM_SHA256, piece->bytes + start, size);
   g_autofree char *key = g_strdup_printf ("merged %" G_GUINT64_FORMAT " %s", piece->header->align, digest);
   if (find_shared (emitter, key, writer_piece))
@@ -222,7 +222,7 @@ add_reference (Emitter *emitter, LpPiece *piece, const LpElfRelocation *r, GErro
     {
       fixup.to_piece = (guint)to.piece->writer_piece;
       if (to.piece->kind == LP_PIECE_MERGED
-          && !merged_element (emitter, to.piece, to.offset, &fixup.to_piece, &fixup.addend, error))
+          && !merged_element (emitter, &ref, &fixup.to_piece, &fixup.addend, error))
         return FALSE;
     }
 

@@ -170,7 +170,7 @@ lp_object_reference (LpPiece *from, const LpElfRelocation *relocation, LpReferen
 
   const LpElfSymbol *symbol = &object->symbols[relocation->symbol];
   LpPiece *piece = object->by_symbol[relocation->symbol];
-  gint64 offset = relocation->addend, to_base = 0;
+  gint64 offset = relocation->addend, element = 0, to_base = 0;
 
   if (ABS (offset / 2) > OFFSET_MAX || symbol->value > OFFSET_MAX)
     {
@@ -190,9 +190,12 @@ lp_object_reference (LpPiece *from, const LpElfRelocation *relocation, LpReferen
       if (symbol->type == STT_SECTION)
         piece = lp_object_piece_at (object, symbol->section, place);
       offset = place - (gint64)piece->start;
+      /* A section's symbol names no element: there the sum says which one is meant. */
+      element = symbol->type == STT_SECTION ? offset : (gint64)symbol->value - (gint64)piece->start;
     }
-  *reference
-      = (LpReference){ .piece = piece, .offset = offset, .symbol = symbol, .info = info, .to_base = to_base };
+  *reference = (LpReference){
+    .piece = piece, .offset = offset, .element = element, .symbol = symbol, .info = info, .to_base = to_base
+  };
   return TRUE;
 }
 

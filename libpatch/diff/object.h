@@ -83,6 +83,8 @@ struct LpObject {
 typedef struct {
   LpPiece *piece; /* NULL: not in this object, @symbol says what */
   gint64 offset;  /* from the start of @piece, or from @symbol */
+  gint64 element; /* MERGED: an offset in the element that is meant. Linkers move it with the element, and
+                     @offset may lie outside: GCC starts a loop one byte before its string */
   const LpElfSymbol *symbol;
   const LpRelocInfo *info;
   gint64 to_base; /* PC-relative: bytes from the place to what the compiler counted from, already counted in

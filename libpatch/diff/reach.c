@@ -184,7 +184,7 @@ reaches_private (LpProver *prover, const LpReference *ref, guint64 address)
 
   if (piece->kind == LP_PIECE_MERGED)
     {
-      gsize size = lp_piece_element (piece, ref->offset, &start);
+      gsize size = lp_piece_element (piece, ref->element, &start);
       guint64 back = (guint64)ref->offset - start;
       return size != 0 ? plain_bytes_equal (prover, piece->bytes + start, size, address - back)
                        : lp_prover_differs (prover, "not a string");

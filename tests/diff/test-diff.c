@@ -80,6 +80,7 @@ static const Case cases[] = {
   { "a-changed-function", { "changed.c" }, .says = "work" },
   { "a-new-function-and-new-data-go-along", { "new.c" }, .says = "work" },
   { "string-literals-and-tables", { "strings.c" }, .says = "describe" },
+  { "a-pointer-that-starts-before-its-string", { "before.c" }, .says = "tell" },
   { "a-switch-table", { "switch.c" }, .says = "choose" },
   { "two-switch-tables-and-shared-strings", { "switch2.c" }, .says = "route" },
   { "a-computed-goto", { "goto.c" }, .says = "run" },
