@@ -2,8 +2,6 @@
 /* Gives resolved branches their relocations back. Source: x86-64 psABI 1.0 section 4.4. */
 #include "kernel/branches.h"
 
-#include "base/error.h"
-
 #define FIELD 4 /* bytes of a near branch's displacement, at the end of the instruction */
 
 static gint
@@ -26,33 +24,30 @@ has_relocation (const LpPiece *piece, guint64 start, guint64 end)
   return FALSE;
 }
 
-static gboolean
-relocate_branch (LpPiece *piece, const LpInsn *insn, GError **error)
+static void
+relocate_branch (LpPiece *piece, const LpInsn *insn)
 {
   guint64 start = piece->start + insn->offset, end = start + insn->length;
   LpPiece *target = lp_object_piece_at (piece->object, piece->section, (gint64)insn->target);
 
   if (target == NULL || target == piece || target->symbol == NULL || has_relocation (piece, start, end))
-    return TRUE;
-  if (insn->length < FIELD + 1)
-    {
-      lp_error_set (error, LP_ERROR_REFUSED, NULL, "%s: %s: a short branch goes to %s", piece->object->unit,
-                    piece->name, target->name);
-      return FALSE;
-    }
-  LpElfRelocation relocation = { .offset = end - FIELD,
-                                 .type = R_X86_64_PLT32,
+    return;
+  /* A short branch (one byte) can't go along: whoever needs the function finds a relocation that can't reach.
+   */
+  gboolean is_short = insn->length < FIELD + 1;
+  guint width = is_short ? 1 : FIELD;
+  LpElfRelocation relocation = { .offset = end - width,
+                                 .type = is_short ? R_X86_64_PC8 : R_X86_64_PLT32,
                                  .symbol = target->symbol->index,
-                                 .addend = (gint64)(insn->target - target->symbol->value) - FIELD };
+                                 .addend = (gint64)(insn->target - target->symbol->value) - (gint64)width };
   g_array_append_val (piece->relocations, relocation);
-  return TRUE;
 }
 
-gboolean
-lp_branches_relocate (LpObject *object, GError **error)
+void
+lp_branches_relocate (LpObject *object)
 {
   if (object->arch->machine != EM_X86_64)
-    return TRUE; /* aarch64's assembler keeps relocations of calls; its other branches stay inside */
+    return; /* aarch64's assembler keeps relocations of calls; its other branches stay inside */
   for (guint i = 0; i < object->pieces->len; i++)
     {
       LpPiece *piece = object->pieces->pdata[i];
@@ -64,11 +59,9 @@ lp_branches_relocate (LpObject *object, GError **error)
         {
           const LpInsn *insn = &g_array_index (insns, LpInsn, k);
           if (insn->flow != LP_FLOW_NONE
-              && (insn->target < piece->start || insn->target >= piece->start + piece->size)
-              && !relocate_branch (piece, insn, error))
-            return FALSE;
+              && (insn->target < piece->start || insn->target >= piece->start + piece->size))
+            relocate_branch (piece, insn);
         }
       g_array_sort (piece->relocations, by_offset);
     }
-  return TRUE;
 }

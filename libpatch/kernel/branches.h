@@ -8,8 +8,8 @@
 G_BEGIN_DECLS
 
 /* Sections given by an attribute (__sched, __kprobes) aren't split by -ffunction-sections: adds relocations
- * for the branches between the functions in them, so that each can be taken out. Errors: LP_ERROR_REFUSED (a
- * branch too short to reach out of the section). */
-gboolean lp_branches_relocate (LpObject *object, GError **error);
+ * for the branches between the functions in them, so that each can be taken out. Branches too short to reach
+ * out of the section get one of a byte's width. */
+void lp_branches_relocate (LpObject *object);
 
 G_END_DECLS

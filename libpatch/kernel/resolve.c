@@ -161,6 +161,48 @@ is_read_early (const char *section)
   return strcmp (section, "__jump_table") == 0 || strcmp (section, ".static_call_sites") == 0;
 }
 
+/* Whether the kernel makes @name read-only once it has booted: linking a module's branches to such a key
+ * means to write to it, which kills the loader (seen on 6.1 with bypass_usercopy_checks). */
+static gboolean
+is_sealed (const LpShipped *shipped, const char *name)
+{
+  const LpElfSymbol *start = lp_shipped_global (shipped, "__start_ro_after_init");
+  const LpElfSymbol *end = lp_shipped_global (shipped, "__end_ro_after_init");
+  GArray *list = lp_shipped_named (shipped, name);
+
+  for (guint i = 0; start != NULL && end != NULL && list != NULL && i < list->len; i++)
+    {
+      guint64 value = shipped->symbols[g_array_index (list, guint, i)].value;
+      if (value >= start->value && value < end->value)
+        return TRUE;
+    }
+  return FALSE;
+}
+
+static gboolean
+check_key (const LpShipped *shipped, const LpElfSymbol *symbol, GHashTable *names, GError **error)
+{
+  const char *name = symbol->shndx == SHN_UNDEF ? g_hash_table_lookup (names, symbol->name) : NULL;
+  const char *what = g_str_has_prefix (symbol->name, STATIC_CALL_PREFIX) ? "static call" : "static branch";
+
+  if (name == NULL)
+    return TRUE;
+  if (shipped->is_vmlinux && is_sealed (shipped, symbol->name))
+    lp_error_set (error, LP_ERROR_REFUSED,
+                  "use static_key_enabled() (an ordinary read of the key) in the fix",
+                  "%s: the new code has a %s whose key %s is read-only since the kernel has booted",
+                  shipped->name, what, symbol->name);
+  else if (!shipped->is_vmlinux && name[0] == '.')
+    lp_error_set (
+        error, LP_ERROR_REFUSED, "use static_key_enabled() (an ordinary read of the key) in the fix",
+        "%s: the new code has a %s whose key %s is in the module: the kernel needs it before it can "
+        "find it",
+        shipped->name, what, symbol->name);
+  else
+    return TRUE;
+  return FALSE;
+}
+
 gboolean
 lp_kernel_check_keys (const LpShipped *shipped, LpElf *object, GHashTable *names, GError **error)
 {
@@ -170,24 +212,13 @@ lp_kernel_check_keys (const LpShipped *shipped, LpElf *object, GHashTable *names
 
   if (symbols == NULL)
     return FALSE;
-  for (guint i = 1; i < n && !shipped->is_vmlinux; i++)
+  for (guint i = 1; i < n; i++)
     {
       GArray *relocations = is_read_early (sections[i].name) ? lp_elf_relocations (object, i, error) : NULL;
       for (guint k = 0; relocations != NULL && k < relocations->len; k++)
-        {
-          const LpElfSymbol *symbol = &symbols[g_array_index (relocations, LpElfRelocation, k).symbol];
-          const char *name = symbol->shndx == SHN_UNDEF ? g_hash_table_lookup (names, symbol->name) : NULL;
-          if (name == NULL || name[0] != '.')
-            continue;
-          lp_error_set (error, LP_ERROR_REFUSED,
-                        "use static_key_enabled() (an ordinary read of the key) in the fix",
-                        "%s: the new code has a %s whose key %s is in the module: the kernel needs it before "
-                        "it can find it",
-                        shipped->name,
-                        g_str_has_prefix (symbol->name, STATIC_CALL_PREFIX) ? "static call" : "static branch",
-                        symbol->name);
+        if (!check_key (shipped, &symbols[g_array_index (relocations, LpElfRelocation, k).symbol], names,
+                        error))
           return FALSE;
-        }
     }
   return TRUE;
 }

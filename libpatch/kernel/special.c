@@ -63,6 +63,10 @@ lp_special_use (const char *section)
 {
   if (strcmp (section, ".altinstr_aux") == 0)
     return LP_SECTION_AUX;
+  /* Exports: entries are compared by their names. */
+  if (g_str_has_prefix (section, "___ksymtab") || strcmp (section, "__ksymtab_strings") == 0
+      || g_str_has_prefix (section, "___kcrctab"))
+    return LP_SECTION_TABLE;
   return lp_special_table (section) != NULL ? LP_SECTION_TABLE : LP_SECTION_ORDINARY;
 }
 

@@ -108,7 +108,8 @@ check_new_data (const LpPiece *piece, GError **error)
       = { ".data", ".bss", ".rodata", "__dyndbg", ".text", ".altinstr_aux", NULL };
   const char *section = piece->header != NULL ? piece->header->name : ".bss";
 
-  if (begins_with (section, ordinary))
+  if (piece->kind == LP_PIECE_FUNCTION ? !lp_kernel_is_init_section (section)
+                                       : begins_with (section, ordinary))
     return TRUE;
   if (lp_kernel_is_init_section (section))
     lp_error_set (error, LP_ERROR_REFUSED, NULL, "%s: the fix uses \"%s\" of section %s in code that stays",
@@ -216,6 +217,11 @@ follow (LpKernelUnit *unit, LpPiece *from, const LpElfRelocation *relocation, GE
 
   if (!lp_kernel_unit_destination (unit, from, relocation, &destination, error))
     return FALSE;
+  if (from != NULL && from->kind == LP_PIECE_FUNCTION && relocation->type == R_X86_64_PC8
+      && unit->patched->arch->machine == EM_X86_64)
+    return refuse_function (from,
+                            "let the fix not change this function, or mark the one it jumps to noinline",
+                            "it jumps to another function of its section by a short branch", error);
   if (destination.kind == LP_KERNEL_TO_SHIPPED)
     {
       if (destination.old != NULL && destination.old->kind == LP_PIECE_FUNCTION)
@@ -306,6 +312,33 @@ follow_all (LpKernelUnit *unit, GError **error)
   return TRUE;
 }
 
+static gboolean
+has_symbol (const LpObject *object, const char *name)
+{
+  for (guint i = 1; i < object->n_symbols; i++)
+    if (object->symbols[i].section != SHN_UNDEF && strcmp (object->symbols[i].name, name) == 0)
+      return TRUE;
+  return FALSE;
+}
+
+static gboolean
+check_exports (const LpKernelUnit *unit, GError **error)
+{
+  for (guint i = 1; i < unit->patched->n_symbols; i++)
+    {
+      const LpElfSymbol *symbol = &unit->patched->symbols[i];
+      if (symbol->section == SHN_UNDEF || !g_str_has_prefix (symbol->name, "__ksymtab_")
+          || has_symbol (unit->original, symbol->name))
+        continue;
+      lp_error_set (error, LP_ERROR_REFUSED,
+                    "leave the export out: files and modules of the same fix reach the function without it",
+                    "%s: the fix exports %s, and the kernel reads its exports once", unit->source,
+                    symbol->name + strlen ("__ksymtab_"));
+      return FALSE;
+    }
+  return TRUE;
+}
+
 /* Data that takes effect without being referred to must not get lost. */
 static gboolean
 check_unreferenced (const LpKernelUnit *unit, GError **error)
@@ -322,7 +355,7 @@ check_unreferenced (const LpKernelUnit *unit, GError **error)
           && !check_new_data (piece, error))
         return FALSE;
     }
-  return TRUE;
+  return check_exports (unit, error);
 }
 
 /* Functions that the fix names as callbacks (syscare-patch.h): pointers in sections of that name. */
@@ -413,8 +446,8 @@ lp_kernel_unit_new (const LpKernelSources *sources, GError **error)
   if (unit->entries == NULL)
     return NULL;
   unit->entry_kept = g_new0 (gboolean, unit->entries->len + 1);
-  if (!lp_branches_relocate (unit->original, error) || !lp_branches_relocate (unit->patched, error))
-    return NULL;
+  lp_branches_relocate (unit->original);
+  lp_branches_relocate (unit->patched);
   lp_twins_pair (unit->original, unit->patched, unit->levelled);
   if (!lp_correlate (unit->original, unit->patched, error)
       || !lp_compare (unit->original, unit->patched, &unit->counts, error)
