@@ -387,12 +387,14 @@ find_features (const ScService *service)
 {
   g_autoptr (GStrvBuilder) words = g_strv_builder_new ();
   const char *database = sc_package_db_feature ();
+  const char *const mechanisms[] = { "gate", "net", "events" };
 
   g_strv_builder_add (words, "user-patches");
   if (sc_truth_kernel (service->truth) != NULL && sc_truth_kernel (service->truth)->supported)
     g_strv_builder_add (words, "kernel-patches");
-  if (sc_trigger_is_enabled (service->trigger))
-    g_strv_builder_add (words, "gate");
+  for (guint i = 0; i < G_N_ELEMENTS (mechanisms); i++)
+    if (sc_trigger_has (service->trigger, mechanisms[i]))
+      g_strv_builder_add (words, mechanisms[i]);
   if (database != NULL)
     g_strv_builder_add (words, database);
   return g_strv_builder_end (words);
@@ -402,7 +404,10 @@ void
 sc_bus_manager_update (ScBus *bus)
 {
   g_auto (GStrv) degraded = sc_service_degraded (bus->service);
+  g_auto (GStrv) features = find_features (bus->service);
 
+  sc_bus_manager_set_features (bus->manager, (const char *const *)features);
+  sc_bus_manager_set_old_calls (bus->manager, sc_trigger_old_calls (bus->service->trigger));
   sc_bus_manager_set_degraded (bus->manager, (const char *const *)degraded);
   sc_bus_manager_set_generation (bus->manager, sc_catalog_generation (bus->service->catalog));
 }

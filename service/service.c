@@ -286,6 +286,8 @@ sc_service_degraded (ScService *service)
           = g_strconcat ("gate: new processes may escape: ", sc_trigger_problem (service->trigger), NULL);
       g_strv_builder_add (words, text);
     }
+  for (guint i = 0; i < sc_trigger_lacks (service->trigger)->len; i++)
+    g_strv_builder_add (words, sc_trigger_lacks (service->trigger)->pdata[i]);
   for (guint i = 0; i < service->restore_problems->len; i++)
     g_strv_builder_add (words, g_ptr_array_index (service->restore_problems, i));
   return g_strv_builder_end (words);

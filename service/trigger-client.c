@@ -29,6 +29,9 @@ struct ScTrigger {
   gpointer user_data;
   GPtrArray *infos; /* ScPatchInfo: what shall be bound */
   char *problem;
+  GPtrArray *lacks; /* utf8: "WORD: reason" of each mechanism that this machine's trigger is without */
+  gint64 old_calls; /* of the present child */
+  gint64 earlier_old_calls; /* of those before */
   guint restart_pause;
   guint restart_timer;
   guint ping_timer;
@@ -95,6 +98,8 @@ drop_child (ScTrigger *trigger)
   g_clear_object (&trigger->process);
   g_clear_pointer (&trigger->body, g_free);
   trigger->fd = -1;
+  trigger->earlier_old_calls += trigger->old_calls;
+  trigger->old_calls = 0;
   g_clear_handle_id (&trigger->ping_timer, g_source_remove);
 }
 
@@ -135,6 +140,45 @@ tell (ScTrigger *trigger, JsonObject *message)
     child_failed (trigger, "syscare-trigger takes no messages; it is started again");
 }
 
+static gboolean
+same_lacks (const GPtrArray *lacks, JsonArray *array)
+{
+  guint n = array != NULL ? json_array_get_length (array) : 0;
+
+  for (guint i = 0; i < n && n == lacks->len; i++)
+    if (g_strcmp0 (lacks->pdata[i], json_array_get_string_element (array, i)) != 0)
+      return FALSE;
+  return n == lacks->len;
+}
+
+static void
+take_lacks (ScTrigger *trigger, JsonArray *array)
+{
+  if (same_lacks (trigger->lacks, array))
+    return;
+  g_ptr_array_set_size (trigger->lacks, 0);
+  for (guint i = 0; array != NULL && i < json_array_get_length (array); i++)
+    {
+      const char *lack = json_array_get_string_element (array, i);
+      g_ptr_array_add (trigger->lacks, g_strdup (lack != NULL ? lack : ""));
+      sc_log (G_LOG_LEVEL_WARNING, SC_MESSAGE_TROUBLE, NULL, "trigger: without the %s",
+              (char *)trigger->lacks->pdata[i]);
+    }
+  trigger->changed (trigger->user_data);
+}
+
+static void
+handle_pong (ScTrigger *trigger, JsonObject *message)
+{
+  gint64 old_calls = json_object_has_member (message, "old-calls") ? sc_wire_int (message, "old-calls") : 0;
+
+  trigger->unanswered = 0;
+  if (old_calls == trigger->old_calls)
+    return;
+  trigger->old_calls = old_calls;
+  trigger->changed (trigger->user_data);
+}
+
 static void
 handle_bound (ScTrigger *trigger, JsonObject *message)
 {
@@ -147,6 +191,7 @@ handle_bound (ScTrigger *trigger, JsonObject *message)
       const char *first = well ? NULL : json_array_get_string_element (problems, 0);
       set_problem (trigger, first);
       trigger->restart_pause = FIRST_RESTART;
+      take_lacks (trigger, sc_wire_array (message, "lacks"));
     }
   end_waits (trigger, serial);
 }
@@ -171,7 +216,7 @@ handle_message (ScTrigger *trigger, JsonObject *message)
   const char *type = sc_wire_string (message, "type");
 
   if (g_str_equal (type, "pong"))
-    trigger->unanswered = 0;
+    handle_pong (trigger, message);
   else if (g_str_equal (type, "bound"))
     handle_bound (trigger, message);
   else if (g_str_equal (type, "met"))
@@ -337,6 +382,7 @@ sc_trigger_new (const char *program, void (*changed) (gpointer user_data), gpoin
   trigger->changed = changed;
   trigger->user_data = user_data;
   trigger->infos = g_ptr_array_new_with_free_func ((GDestroyNotify)sc_patch_info_unref);
+  trigger->lacks = g_ptr_array_new_with_free_func (g_free);
   trigger->restart_pause = FIRST_RESTART;
   trigger->fd = -1;
   g_queue_init (&trigger->waiting);
@@ -352,6 +398,7 @@ sc_trigger_free (ScTrigger *trigger)
   end_waits (trigger, G_MAXUINT64);
   g_clear_handle_id (&trigger->restart_timer, g_source_remove);
   g_ptr_array_unref (trigger->infos);
+  g_ptr_array_unref (trigger->lacks);
   g_free (trigger->problem);
   g_free (trigger->program);
   g_free (trigger);
@@ -433,4 +480,27 @@ gboolean
 sc_trigger_is_enabled (ScTrigger *trigger)
 {
   return trigger->program[0] != '\0';
+}
+
+const GPtrArray *
+sc_trigger_lacks (ScTrigger *trigger)
+{
+  return trigger->lacks;
+}
+
+gboolean
+sc_trigger_has (ScTrigger *trigger, const char *mechanism)
+{
+  g_autofree char *prefix = g_strconcat (mechanism, ":", NULL);
+
+  for (guint i = 0; i < trigger->lacks->len; i++)
+    if (g_str_has_prefix (trigger->lacks->pdata[i], prefix))
+      return FALSE;
+  return sc_trigger_is_enabled (trigger);
+}
+
+guint64
+sc_trigger_old_calls (ScTrigger *trigger)
+{
+  return (guint64)(trigger->earlier_old_calls + trigger->old_calls);
 }

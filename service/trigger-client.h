@@ -25,3 +25,12 @@ void sc_trigger_bind_finish (ScTrigger *trigger, GAsyncResult *result);
 const char *sc_trigger_problem (ScTrigger *trigger);
 /* Whether it can be had at all. */
 gboolean sc_trigger_is_enabled (ScTrigger *trigger);
+
+/* (element-type utf8): "WORD: reason" of each mechanism ("gate", "net", "events") that is missing here, as
+ * the trigger that ran last has found; none before the first one ran. Borrowed. */
+const GPtrArray *sc_trigger_lacks (ScTrigger *trigger);
+/* Whether the mechanism is there, as far as is known. */
+gboolean sc_trigger_has (ScTrigger *trigger, const char *mechanism);
+
+/* Calls that were seen to go on in an old function, because their process could not be patched in time. */
+guint64 sc_trigger_old_calls (ScTrigger *trigger);

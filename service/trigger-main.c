@@ -26,6 +26,18 @@ tell (JsonObject *message)
   sc_wire_write (SC_WIRE_FD, message, NULL);
 }
 
+/* Which mechanisms are missing, and why. */
+static JsonArray *
+describe_lacks (LpTrigger *trigger)
+{
+  const GPtrArray *lacks = lp_trigger_lacks (trigger);
+  JsonArray *array = json_array_new ();
+
+  for (guint i = 0; i < lacks->len; i++)
+    json_array_add_string_element (array, lacks->pdata[i]);
+  return array;
+}
+
 static void
 report_meeting (const LpMeetResult *result, gpointer user_data)
 {
@@ -97,6 +109,7 @@ bind (ScKeeper *keeper, JsonObject *request)
   for (guint i = 0; i < unwatched->len; i++)
     json_array_add_string_element (problems, unwatched->pdata[i]);
   json_object_set_array_member (reply, "problems", problems);
+  json_object_set_array_member (reply, "lacks", describe_lacks (keeper->trigger));
   tell (reply);
 }
 
@@ -115,6 +128,7 @@ handle_message (gpointer data)
     {
       g_autoptr (JsonObject) pong = json_object_new ();
       json_object_set_string_member (pong, "type", "pong");
+      json_object_set_int_member (pong, "old-calls", (gint64)lp_trigger_counts (keeper->trigger).old_calls);
       tell (pong);
     }
   g_clear_pointer (&delivery->message, json_object_unref);
@@ -139,6 +153,20 @@ read_messages (gpointer data)
   return NULL;
 }
 
+/* "--without=WORD" switches a mechanism off, for tests. */
+static LpTriggerFlags
+parse_arguments (int argc, char **argv)
+{
+  LpTriggerFlags without = 0;
+
+  for (int i = 1; i < argc; i++)
+    without |= g_str_equal (argv[i], "--without=gate")     ? LP_TRIGGER_GATE
+               : g_str_equal (argv[i], "--without=net")    ? LP_TRIGGER_NET
+               : g_str_equal (argv[i], "--without=events") ? LP_TRIGGER_EVENTS
+                                                           : 0;
+  return without;
+}
+
 int
 main (int argc, char **argv)
 {
@@ -149,7 +177,7 @@ main (int argc, char **argv)
     return 2;
   g_autoptr (GMainLoop) loop = g_main_loop_new (NULL, FALSE);
   keeper.loop = loop;
-  keeper.trigger = lp_trigger_new (0, report_meeting, NULL, &error);
+  keeper.trigger = lp_trigger_new (parse_arguments (argc, argv), report_meeting, NULL, &error);
   if (keeper.trigger == NULL)
     {
       g_autoptr (JsonObject) message = json_object_new ();

@@ -34,7 +34,9 @@ struct lp_net_control {
   unsigned int waiters_max;       /* threads that may wait at the same time: each occupies a processor */
   unsigned int may_signal;        /* SIGSTOP may be sent: somebody is there to send SIGCONT in any case */
   unsigned int waiters;
-  unsigned int reserved;
+  unsigned int has_namespace; /* the trigger isn't in the initial pid namespace, but in this one: */
+  unsigned long long namespace_device;
+  unsigned long long namespace_inode;
   unsigned long long hits;      /* uprobe hits of all kinds */
   unsigned long long quiet;     /* threads that a tracer took over while they waited */
   unsigned long long signalled; /* threads that were sent SIGSTOP */

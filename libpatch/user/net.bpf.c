@@ -100,15 +100,26 @@ hold (struct lp_net_control *control, unsigned int index, unsigned int tid)
   __sync_val_compare_and_swap (&slot->state, stopping, LP_NET_STATE (tid, LP_NET_STOPPED));
 }
 
+/* Process and thread as the trigger knows them. 0: it can't see this process. */
+static unsigned long long
+who_is_it (const struct lp_net_control *control)
+{
+  struct bpf_pidns_info info = {};
+
+  if (!control->has_namespace)
+    return bpf_get_current_pid_tgid ();
+  if (bpf_get_ns_current_pid_tgid (control->namespace_device, control->namespace_inode, &info, sizeof info))
+    return 0;
+  return (unsigned long long)info.tgid << 32 | info.pid;
+}
+
 static int
 handle_hit (void)
 {
   const unsigned int zero = 0;
-  unsigned long long both = bpf_get_current_pid_tgid (), now = bpf_ktime_get_ns ();
-  unsigned int pid = both >> 32, tid = (unsigned int)both;
+  unsigned long long now = bpf_ktime_get_ns ();
   struct task_struct *task = (struct task_struct *)bpf_get_current_task ();
   struct lp_net_control *all = bpf_map_lookup_elem (&control, &zero);
-  struct lp_net_known *old = bpf_map_lookup_elem (&known, &pid);
   struct lp_net_identity identity = { .start_time = BPF_CORE_READ (task, group_leader, start_boottime),
                                       .exec_id = BPF_CORE_READ (task, group_leader, self_exec_id) };
   struct lp_net_hit *hit;
@@ -116,6 +127,9 @@ handle_hit (void)
   if (!all)
     return 0;
   __sync_fetch_and_add (&all->hits, 1);
+  unsigned long long both = who_is_it (all);
+  unsigned int pid = both >> 32, tid = (unsigned int)both;
+  struct lp_net_known *old = bpf_map_lookup_elem (&known, &pid);
   if (old && old->identity.start_time == identity.start_time && old->identity.exec_id == identity.exec_id
       && now < old->until)
     {
@@ -123,7 +137,7 @@ handle_hit (void)
         __sync_fetch_and_add (&all->old_calls, 1);
       return 0;
     }
-  if (now > all->alive_until)
+  if (!both || now > all->alive_until)
     {
       __sync_fetch_and_add (&all->old_calls, 1);
       return 0;

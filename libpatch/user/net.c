@@ -131,6 +131,21 @@ load (LpNet *net, GError **error)
   return TRUE;
 }
 
+/* Source: include/linux/proc_ns.h, PROC_PID_INIT_INO. */
+#define INITIAL_NAMESPACE 0xEFFFFFFCu
+
+static void
+tell_namespace (LpNet *net)
+{
+  struct stat file;
+
+  if (stat ("/proc/self/ns/pid", &file) != 0 || file.st_ino == INITIAL_NAMESPACE)
+    return;
+  net->control->namespace_device = file.st_dev;
+  net->control->namespace_inode = file.st_ino;
+  net->control->has_namespace = TRUE;
+}
+
 LpNet *
 lp_net_new (GError **error)
 {
@@ -148,6 +163,7 @@ lp_net_new (GError **error)
     }
   if (!load (net, error))
     return NULL;
+  tell_namespace (net);
   net->control->patience = PATIENCE_NS;
   /* Somebody must have a processor left to do the tracer's work on. */
   net->control->waiters_max = MAX (g_get_num_processors (), 2) - 1;

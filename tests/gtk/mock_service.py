@@ -100,7 +100,7 @@ class Service:
         self.held, self.jobs, self.history = [], {}, []
         self.manager = Thing(self, ROOT, self.info[MANAGER], {
             'Version': '0.0.1' if old else '0.1.0', 'Features': ['user-patches', 'kernel-patches', 'gate'],
-            'KernelRelease': '6.1.0-38-amd64', 'Degraded': [], 'Generation': 1})
+            'KernelRelease': '6.1.0-38-amd64', 'OldCalls': 0, 'Degraded': [], 'Generation': 1})
         control = Gio.DBusNodeInfo.new_for_xml(CONTROL).interfaces[0]
         bus.register_object('/mock', control, self.on_control, None, None)
         self.patches = {}

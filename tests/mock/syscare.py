@@ -315,7 +315,7 @@ def load(self, parameters):
     # dbusmock looks for methods only; with this the signal is in the introspection data too
     self.methods.setdefault(MAIN_IFACE, {})['JobFinished'] = ('osss', '', '', JobFinished)
     self.AddProperties(MAIN_IFACE, {
-        'Version': '0.1.0', 'Features': strings('user-patches'), 'KernelRelease': '6.1.0', 'Degraded': strings(),
+        'Version': '0.1.0', 'Features': strings('user-patches'), 'KernelRelease': '6.1.0', 'OldCalls': dbus.UInt64(0), 'Degraded': strings(),
         'Generation': dbus.UInt64(1)})
     for i in range(int(parameters.get('patches', 6))):
         properties = patch_properties(i)
