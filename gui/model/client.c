@@ -2,6 +2,8 @@
 /* The connection to the patch service; see client.h. */
 #include "client.h"
 
+#include "errors.h"
+
 #define PLAIN_TIMEOUT_MSEC 30000
 #define RECONNECT_SECONDS 3
 
@@ -13,6 +15,7 @@ struct _ScClient {
   gulong closed_handler;
   guint name_watch;
   guint reconnect_timer;
+  guint ask_timer; /* a service that didn't answer is asked again */
   guint subscriptions[4];
   guint authority_subscription; /* to polkit's word that its rules changed */
   char *owner;                  /* unique name of the service, NULL while there is none */
@@ -43,6 +46,7 @@ static GParamSpec *props[N_PROPS];
 static guint signals[N_SIGNALS];
 
 static void connect_to_bus (ScClient *self);
+static void ask_manager (ScClient *self);
 
 static void
 set_state (ScClient *self, ScServiceState state, const char *detail)
@@ -86,16 +90,6 @@ update_manager (ScClient *self, GVariant *values)
     }
 }
 
-static gboolean
-is_incompatibility (const GError *error)
-{
-  return g_error_matches (error, G_DBUS_ERROR, G_DBUS_ERROR_UNKNOWN_METHOD)
-         || g_error_matches (error, G_DBUS_ERROR, G_DBUS_ERROR_UNKNOWN_INTERFACE)
-         || g_error_matches (error, G_DBUS_ERROR, G_DBUS_ERROR_UNKNOWN_OBJECT)
-         || g_error_matches (error, G_DBUS_ERROR, G_DBUS_ERROR_UNKNOWN_PROPERTY)
-         || g_error_matches (error, G_IO_ERROR, G_IO_ERROR_INVALID_ARGUMENT);
-}
-
 /* TRUE when the Manager's properties have everything that this window relies on. */
 static gboolean
 has_needed_properties (GVariant *values)
@@ -129,14 +123,38 @@ on_manager_properties (GObject *source, GAsyncResult *result, gpointer user_data
 
   if (!reply)
     {
+      ScServiceState state
+          = sc_error_is_incompatibility (error) ? SC_SERVICE_INCOMPATIBLE : SC_SERVICE_FAILED;
       g_dbus_error_strip_remote_error (error);
-      set_state (self, is_incompatibility (error) ? SC_SERVICE_INCOMPATIBLE : SC_SERVICE_FAILED,
-                 error->message);
+      if (self->state != state)
+        set_state (self, state, error->message);
+      g_clear_handle_id (&self->ask_timer, g_source_remove);
+      self->ask_timer = g_timeout_add_once (RECONNECT_SECONDS * 1000, (GSourceOnceFunc)ask_manager, self);
       return;
     }
   g_autoptr (GVariant) values = g_variant_get_child_value (reply, 0);
   update_manager (self, values);
   set_state (self, has_needed_properties (values) ? SC_SERVICE_READY : SC_SERVICE_INCOMPATIBLE, NULL);
+}
+
+/* The first question to a service, and the one whose answer shows that a silent one is back. */
+static void
+ask_manager (ScClient *self)
+{
+  g_clear_handle_id (&self->ask_timer, g_source_remove);
+  if (self->owner)
+    sc_client_call (self, SC_MANAGER_PATH, SC_PROPERTIES_INTERFACE, "GetAll",
+                    g_variant_new ("(s)", SC_MANAGER_INTERFACE), G_VARIANT_TYPE ("(a{sv})"), SC_CALL_PLAIN,
+                    self->cancellable, on_manager_properties, g_strdup (self->owner));
+}
+
+void
+sc_client_tell_silent (ScClient *self, const GError *error)
+{
+  if (self->state != SC_SERVICE_READY || !g_error_matches (error, G_IO_ERROR, G_IO_ERROR_TIMED_OUT))
+    return;
+  set_state (self, SC_SERVICE_FAILED, error->message);
+  ask_manager (self);
 }
 
 static void
@@ -220,9 +238,7 @@ on_name_appeared (GDBusConnection *bus, const char *name, const char *owner, gpo
   self->generation = 0;
   subscribe (self);
   set_state (self, SC_SERVICE_CONNECTING, NULL);
-  sc_client_call (self, SC_MANAGER_PATH, SC_PROPERTIES_INTERFACE, "GetAll",
-                  g_variant_new ("(s)", SC_MANAGER_INTERFACE), G_VARIANT_TYPE ("(a{sv})"), SC_CALL_PLAIN,
-                  self->cancellable, on_manager_properties, g_strdup (owner));
+  ask_manager (self);
 }
 
 /* The service isn't there: is it stopped, or not installed at all? */
@@ -314,6 +330,7 @@ drop_bus (ScClient *self)
   g_dbus_connection_signal_unsubscribe (self->bus, self->authority_subscription);
   unsubscribe (self);
   g_clear_handle_id (&self->name_watch, g_bus_unwatch_name);
+  g_clear_handle_id (&self->ask_timer, g_source_remove);
   g_clear_signal_handler (&self->closed_handler, self->bus);
   g_clear_object (&self->bus);
   g_clear_pointer (&self->owner, g_free);

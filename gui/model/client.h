@@ -53,6 +53,10 @@ void sc_client_stop (ScClient *self);
 /* Asks the bus to start the service (or reconnects to the bus): the "Start" button of the error pages. */
 void sc_client_retry (ScClient *self);
 
+/* Says that a question to the service ended with @error. When that is silence, the state is SC_SERVICE_FAILED
+ * until the service answers again; it is asked for that. */
+void sc_client_tell_silent (ScClient *self, const GError *error);
+
 ScServiceState sc_client_get_state (ScClient *self);
 const char *sc_client_get_detail (ScClient *self); /* technical text for the state, "" when none */
 const char *sc_client_get_version (ScClient *self);

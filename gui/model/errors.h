@@ -25,6 +25,8 @@ typedef struct {
 ScFailure *sc_failure_new (const char *error_name, const char *message);
 /* The same from the GError of a call. */
 ScFailure *sc_failure_from_error (const GError *error);
+/* TRUE when the service lacks what was called: it is of another version. */
+gboolean sc_error_is_incompatibility (const GError *error);
 void sc_failure_free (ScFailure *self);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (ScFailure, sc_failure_free)
 

@@ -170,6 +170,7 @@ on_page (GObject *source, GAsyncResult *result, gpointer user_data)
     {
       end_load (self);
       g_signal_emit (self, signals[LOAD_FAILED], 0, error);
+      sc_client_tell_silent (self->client, error);
       return;
     }
   g_autoptr (GVariant) page = g_variant_get_child_value (reply, 0);
@@ -232,7 +233,11 @@ sc_patch_store_reload (ScPatchStore *self)
 static void
 on_look_answer (GObject *source, GAsyncResult *result, gpointer user_data)
 {
-  g_autoptr (GVariant) reply G_GNUC_UNUSED = sc_client_call_finish (SC_CLIENT (source), result, NULL);
+  g_autoptr (GError) error = NULL;
+  g_autoptr (GVariant) reply = sc_client_call_finish (SC_CLIENT (source), result, &error);
+
+  if (!reply)
+    sc_client_tell_silent (SC_CLIENT (source), error);
 }
 
 void

@@ -138,12 +138,11 @@ static void
 on_load_failed (ScWindow *self, const GError *error)
 {
   g_autoptr (ScFailure) failure = sc_failure_from_error (error);
-  gboolean lacks = g_str_has_suffix (failure->name, ".UnknownMethod")
-                   || g_str_has_suffix (failure->name, ".InvalidArgs");
 
   if (sc_patch_store_is_loaded (self->store))
     return; /* what is shown is a moment old; the next change asks again */
-  sc_error_page_show (self->error_page, lacks ? SC_SERVICE_INCOMPATIBLE : SC_SERVICE_FAILED,
+  sc_error_page_show (self->error_page,
+                      sc_error_is_incompatibility (error) ? SC_SERVICE_INCOMPATIBLE : SC_SERVICE_FAILED,
                       sc_client_get_version (self->client), failure->detail);
   gtk_stack_set_visible_child_name (self->main_stack, "error");
 }

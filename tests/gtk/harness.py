@@ -8,6 +8,7 @@ Must not know what a test wants to see.
 
 import contextlib
 import os
+import random
 import select
 import shutil
 import signal
@@ -109,9 +110,11 @@ class Desktop:
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def start_display(self):
+        """Of a number that nobody has: a server in another mount namespace can have the same lowest free one, and clients take the
+        abstract socket, which they share, first."""
         read, write = os.pipe()
-        server = subprocess.Popen(['Xvfb', '-displayfd', str(write), '-screen', '0', self.size + 'x24', '-nolisten', 'tcp'],
-                                  pass_fds=[write], stderr=subprocess.DEVNULL)
+        server = subprocess.Popen(['Xvfb', f':{random.randrange(1000, 30000)}', '-displayfd', str(write), '-screen', '0',
+                                   self.size + 'x24', '-nolisten', 'tcp'], pass_fds=[write], stderr=subprocess.DEVNULL)
         os.close(write)
         self.processes.append(server)
         with os.fdopen(read) as file:

@@ -190,6 +190,19 @@ def test_notification_leads_to_patch(desktop):
     desktop.app.see(contains=name)
 
 
+def test_silent_service(desktop):
+    """a service that runs but doesn't answer any more is a page that says so; the list is back as soon as it answers"""
+    app = desktop.app
+    until(lambda: len(app.row_names()) == 13, 'the list')
+    os.kill(desktop.mock.pid, signal.SIGSTOP)
+    try:
+        app.see('The patch service doesn’t answer', 'label', timeout=120)  # it is given 30 s
+        assert not app.row_names()
+    finally:
+        os.kill(desktop.mock.pid, signal.SIGCONT)
+    until(lambda: len(app.row_names()) == 13, 'the list again')
+
+
 def test_activation(desktop):
     """the session bus starts the program when somebody asks for it, as .desktop file and service file promise"""
     desktop.app.close()
