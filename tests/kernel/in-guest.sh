@@ -135,15 +135,23 @@ stalls() {
     check "nothing of it stays" not loaded sleeper
     check "and the patch is not applied" state_is SLEEPER not-applied
     check "the task is unharmed" kill -0 "$sleeper"
-    syscare apply SLEEPER --timeout 300 --no-wait >/dev/null
+    kill "$sleeper"
+    check "without the task it is applied" syscare apply SLEEPER
+    new_sleeper
+    syscare deactive SLEEPER --timeout 300 --no-wait >/dev/null
     check "while a transition is under way it is shown" await problem_is SLEEPER transition-pending
     check "the status counts tasks" says "transition: [0-9]* of [0-9]* tasks" syscare status SLEEPER
-    check "the processes that hold it up are listed with their stack" says "$sleeper .*sleep .*hrtimer_nanosleep" syscare processes SLEEPER
+    check "the processes that hold it up are listed with their stack" says "$sleeper .*sleep .*schedule_timeout" syscare processes SLEEPER
     check "another patch is refused meanwhile" fails_with "in transition" syscare apply ONE
     kill "$sleeper"
     check "it ends when the task has left" await no_problem SLEEPER
-    check "and the patch is active" state_is SLEEPER active
+    check "and the patch is deactivated" await state_is SLEEPER deactivated
     check "it is removed" syscare remove SLEEPER
+}
+new_sleeper() { # A task that sleeps in the new code of patch SLEEPER, where only its end wakes it.
+    sleep 600 &
+    sleeper=$!
+    until grep -q schedule_timeout "/proc/$sleeper/stack"; do :; done
 }
 forced() {
     sleeper 600
@@ -162,9 +170,7 @@ END
     check "the patch is active" state_is SLEEPER active
     check "the task that was forced is named" grep -q "$sleeper .*by force" answer
     kill "$sleeper"
-    sleep 600 &
-    sleeper=$!
-    until grep -q schedule_timeout "/proc/$sleeper/stack"; do :; done
+    new_sleeper
     check "a withdrawal that stalls is turned round" fails_with "did not end in 2000 ms.*sleep" syscare remove SLEEPER --timeout 2
     check "the patch is active as before" state_is SLEEPER active
     check "force ends that, too" syscare remove SLEEPER --timeout 2 --force
@@ -269,10 +275,22 @@ after_reboot() {
     check "and accepted again" syscare accept ONE
     sync
 }
+without_livepatch() { # As on a kernel that was configured without it.
+    mkdir -p /etc/systemd/system/syscared.service.d
+    printf '[Service]\nTemporaryFileSystem=/sys/kernel\n' >/etc/systemd/system/syscared.service.d/hide.conf
+    systemctl daemon-reload
+    systemctl restart syscared.service
+    check "without livepatch the feature is missing, and nothing else" says '"user-patches"' \
+        busctl get-property org.openeuler.SysCare1 /org/openeuler/SysCare1 org.openeuler.SysCare1.Manager Features
+    check "kernel patches are not among it" not grep -q kernel-patches answer
+    check "a kernel patch is refused with that reason" fails_with "has no livepatch" syscare apply UPTIME
+    check "everything else works" bash -c 'syscare list && syscare info UPTIME && syscare history'
+}
 enforced() {
     check "a kernel that wants signatures doesn't get the accepted patch" await systemctl is-active --quiet syscared.service
     check "the old code runs" old_code
     check "the service says why" says "only loads signed modules" busctl get-property org.openeuler.SysCare1 /org/openeuler/SysCare1 org.openeuler.SysCare1.Manager Degraded
-    check "an unsigned patch is refused with what to do" fails_with "sign-key" syscare apply UPTIME
+    check "an unsigned patch is refused with what to do" fails_with "sign-module-key" syscare apply UPTIME
     check "and is withdrawn all the same" syscare remove ONE
+    without_livepatch
 }
