@@ -88,6 +88,7 @@ class Machine:
         self.start_cockpit(version)
         self.toys = []
         self.bundles = {}
+        self.mocked = False
 
     def spawn(self, *command, **more):
         child = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=more.pop('stderr', subprocess.DEVNULL), **more)
@@ -187,18 +188,26 @@ class Machine:
         stage.start_service()
 
     def mock(self, *arguments):
-        """Instead of the service its mock, with the made-up patches of the desktop window's tests."""
-        stage.stop_service(signal.SIGKILL)
+        """Instead of the service, or of another mock, its mock with the made-up patches of the desktop window's tests."""
+        if self.mocked:
+            self.end_mock_only()
+        else:
+            stage.stop_service(signal.SIGKILL)
+        self.mocked = True
         self.spawn('/usr/bin/python3', '-B', '-Wignore', os.path.join(TESTS, 'gtk', 'mock_service.py'), '--interfaces', INTERFACES, *arguments)
         stage.run('gdbus', 'wait', '--system', '--timeout', '20', 'org.openeuler.SysCare1')
 
     def mock_call(self, method, *arguments):
         stage.run('gdbus', 'call', '--system', '-d', 'org.openeuler.SysCare1', '-o', '/mock', '-m', f'org.openeuler.SysCare.Mock.{method}', *arguments)
 
-    def end_mock(self):
+    def end_mock_only(self):
         child = self.children.pop()
         child.terminate()
         child.wait()
+        self.mocked = False
+
+    def end_mock(self):
+        self.end_mock_only()
         stage.start_service()
 
     def close(self):

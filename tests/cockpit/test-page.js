@@ -98,7 +98,7 @@ const cases = [
   ["what the command line does shows at once", async () => {
     await machine.syscare("deactive", "HP001");
     await state("deactivated");
-    await notice("Deactivate by another client: done");
+    await notice(`${FIRST}: Deactivate done by another client`);
     await machine.syscare("active", "HP001");
     await state("active");
   }],

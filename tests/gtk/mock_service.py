@@ -122,6 +122,9 @@ class Service:
 
     def answer(self, thing, method, parameters, invocation):
         arguments = parameters.unpack()
+        if method == 'Wait' and not thing.values['FinishedTime']:
+            thing.waiting.append(invocation)
+            return
         if method != 'ListProcesses' and method != 'CanPerform':
             self.log.append(f'{method} {arguments}')
         try:
@@ -203,6 +206,13 @@ class Service:
         job.change(State='cancelling')
         GLib.timeout_add(50, self.finish, job, Failure('Cancelled', 'cancelled'))
 
+    def do_Wait(self, job, _options):
+        if job.values['ErrorName']:
+            failure = Failure('Failed', job.values['ErrorMessage'])
+            failure.name = job.values['ErrorName']
+            raise failure
+        return GLib.Variant('(aa{sv})', (job.values['Results'],))
+
     # -------------------------------------------------------------------------------------------------- jobs
 
     def start(self, verb, patches, uid, work=None):
@@ -211,7 +221,7 @@ class Service:
         job = Thing(self, path, self.info[JOB], {
             'Id': number, 'Verb': verb, 'Patches': [p.path for p in patches], 'StartedByUid': uid, 'CreatedTime': 1, 'State': 'queued',
             'Phase': '', 'Done': 0, 'Total': 0, 'Cancelable': True, 'FinishedTime': 0, 'ErrorName': '', 'ErrorMessage': '', 'Results': []})
-        job.patches, job.work, job.load_only = patches, work, False
+        job.patches, job.work, job.load_only, job.waiting = patches, work, False, []
         self.jobs[path] = job
         for patch in patches:
             patch.change(Job=path)
@@ -258,6 +268,8 @@ class Service:
         self.emit(job.path, JOB, 'Finished', GLib.Variant('(sss)', (state, name, message)))
         self.emit(ROOT, MANAGER, 'JobFinished', GLib.Variant('(osss)', (job.path, state, name, message)))
         self.bump()
+        for invocation in job.waiting:
+            self.answer(job, 'Wait', GLib.Variant('(a{sv})', ({},)), invocation)
         return False
 
     def record(self, verb, patch, failure):

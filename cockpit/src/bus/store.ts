@@ -25,6 +25,8 @@ export interface Snapshot {
 }
 
 const PAGE = 1000;
+/** At first what fits on the screen, the rest after that is shown. */
+const FIRST_PAGE = 100;
 const RELOAD_MSEC = 150;
 /** A look at the processes of its own: a process that starts or ends isn't told by anybody. */
 const REFRESH_MSEC = 15000;
@@ -120,14 +122,19 @@ export class Store {
   }
 
   private async readPages(): Promise<Dictionary[]> {
+    const session = this.session;
     const rows: Dictionary[] = [];
     for (;;) {
+      const isFirst = rows.length === 0 && !this.now.patches;
+      const limit = isFirst ? FIRST_PAGE : PAGE;
       const [page] = await this.connection.call(PATH, MANAGER, "ListPatches", [
-        {}, LIST_PROPERTIES, { offset: variant("u", rows.length), limit: variant("u", PAGE) },
+        {}, LIST_PROPERTIES, { offset: variant("u", rows.length), limit: variant("u", limit) },
       ], "a{sv}asa{sv}");
       rows.push(...page as Dictionary[]);
-      if ((page as Dictionary[]).length < PAGE)
+      if ((page as Dictionary[]).length < limit || session !== this.session)
         return rows;
+      if (isFirst)
+        this.takeRows(rows);
     }
   }
 

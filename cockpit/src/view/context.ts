@@ -44,7 +44,7 @@ export function useAddress(): Address {
 
 export type Loaded<T> = { value: T | null; problem: unknown };
 
-/** What @load brings, read anew whenever @key changes; the old value stays until the new one is there. */
+/** What @load brings, read anew whenever @key changes. The old value stays until there is a new one, also when that can't be had. */
 export function useLoaded<T>(load: () => Promise<T>, key: string): Loaded<T> & { again: () => void } {
   const [state, setState] = useState<Loaded<T>>({ value: null, problem: null });
   const [round, setRound] = useState(0);
@@ -52,7 +52,7 @@ export function useLoaded<T>(load: () => Promise<T>, key: string): Loaded<T> & {
   useEffect(() => {
     let current = true;
     load().then(value => current && setState({ value, problem: null }),
-                problem => current && setState({ value: null, problem }));
+                problem => current && setState(before => ({ value: before.value, problem })));
     return () => {
       current = false;
     };

@@ -134,7 +134,10 @@ export function Feedback({ children }: { children: ReactNode }) {
   );
 }
 
-/** "Apply by another client: done (HP001 · toy)" */
+/** "HP001 · toy: Apply done by another client" */
 function foreignWords(job: Job, patch: Patch | undefined): string {
-  return _("%s by another client: %s (%s)", nounOf(job.verb), job.errorName ? _("failed") : _("done"), patch ? titleOf(patch) : _("a patch"));
+  const words = patch ? titleOf(patch) : _("A patch");
+  return job.errorName
+    ? _("%s: %s failed for another client", words, nounOf(job.verb))
+    : _("%s: %s done by another client", words, nounOf(job.verb));
 }

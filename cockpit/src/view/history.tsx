@@ -25,7 +25,7 @@ export function History({ patch }: { patch: Patch }) {
   const { operations } = usePage();
   const user = useLoaded(() => cockpit.user(), "user");
   const { value, problem, again } = useLoaded(() => operations.history(patch.uuid), `${patch.uuid} ${patch.state} ${patch.job} ${patch.lastChange}`);
-  if (problem)
+  if (problem && !value)
     return <NotReadable title={_("The history can’t be shown")} problem={problem} again={again} />;
   if (!value)
     return <Loading text={_("Asking the patch service")} />;
@@ -38,7 +38,7 @@ export function History({ patch }: { patch: Patch }) {
   return (
     <Table aria-label={_("History")} variant="compact" className="syscare-table" gridBreakPoint="grid-lg">
       <Thead>
-        <Tr><Th>{_("Time")}</Th><Th>{_("Action")}</Th><Th>{_("By")}</Th><Th>{_("Result")}</Th><Th>{_("Reason")}</Th></Tr>
+        <Tr><Th modifier="nowrap">{_("Time")}</Th><Th modifier="nowrap">{_("Action")}</Th><Th modifier="nowrap">{_("By")}</Th><Th modifier="nowrap">{_("Result")}</Th><Th modifier="nowrap">{_("Reason")}</Th></Tr>
       </Thead>
       <Tbody>
         {value.map((record, index) => (

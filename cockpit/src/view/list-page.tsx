@@ -83,7 +83,7 @@ function StatusCard({ view, setView, patches }: StatusProps) {
             <DescriptionList isHorizontal isCompact>
               <DescriptionListGroup>
                 <DescriptionListTerm>{_("Running kernel")}</DescriptionListTerm>
-                <DescriptionListDescription className="syscare-break">{kernel}</DescriptionListDescription>
+                <DescriptionListDescription className="syscare-break"><bdi>{kernel}</bdi></DescriptionListDescription>
               </DescriptionListGroup>
             </DescriptionList>
           </StackItem>

@@ -25,23 +25,22 @@ export function WordLabel({ word }: { word: Word }) {
 
 /** CVE ids as links to their public records. */
 export function Issues({ issues, most = issues.length }: { issues: string[]; most?: number }) {
+  const more = issues.length - most;
   return (
     <>
       {issues.slice(0, most).map((issue, index) => (
-        <span key={issue}>
-          {index > 0 && ", "}
-          {issue.startsWith("CVE-")
-            ? (
-              <a href={`https://www.cve.org/CVERecord?id=${encodeURIComponent(issue)}`} target="_blank" rel="noopener noreferrer"
-                 aria-label={_("Open the record of %s in the browser", issue)}>
-                {issue} <ExternalLinkAltIcon aria-hidden="true" />
-              </a>
-              )
-            : issue}
-        </span>
+        <span key={issue}>{index > 0 && ", "}{issue.startsWith("CVE-") ? <IssueLink issue={issue} /> : issue}</span>
       ))}
-      {issues.length > most && ` +${issues.length - most}`}
+      {more > 0 && " +" + more}
     </>
+  );
+}
+
+function IssueLink({ issue }: { issue: string }) {
+  const label = _("Open the record of %s in the browser", issue);
+  const address = "https://www.cve.org/CVERecord?id=" + encodeURIComponent(issue);
+  return (
+    <a href={address} target="_blank" rel="noopener noreferrer" aria-label={label}>{issue} <ExternalLinkAltIcon aria-hidden="true" /></a>
   );
 }
 

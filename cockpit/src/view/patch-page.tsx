@@ -86,7 +86,7 @@ function StateCard({ patch }: { patch: Patch }) {
         <Stack hasGutter>
           <StackItem>
             <Content>
-              <p className="syscare-muted syscare-break">{targetOf(patch)}</p>
+              <p className="syscare-muted syscare-break"><bdi>{targetOf(patch)}</bdi></p>
               <p>{summaryOf(patch)}</p>
               {changed && <small>{_("Last changed %s", changed)}</small>}
             </Content>
@@ -134,7 +134,7 @@ function UninstallButton({ patch }: { patch: Patch }) {
 function Overview({ patch }: { patch: Patch }) {
   const { operations } = usePage();
   const { value, problem, again } = useLoaded(() => operations.details(patch), patch.path);
-  if (problem)
+  if (problem && !value)
     return <NotReadable title={_("The details can’t be shown")} problem={problem} again={again} />;
   if (!value)
     return <Loading text={_("Asking the patch service")} />;
@@ -146,16 +146,16 @@ function Facts({ patch, details }: { patch: Patch; details: PatchDetails }) {
   const version = [details.version, details.release].filter(part => part !== "").join("-");
   const groups: [string, [string, ReactNode, boolean?][]][] = [
     [_("What it fixes"), [
-      [_("Description"), <span className="syscare-lines">{patch.description}</span>, patch.description === ""],
+      [_("Description"), <bdi className="syscare-lines">{patch.description}</bdi>, patch.description === ""],
       [_("Fixes"), <Issues issues={patch.issues} />, patch.issues.length === 0],
       [_("Severity"), <WordLabel word={severityWord(patch.severity)} />],
     ]],
     [_("Target"), [
-      [_("Package"), targetOf(patch)],
+      [_("Package"), <bdi>{targetOf(patch)}</bdi>],
       [_("Object"), patch.targetObject],
       [_("Files"), <Lines lines={details.targetFiles} />, details.targetFiles.length === 0],
-      [_("Build-ID"), <span className="syscare-mono">{details.targetBuildId}</span>, details.targetBuildId === ""],
-      [_("Running kernel"), kernel, patch.kind !== "kernel"],
+      [_("Build-ID"), <bdi className="syscare-mono">{details.targetBuildId}</bdi>, details.targetBuildId === ""],
+      [_("Running kernel"), <bdi>{kernel}</bdi>, patch.kind !== "kernel"],
     ]],
     [_("Patch"), [
       [_("Functions replaced or added"), <Lines lines={details.functions} />, details.functions.length === 0],
@@ -165,10 +165,10 @@ function Facts({ patch, details }: { patch: Patch; details: PatchDetails }) {
       [_("Architecture"), details.architecture],
       [_("Signed by"), details.signer || _("Nobody whom this machine trusts")],
       [_("License"), details.license, details.license === ""],
-      [_("Digest (SHA-256)"), <span className="syscare-mono">{details.digest}</span>],
-      [_("Full name"), <span className="syscare-break">{patch.name}</span>],
-      [_("UUID"), <span className="syscare-mono">{patch.uuid}</span>],
-      [_("Bundle"), <span className="syscare-mono">{details.bundle}</span>],
+      [_("Digest (SHA-256)"), <bdi className="syscare-mono">{details.digest}</bdi>],
+      [_("Full name"), <bdi className="syscare-break">{patch.name}</bdi>],
+      [_("UUID"), <bdi className="syscare-mono">{patch.uuid}</bdi>],
+      [_("Bundle"), <bdi className="syscare-mono">{details.bundle}</bdi>],
     ]],
   ];
   return (
@@ -191,5 +191,5 @@ function Facts({ patch, details }: { patch: Patch; details: PatchDetails }) {
 }
 
 function Lines({ lines }: { lines: string[] }) {
-  return <>{lines.map(line => <div key={line} className="syscare-mono">{line}</div>)}</>;
+  return <>{lines.map(line => <div key={line}><bdi className="syscare-mono">{line}</bdi></div>)}</>;
 }

@@ -47,7 +47,7 @@ export function PatchTable({ patches, view, setView, onInstall }: Props) {
   });
 
   return (
-    <Card component="section" aria-label={_("Patches")}>
+    <Card component="section" aria-label={_("Patches")} className="syscare-list">
       <h2 className="syscare-visually-hidden">{_("Patches")}</h2>
       <TableToolbar view={view} setView={setView} onInstall={onInstall} shown={shown.length} all={patches.size} />
       {chosen.length > 0 && (
@@ -70,12 +70,12 @@ export function PatchTable({ patches, view, setView, onInstall }: Props) {
                   aria-label={_("Select all in the list")}
                   select={{ isSelected: allChosen, onSelect: (_event, on) => choose(rows.map(patch => patch.path), on) }}
                 />
-                <Th sort={sortOf(0)}>{_("Patch")}</Th>
-                <Th sort={sortOf(1)}>{_("Target")}</Th>
-                <Th sort={sortOf(2)}>{_("Severity")}</Th>
+                <Th sort={sortOf(0)} modifier="nowrap">{_("Patch")}</Th>
+                <Th sort={sortOf(1)} modifier="nowrap">{_("Target")}</Th>
+                <Th sort={sortOf(2)} modifier="nowrap">{_("Severity")}</Th>
                 <Th>{_("Fixes")}</Th>
-                <Th sort={sortOf(3)}>{_("State")}</Th>
-                <Th>{_("Processes")}</Th>
+                <Th sort={sortOf(3)} modifier="nowrap">{_("State")}</Th>
+                <Th modifier="nowrap">{_("Processes")}</Th>
               </Tr>
             </Thead>
             <Tbody>
@@ -114,10 +114,10 @@ function Row({ patch, index, isSelected, onSelect }: RowProps) {
       <Td dataLabel={_("Patch")}>
         <div>
           <Button variant="link" isInline className="syscare-break" onClick={() => cockpit.location.go(["patch", patch.uuid])}>{title}</Button>
-          {patch.description && <div className="syscare-muted">{patch.description.split("\n")[0]}</div>}
+          {patch.description && <div className="syscare-muted"><bdi>{patch.description.split("\n")[0]}</bdi></div>}
         </div>
       </Td>
-      <Td dataLabel={_("Target")}><div>{targetOf(patch)}</div></Td>
+      <Td dataLabel={_("Target")}><bdi>{targetOf(patch)}</bdi></Td>
       <Td dataLabel={_("Severity")}><WordLabel word={severityWord(patch.severity)} /></Td>
       <Td dataLabel={_("Fixes")}><div>{patch.issues.length > 0 ? <Issues issues={patch.issues} most={MOST_ISSUES} /> : "–"}</div></Td>
       <Td dataLabel={_("State")}>
@@ -130,7 +130,7 @@ function Row({ patch, index, isSelected, onSelect }: RowProps) {
           )}
         </div>
       </Td>
-      <Td dataLabel={_("Processes")}>{patch.kind === "kernel" ? _("Kernel") : _("%u of %u", patch.processesPatched, patch.processesTotal)}</Td>
+      <Td dataLabel={_("Processes")} modifier="nowrap">{patch.kind === "kernel" ? _("Kernel") : _("%u of %u", patch.processesPatched, patch.processesTotal)}</Td>
     </Tr>
   );
 }

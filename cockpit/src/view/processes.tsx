@@ -23,7 +23,7 @@ export function Processes({ patch }: { patch: Patch }) {
   const { operations } = usePage();
   const { permissions } = useSnapshot();
   const { value, problem, again } = useLoaded(() => operations.processes(patch), `${patch.path} ${permissions}`);
-  if (problem)
+  if (problem && !value)
     return <NotReadable title={_("The processes can’t be shown")} problem={problem} again={again} />;
   if (!value)
     return <Loading text={_("Looking for processes")} />;
@@ -41,7 +41,7 @@ export function Processes({ patch }: { patch: Patch }) {
       </Content>
       <Table aria-label={_("Processes")} variant="compact" className="syscare-table" gridBreakPoint="grid-lg">
         <Thead>
-          <Tr><Th>PID</Th><Th>{_("Command")}</Th><Th>{_("State")}</Th><Th>{_("Where")}</Th><Th>{_("Reason")}</Th></Tr>
+          <Tr><Th modifier="nowrap">PID</Th><Th modifier="nowrap">{_("Command")}</Th><Th modifier="nowrap">{_("State")}</Th><Th modifier="nowrap">{_("Where")}</Th><Th modifier="nowrap">{_("Reason")}</Th></Tr>
         </Thead>
         <Tbody>
           {value.map(process => (

@@ -19,7 +19,7 @@ export function ResultDialog({ outcome, onClose }: { outcome: Outcome; onClose: 
         title={failure ? _("That didn’t work") : _("%u done, %u not done", done, results.length - done)}
         titleIconVariant={failure ? "danger" : undefined} labelId="result-title"
       />
-      <ModalBody>
+      <ModalBody tabIndex={0} role="region" aria-label={_("Result")}>
         <Stack hasGutter>
           {failure && <StackItem><FailureWords failure={failure} /></StackItem>}
           {results.length > 0 && (

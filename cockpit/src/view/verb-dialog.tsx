@@ -50,7 +50,7 @@ export function VerbDialog({ verb, patches, onClose, onConfirm }: Props) {
   return (
     <Modal isOpen variant="medium" onClose={onClose} aria-labelledby="verb-title" data-dialog={verb}>
       <ModalHeader title={_(TABLE[verb].question, patchesWords(patches))} titleIconVariant={TABLE[verb].destructive ? "warning" : undefined} labelId="verb-title" />
-      <ModalBody>
+      <ModalBody tabIndex={0} role="region" aria-label={_(TABLE[verb].question, patchesWords(patches))}>
         <Stack hasGutter>
           <StackItem><Content><p>{consequence(verb, patches)}</p></Content></StackItem>
           <StackItem>

@@ -1,0 +1,205 @@
+#!/usr/bin/env node
+// SPDX-License-Identifier: GPL-2.0-or-later
+// How the page looks and behaves with everything that can be there, beside the mock service: every state, problem and error, light
+// and dark, narrow, Chinese, right to left, by keyboard, and a thousand patches. A picture of each goes to PICTURES, when that is set.
+//
+//   test-looks.js VERSION      (as root in a world)
+import path from "node:path";
+import { axeSource, bootMachine, equal, Person, runCases, startBrowser, until } from "./harness.js";
+import { findOverflow } from "./overflow.js";
+
+const machine = await bootMachine(process.argv[2]);
+const browser = await startBrowser();
+const VERBS = ["apply", "activate", "accept", "revoke", "deactivate", "remove"];
+let person = new Person(browser, machine);
+let frame;
+
+const row = text => frame.locator(`tr[data-patch*="${text}"]`);
+const button = name => frame.getByRole("button", { name, exact: true });
+const toast = text => frame.locator(".pf-v6-c-alert-group.pf-m-toast").getByText(text).first().waitFor();
+
+async function sitDown(options = {}, hash = "") {
+  await person.leave();
+  equal(person.complaints, [], "the browser's complaints");
+  person = new Person(browser, machine, options);
+  await person.login("patchadmin", "patchpw1", "/syscare" + hash);
+  frame = await person.frame();
+}
+
+async function picture(name) {
+  equal(await frame.evaluate(findOverflow), [], `${name}: overflowing or clipped`);
+  if (process.env.PICTURES)
+    await person.page.screenshot({ path: path.join(process.env.PICTURES, `cockpit-${name}.png`), animations: "disabled" });
+}
+
+async function noSeriousRemark(what) {
+  await frame.evaluate(axeSource);
+  const found = await frame.evaluate(async () => (await window.axe.run()).violations.map(({ id, impact, nodes }) => ({ id, impact, html: nodes[0].html })));
+  equal(found.filter(({ impact }) => ["serious", "critical"].includes(impact)), [], what);
+}
+
+const LOOKS = {
+  "light": {},
+  "dark": { colorScheme: "dark" },
+  "narrow": { viewport: { width: 360, height: 760 } },
+  "zh_CN": { locale: "zh-CN" },
+};
+
+async function startMock(...options) {
+  await machine.mock(...options);
+  for (const verb of VERBS)
+    await machine.mock_call("Permit", verb, "yes");
+}
+
+const cases = [
+  ["a thousand patches are there soon after the login", async () => {
+    await startMock("--patches", "1000");
+    await person.login("patchadmin", "patchpw1", "/system/logs");
+    await person.page.locator('a[href="/syscare"]').first().waitFor();
+    const began = Date.now();
+    await person.page.locator('a[href="/syscare"]').first().click();
+    frame = await person.frame();
+    await row("HP00049").waitFor();
+    const timing = await frame.evaluate(() => {
+      const [navigation] = performance.getEntriesByType("navigation");
+      return { loaded: Math.round(navigation.domContentLoadedEventEnd), now: Math.round(performance.now()) };
+    });
+    console.log(`# of these in the page: ${timing.loaded} ms to load it, all in all ${timing.now} ms`);
+    console.log(`# ${Date.now() - began} ms from the click in the menu to the first 50 of 1000 rows`);
+    await frame.getByText("1000 of 1000").waitFor();
+    const typed = Date.now();
+    await frame.getByRole("textbox", { name: "Search for patches" }).fill("CVE-2026-20999");
+    await row("HP00999").waitFor();
+    console.log(`# ${Date.now() - typed} ms from a search to its row`);
+    await picture("thousand");
+  }],
+  ...Object.entries(LOOKS).flatMap(([name, options], index) => [
+    [`the list: ${name}`, async () => {
+      if (index === 0)
+        await startMock();
+      await sitDown(options);
+      await row("redis-7.0.15-1~deb12u7/HP001").waitFor();
+      await picture(`list-${name}`);
+      await noSeriousRemark(`list, ${name}`);
+    }],
+    [`a patch with problems, its processes and its history: ${name}`, async () => {
+      await row("redis-7.0.15-1~deb12u7/HP001").getByRole("button").first().click();
+      await frame.locator(".pf-v6-c-description-list").first().waitFor();
+      await picture(`patch-${name}`);
+      await noSeriousRemark(`a patch, ${name}`);
+      await frame.getByRole("tab").nth(1).click();
+      await frame.locator('tr[data-pid="1207"]').waitFor();
+      await picture(`processes-${name}`);
+      await frame.getByRole("tab").nth(2).click();
+      await until("a history", async () => await frame.locator(".pf-v6-c-empty-state, tr[data-verb]").count() > 0);
+      await frame.getByRole("tab").nth(0).click();
+    }],
+    [`the question before something is taken away: ${name}`, async () => {
+      await until("the button is on", async () => await frame.locator('button[data-verb="deactivate"]').getAttribute("aria-disabled") !== "true");
+      await frame.locator('button[data-verb="deactivate"]').click();
+      await frame.getByRole("dialog").locator(".pf-v6-c-alert").waitFor();
+      await picture(`confirm-${name}`);
+      await person.page.keyboard.press("Escape");
+      await frame.getByRole("dialog").waitFor({ state: "detached" });
+    }],
+  ]),
+  ["right to left everything is mirrored and nothing runs over", async () => {
+    await sitDown();
+    await row("redis-7.0.15-1~deb12u7/HP001").waitFor();
+    await frame.evaluate(() => { document.documentElement.dir = "rtl"; });
+    await picture("list-rtl");
+    const [search, install] = await Promise.all([frame.getByRole("textbox").first().boundingBox(), button("Install patch…").boundingBox()]);
+    equal(search.x > install.x, true, "the search on the right");
+    await frame.evaluate(() => { document.documentElement.dir = "ltr"; });
+  }],
+  ["by keyboard alone: search, open a patch, ask, answer, go back", async () => {
+    const { keyboard } = person.page;
+    await frame.getByRole("textbox", { name: "Search for patches" }).focus();
+    await keyboard.type("nginx");
+    await row("redis-7.0.15-1~deb12u7/HP001").waitFor({ state: "detached" });
+    const tabTo = async selector => {
+      for (let steps = 0; steps < 60; steps++) {
+        await keyboard.press("Tab");
+        if (await frame.evaluate(wanted => document.activeElement?.matches(wanted), selector))
+          return;
+      }
+      throw new Error(`${selector} isn't reached by the Tab key`);
+    };
+    await tabTo('tr[data-patch*="nginx"] button');
+    await keyboard.press("Enter");
+    await frame.locator('[data-state="accepted"]').waitFor();
+    await until("the button is on", async () => await frame.locator('button[data-verb="revoke"]').getAttribute("aria-disabled") !== "true");
+    await tabTo('button[data-verb="revoke"]');
+    await keyboard.press("Enter");
+    const dialog = frame.getByRole("dialog");
+    await dialog.locator(".pf-v6-c-alert").waitFor();
+    equal(await frame.evaluate(() => document.activeElement?.closest("[role=dialog]") !== null), true, "the focus is in the dialog");
+    await tabTo("[role=dialog] footer button.pf-m-danger");
+    await keyboard.press("Enter");
+    await frame.locator('[data-state="active"]').waitFor();
+  }],
+  ["a job shows its progress, is cancelled and tells so; another client's shows who began it", async () => {
+    await sitDown({}, "#/?search=HP002");
+    await machine.mock_call("Hold", "true");
+    await row("redis-7.0.15-1~deb12u7/HP002").getByRole("button").first().click();
+    await until("the button is on", async () => await button("Apply…").getAttribute("aria-disabled") !== "true");
+    await button("Apply…").click();
+    await frame.getByRole("dialog").getByRole("button", { name: "Apply", exact: true }).click();
+    const job = frame.locator("[data-job]");
+    await job.getByText("Applying HP002 · redis-check-rdb").waitFor();
+    await picture("job");
+    await until("it can be cancelled", async () => await job.getByRole("button", { name: "Cancel" }).getAttribute("aria-disabled") !== "true");
+    await job.getByRole("button", { name: "Cancel" }).click();
+    await toast("Cancelled");
+    await machine.mock_call("Foreign", "apply", "redis-7.0.15-1~deb12u7/HP002/redis-check-rdb");
+    await job.getByText("started by user id 4242").waitFor();
+    await machine.mock_call("Hold", "false");
+    await toast("done by another client");
+    await frame.locator('[data-state="active"]').waitFor();
+  }],
+  ["an error is one plain sentence with the service's words as detail", async () => {
+    await machine.mock_call("Fail", "Submit", "ProcessBusy", "redis-server: thread 1211 stayed in xautoclaimCommand\n  try again later");
+    await frame.locator('button[data-verb="remove"]').click();
+    await frame.getByRole("dialog").getByRole("button", { name: "Remove", exact: true }).click();
+    await frame.getByText("A process didn’t leave the old functions in time.").waitFor();
+    await picture("error");
+    await frame.getByRole("dialog").locator("footer").getByRole("button", { name: "Close" }).click();
+  }],
+  ["several selected patches: only what fits one of them", async () => {
+    await sitDown();
+    for (const name of ["nginx", "dnsmasq"])
+      await row(name).getByRole("checkbox").check();
+    await frame.getByText("2 patches selected").waitFor();
+    equal(await button("Apply…").count(), 0, "apply");
+    await button("Remove…").waitFor();
+    await picture("several");
+  }],
+  ["what isn't well with the service is said, and the shell is told", async () => {
+    await machine.mock_call("Degrade", "['settings: /etc/syscare/syscare.conf: line 3', 'polkit: no answer']");
+    await frame.getByText("There is a mistake in the service’s settings").waitFor();
+    await picture("degraded");
+    await until("a sign in the menu", async () => await person.page.locator('a[href="/syscare"] .nav-item-status, a[href="/syscare"] svg, a[href="/syscare"] .ct-icon-exclamation-triangle').count() > 0);
+    await machine.mock_call("Degrade", "@as []");
+  }],
+  ["nothing found and nothing there are two different things", async () => {
+    await frame.getByRole("textbox", { name: "Search for patches" }).fill("no such thing");
+    await frame.getByText("Nothing matches").waitFor();
+    await picture("nothing-matches");
+    await frame.locator(".pf-v6-c-empty-state").getByRole("button").click();
+    await row("nginx").waitFor();
+    await machine.mock_call("Empty");
+    await frame.getByText("No patches installed").waitFor();
+    await picture("empty");
+  }],
+  ["a service of another version is said to be one", async () => {
+    await machine.mock("--old");
+    await frame.getByText("The patch service is another version").waitFor();
+    await picture("other-version");
+    equal(person.complaints, [], "the browser's complaints");
+  }],
+];
+
+const failures = await runCases(cases, () => person);
+await browser.close();
+await machine.close();
+process.exit(failures ? 1 : 0);
