@@ -42,7 +42,10 @@ export function ActionButtons({ patches, onBegun }: Props) {
   const wishes = useWishes();
   const [asked, setAsked] = useState<{ verb: Verb; patches: Patch[] } | null>(null);
   const key = `${permissions} ${patches.map(patch => patch.path + patch.state + patch.job).join(" ")}`;
-  const { value } = useLoaded(() => operations.permissions(patches), key);
+  const paths = patches.map(patch => patch.path).join(" ");
+  const answer = useLoaded(async () => ({ paths, permissions: await operations.permissions(patches) }), key).value;
+  // An answer about another selection must not be acted on: its patches are not these.
+  const value = answer?.paths === paths ? answer.permissions : null;
 
   const begin = (verb: Verb, fit: Patch[]): void => {
     setAsked(null);
