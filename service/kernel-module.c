@@ -186,10 +186,10 @@ check_signature (const ScKernelModule *module, GError **error)
 
   if (who == NULL)
     return TRUE;
-  lp_error_set (error, LP_ERROR_MODULE_REJECTED,
-                "build the patch with --sign-module-key, and enrol that key in the kernel's keyring (mokutil)",
-                "%s: this kernel only loads signed modules (%s), and this one has no signature", module->name,
-                who);
+  lp_error_set (
+      error, LP_ERROR_MODULE_REJECTED,
+      "build the patch with --sign-module-key, and enrol that key in the kernel's keyring (mokutil)",
+      "%s: this kernel only loads signed modules (%s), and this one has no signature", module->name, who);
   return FALSE;
 }
 

@@ -55,8 +55,8 @@ typedef enum {
 typedef enum {
   LP_TRANSITION_REVERSE = 0, /* one that doesn't end in time is turned round */
   LP_TRANSITION_FORCE = 1,   /* one that doesn't end in time is ended by force: tasks that are in the old code
-                                go   on there, which is only safe when the fix allows it; the kernel never unloads
-                                a   module that was disabled, or replaced, by force */
+                                go   on there, which is only safe when the fix allows it; the kernel never
+                                unloads   a   module that was disabled, or replaced, by force */
 } LpTransitionMode;
 
 /* @remaining: tasks not yet moved; called at every look. */

@@ -178,7 +178,7 @@ test_bad_keys (Fixture *fixture, gconstpointer data)
          "-c 70000 /dev/zero >large.pem;"
          "echo junk >ignored.txt; echo junk >.hidden.pem",
          fixture->keys);
-  g_autoptr (LpKeyring) keyring = lp_keyring_load (fixture->keys, FALSE, problems);
+  G_GNUC_UNUSED g_autoptr (LpKeyring) keyring = lp_keyring_load (fixture->keys, FALSE, problems);
   static const char *const words[] = { "private.pem: holds a private key",
                                        "text.pem: holds no PEM",
                                        "empty.pem: ",
@@ -217,23 +217,23 @@ static void
 test_missing_folder (Fixture *fixture, gconstpointer data)
 {
   g_autoptr (GPtrArray) problems = g_ptr_array_new_with_free_func (g_free);
-  g_autoptr (LpKeyring) none = lp_keyring_load ("/nonexistent", TRUE, problems);
+  G_GNUC_UNUSED g_autoptr (LpKeyring) none = lp_keyring_load ("/nonexistent", TRUE, problems);
 
   g_assert_cmpuint (problems->len, ==, 0);
-  g_autoptr (LpKeyring) file = lp_keyring_load ("/etc/passwd", TRUE, problems);
+  G_GNUC_UNUSED g_autoptr (LpKeyring) file = lp_keyring_load ("/etc/passwd", TRUE, problems);
   g_assert_cmpuint (problems->len, ==, 1);
 }
 
 static void
 test_owner (Fixture *fixture, gconstpointer data)
 {
-  g_autofree char *key = make_key (fixture, "good", "-algorithm ed25519");
-  g_autofree char *open_key = make_key (fixture, "open", "-algorithm ed25519");
+  G_GNUC_UNUSED g_autofree char *key = make_key (fixture, "good", "-algorithm ed25519");
+  G_GNUC_UNUSED g_autofree char *open_key = make_key (fixture, "open", "-algorithm ed25519");
   g_autofree char *path = g_build_filename (fixture->keys, "open.pem", NULL);
   g_autoptr (GPtrArray) problems = g_ptr_array_new_with_free_func (g_free);
 
   g_assert_cmpint (g_chmod (path, 0664), ==, 0);
-  g_autoptr (LpKeyring) keyring = lp_keyring_load (fixture->keys, TRUE, problems);
+  G_GNUC_UNUSED g_autoptr (LpKeyring) keyring = lp_keyring_load (fixture->keys, TRUE, problems);
   /* Not root's folder, or (as root) one key that others may write. */
   g_assert_cmpuint (problems->len, ==, 1);
   g_assert_nonnull (strstr (problems->pdata[0], "must be root's and writable by nobody else"));

@@ -12,7 +12,7 @@
 #include <locale.h>
 
 #define WAIT_SECONDS 120 /* against hanging only: a sanitizer on a busy machine is slow */
-#define SLACK 1.0 /* pixels that rounding may take */
+#define SLACK 1.0        /* pixels that rounding may take */
 #define HEIGHT 720
 #define NARROW 360 /* pixels: a phone */
 

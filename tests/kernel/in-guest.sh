@@ -141,7 +141,7 @@ stalls() {
     syscare deactive SLEEPER --timeout 300 --no-wait >/dev/null
     check "while a transition is under way it is shown" await problem_is SLEEPER transition-pending
     check "the status counts tasks" says "transition: [0-9]* of [0-9]* tasks" syscare status SLEEPER
-    check "the processes that hold it up are listed with their stack" says "$sleeper .*sleep .*schedule_timeout" syscare processes SLEEPER
+    check "the processes that hold it up are listed with their stack" says "$sleeper .*sleep .*replacement" syscare processes SLEEPER
     check "another patch is refused meanwhile" fails_with "in transition" syscare apply ONE
     kill "$sleeper"
     check "it ends when the task has left" await no_problem SLEEPER
@@ -150,8 +150,9 @@ stalls() {
 }
 new_sleeper() { # A task that sleeps in the new code of patch SLEEPER, where only its end wakes it.
     sleep 600 &
+    # The kernel leaves its scheduler (schedule_timeout) out of that file.
     sleeper=$!
-    until grep -q schedule_timeout "/proc/$sleeper/stack"; do :; done
+    until grep -q replacement "/proc/$sleeper/stack"; do :; done
 }
 forced() {
     sleeper 600

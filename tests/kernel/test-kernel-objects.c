@@ -331,7 +331,7 @@ test_static_call_brings_its_key (void)
   g_autoptr (Pair) pair = pair_new ("extern int __SCT__hook (int); NOINLINE int first (int x) { out (\"a\", "
                                     "FIX); return __SCT__hook (x) + 1; }\n");
   g_autoptr (LpKernelExtract) result = NULL;
-  g_autoptr (LpElf) elf = extract (pair, "first", &result);
+  g_autoptr (LpElf) elf G_GNUC_UNUSED = extract (pair, "first", &result);
 
   g_assert_true (g_hash_table_contains (result->needs, "__SCT__hook"));
   g_assert_true (g_hash_table_contains (result->needs, "__SCK__hook"));

@@ -199,7 +199,7 @@ test_kept (Fixture *fixture, gconstpointer data)
   /* Forgotten with the wish. */
   g_autofree char *folder = g_path_get_dirname (entity);
   g_assert_true (lp_store_forget_wish (fixture->store, uuid, &error));
-  g_autofree char *again = sample_bundle (fixture->patches, "HP001", 2);
+  g_autofree char *again G_GNUC_UNUSED = sample_bundle (fixture->patches, "HP001", 2);
   rescan (fixture, TRUE, 1, NULL);
   g_assert_false (g_file_test (folder, G_FILE_TEST_EXISTS));
   g_assert_no_error (error);

@@ -50,7 +50,7 @@ check() { # check NAME CONDITION
     if eval "$2"; then echo "ok $count - $1"; else echo "not ok $count - $1"; fi
 }
 echo 1..6
-check 'the guest ran to its end' '[ $ran = 0 ]'
+check 'the guest ran to its end' "[ $ran = 0 ]"
 check 'all programs ran' '[ "$(number both starts) $(number both-4 starts) $(number net starts) $(number net-4 starts)" = "200 200 200 200" ]'
 check 'gate and net, one at a time: no old value' '[ "$(number both old-values)" = 0 ]'
 check 'gate and net, four at a time: old values are counted' '[ "$(number both-4 old-values)" -le "$(number both-4 old)" ]'
