@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # Shows a kernel patch from the source fix to the repaired kernel, in a virtual machine with Debian's older kernel 6.1.176-1: built without building a
 # kernel, loaded, seen to work, a transition that stalls, unloaded. usage: kernel-demo.sh SOURCE-ROOT BUILD-ROOT
+# shellcheck disable=SC2034,SC2154 # variables go to and come from guest-lib.sh
 set -u
 export SYSCARE_GUEST_KERNEL=linux-image-6.1.0-50-amd64
 source_root=$1 build_root=$2

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # Real fixes for Debian's older kernel: built from the source fix without building a kernel, loaded through the service, seen to work, taken away.
 # TAP on standard output. usage: fixes-test.sh SOURCE-ROOT BUILD-ROOT KERNEL-PROBE
+# shellcheck disable=SC2034,SC2154 # variables go to and come from guest-lib.sh
 set -u
 export SYSCARE_GUEST_KERNEL=linux-image-6.1.0-50-amd64 # 6.1.176-1
 source_root=$1 build_root=$2 probe=$3

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # Kernel patches through the real service on a real kernel: states and verbs, transitions that stall, stacks, other people's livepatches, reboots.
 # The livepatch modules are made by hand. TAP on standard output. usage: service-test.sh SOURCE-ROOT BUILD-ROOT KERNEL-BUNDLE
+# shellcheck disable=SC2034,SC2154 # variables go to and come from guest-lib.sh
 set -u
 source_root=$1 build_root=$2 kernel_bundle=$3
 . "$source_root/tests/kernel/guest-lib.sh"
