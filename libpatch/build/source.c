@@ -130,18 +130,11 @@ compute_key (LpSource *source, GError **error)
   return TRUE;
 }
 
+/* A copy of a list that stands in the code, to own. */
 static GStrv
-strings (const char *first, ...)
+strings (const char *const *words)
 {
-  GPtrArray *array = g_ptr_array_new ();
-  va_list args;
-
-  va_start (args, first);
-  for (const char *text = first; text != NULL; text = va_arg (args, const char *))
-    g_ptr_array_add (array, g_strdup (text));
-  va_end (args);
-  g_ptr_array_add (array, NULL);
-  return (GStrv)g_ptr_array_free (array, FALSE);
+  return g_strdupv ((char **)words);
 }
 
 /* First "NAME: value" of a control file. */
@@ -179,11 +172,11 @@ read_dsc (LpSource *source, guint jobs, GError **error)
   /* -B, not -b: the architecture's packages, as the distribution's own builders make them; documentation
    * packages hold no code. -d: the dependencies were checked, with better words, by
    * lp_source_check_dependencies(). */
-  source->command = strings ("dpkg-buildpackage", "-B", "-d", "-uc", "-us", NULL);
+  source->command = strings ((const char *const[]){ "dpkg-buildpackage", "-B", "-d", "-uc", "-us", NULL });
   /* None of these changes an ELF file: debug symbol packages and strong compression would only be thrown
    * away. That the result is what the distribution shipped is proven afterwards, section by section. */
   g_autofree char *options = g_strdup_printf ("DEB_BUILD_OPTIONS=nocheck noautodbgsym parallel=%u", jobs);
-  source->settings = strings (options, "DPKG_DEB_COMPRESSOR_TYPE=none", NULL);
+  source->settings = strings ((const char *const[]){ options, "DPKG_DEB_COMPRESSOR_TYPE=none", NULL });
   return TRUE;
 }
 
@@ -211,10 +204,11 @@ find_tree (LpSource *source, const LpBuildRequest *request, GError **error)
       source->version = g_strdup (dash + 1);
       *dash = '\0';
     }
-  source->command = strings ("/bin/sh", "-e", "-c", request->build_command, NULL);
+  source->command = strings ((const char *const[]){ "/bin/sh", "-e", "-c", request->build_command, NULL });
   if (request->prepare_command != NULL)
-    source->prepare = strings ("/bin/sh", "-e", "-c", request->prepare_command, NULL);
-  source->settings = strings (NULL, NULL);
+    source->prepare
+        = strings ((const char *const[]){ "/bin/sh", "-e", "-c", request->prepare_command, NULL });
+  source->settings = strings ((const char *const[]){ NULL });
   return TRUE;
 }
 
