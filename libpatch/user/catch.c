@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/ptrace.h>
 #include <sys/wait.h>
@@ -13,6 +14,8 @@
 /* Somebody else (a job's worker, the gate) may be about to let go of the thread. */
 #define SEIZE_TIMEOUT_US 20000
 #define SEIZE_PAUSE_US 100
+#define PARENT_LOOKS 50 /* at a parent that may be about to stop itself */
+#define PARENT_PAUSE_US 2000
 
 typedef struct {
   LpNet *net;
@@ -20,6 +23,7 @@ typedef struct {
   GPtrArray *entities;
   GPtrArray *entries;
   LpCatchResult *result;
+  gboolean was_signalled; /* the kernel's part sent it SIGSTOP */
 } Catch;
 
 static void
@@ -110,6 +114,24 @@ patch_here (Catch *work, LpStop *stop)
     work->result->old_call = !lp_entries_is_redirect (target, lp_registers_pc (&thread->registers));
 }
 
+/* Some parents stop themselves when they see a child of theirs stopped, as runuser(1) and su(1) do for the
+ * shell's sake, and nobody would wake them. Called after a SIGSTOP of ours was taken back. */
+static void
+wake_parent (const LpProcess *process)
+{
+  g_autofree char *number = lp_process_status (process, lp_process_pid (process), "PPid");
+  int pid = number != NULL ? atoi (number) : 0;
+  g_autoptr (LpProcess) parent = pid > 1 ? lp_process_open (pid, NULL) : NULL;
+
+  for (guint i = 0; parent != NULL && i < PARENT_LOOKS; i++)
+    {
+      g_autofree char *state = lp_process_status (parent, pid, "State");
+      if (state == NULL || (state[0] == 'T' && kill (pid, SIGCONT) == 0))
+        return;
+      g_usleep (PARENT_PAUSE_US);
+    }
+}
+
 static gboolean
 catch_in_tracer (gpointer data, GError **error)
 {
@@ -130,6 +152,7 @@ catch_in_tracer (gpointer data, GError **error)
     patch_here (work, stop);
   else
     set_outcome (work, LP_MEET_NOT_CONCERNED, "");
+  work->was_signalled = lp_net_was_signalled (work->net, work->hit);
   /* While it is held still, so that it never is seen to be stopped by a signal longer than needed. */
   lp_net_end (work->net, work->hit);
   return TRUE;
@@ -140,7 +163,7 @@ lp_catch (LpNet *net, const struct lp_net_hit *hit, GPtrArray *entities, GPtrArr
 {
   LpCatchResult *result = g_new0 (LpCatchResult, 1);
   gint64 started = g_get_monotonic_time ();
-  Catch work = { net, hit, entities, entries, result };
+  Catch work = { net, hit, entities, entries, result, /* was_signalled= */ FALSE };
   g_autoptr (GError) error = NULL;
 
   result->meeting = g_new0 (LpMeetResult, 1);
@@ -150,6 +173,9 @@ lp_catch (LpNet *net, const struct lp_net_hit *hit, GPtrArray *entities, GPtrArr
   if (!lp_stop_run (catch_in_tracer, &work, &error))
     set_outcome (&work, LP_MEET_LATER, error->message);
   lp_net_end (net, hit); /* there was no tracer, or it was killed */
+  g_autoptr (LpProcess) process = work.was_signalled ? lp_process_open ((int)hit->pid, NULL) : NULL;
+  if (process != NULL)
+    wake_parent (process);
   result->meeting->held_ns = (guint64)(g_get_monotonic_time () - started) * 1000;
   return result;
 }
