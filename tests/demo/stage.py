@@ -10,6 +10,7 @@ import socket
 import struct
 import subprocess
 import tarfile
+import tempfile
 import time
 
 from redis_wire import Redis, restore_corrupt_stream
@@ -179,8 +180,16 @@ def service_pid():
 # -------------------------------------------------------------------------------------------------- SysCare's part
 
 def start_service():
-    subprocess.Popen(['/usr/libexec/syscare/syscared'], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    run('gdbus', 'wait', '--system', '--timeout', '20', 'org.openeuler.SysCare1')
+    """Returns once the service has told that it is ready (sd_notify(3)): what was accepted is bound and restored by then."""
+    path = os.path.join(tempfile.mkdtemp(), 'notify')
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notify:
+        notify.bind(path)
+        notify.settimeout(60)
+        subprocess.Popen(['/usr/libexec/syscare/syscared'], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+                         env={**os.environ, 'NOTIFY_SOCKET': path})
+        while b'READY=1' not in notify.recv(4096):
+            pass
+    shutil.rmtree(os.path.dirname(path))
 
 
 def stop_service(how):
@@ -188,6 +197,8 @@ def stop_service(how):
     pid = service_pid()
     os.kill(pid, how)
     wait_until('the service has ended', lambda: not is_running(pid))
+    wait_until('the bus knows', lambda: 'false' in run('gdbus', 'call', '--system', '-d', 'org.freedesktop.DBus', '-o', '/org/freedesktop/DBus', '-m',
+                                                       'org.freedesktop.DBus.NameHasOwner', 'org.openeuler.SysCare1')[0])
 
 
 def is_running(pid):

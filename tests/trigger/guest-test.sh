@@ -16,17 +16,20 @@ starts=200
 round() { # round NAME PARALLEL OPTION...
     local name=$1 parallel=$2
     shift 2
-    coproc trigger { ./lp-trigger "$@" entity program; }
-    local out=${trigger[0]} in=${trigger[1]} line='' new old
+    coproc trigger { exec ./lp-trigger "$@" entity program; }
+    # Copies, since bash closes a coprocess's descriptors in what runs in the background.
+    exec 8<&"${trigger[0]}" 9>&"${trigger[1]}" {trigger[1]}>&-
+    local line='' new old
     until [ "$line" = ready ]; do
-        read -r line <&"$out" || { echo "$name no-trigger"; return; }
+        read -r line <&8 || { echo "$name no-trigger"; return; }
         case $line in lack*) echo "$name $line" ;; esac
     done
-    cat <&"$out" >said &
+    cat <&8 9>&- >said &
     local reader=$!
     seq $starts | xargs -P "$parallel" -I{} sh -c './program; :' >lines
-    exec {in}>&-
+    exec 9>&-
     wait "$reader"
+    exec 8<&-
     new=$(grep -c new lines) old=$(grep -c old lines)
     echo "$name starts $((new + old)) old-values $old $(grep ^counts said)"
 }

@@ -235,7 +235,7 @@ def traced_process(things):
                               check=False)
         expect((done.returncode, done.stdout), (0, '1\n1\n'))
         lines, counts = trigger.finish()
-        expect(counts['old'] >= 2000, True, counts)
+        expect(counts['hits'] >= 2000, True, counts)
         expect(counts['hits'] - counts['old'] < 20, True, counts)
         expect(counts['caught'], 0, lines)
 
@@ -247,8 +247,9 @@ def copies(things):
     with Trigger(things.patient) as trigger:
         done = start(copy)
         expect((done.returncode, done.stdout.splitlines()[-1]), (0, 'new'))
-        expect_new(start(copy))  # met at its start
-        expect(trigger.finish()[1]['spotted'], 1, 'spotted')
+        for _ in range(20):
+            expect_new(start(copy))
+        expect(0 < trigger.finish()[1]['spotted'] < 10, True, 'spotted')  # the others were met at their start
 
 
 def events_alone(things):
