@@ -180,16 +180,24 @@ def service_pid():
 # -------------------------------------------------------------------------------------------------- SysCare's part
 
 def start_service():
-    """Returns once the service has told that it is ready (sd_notify(3)): what was accepted is bound and restored by then."""
+    """Returns once the service has told that it is ready (sd_notify(3)): what was accepted is bound and restored by then. Should the bus have
+    started another one for somebody's call in between, that one is awaited."""
     path = os.path.join(tempfile.mkdtemp(), 'notify')
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notify:
         notify.bind(path)
-        notify.settimeout(60)
-        subprocess.Popen(['/usr/libexec/syscare/syscared'], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-                         env={**os.environ, 'NOTIFY_SOCKET': path})
-        while b'READY=1' not in notify.recv(4096):
-            pass
+        notify.settimeout(0.2)
+        process = subprocess.Popen(['/usr/libexec/syscare/syscared'], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+                                   env={**os.environ, 'NOTIFY_SOCKET': path})
+        wait_until('the service is ready', lambda: process.poll() is not None or b'READY=1' in received(notify))
     shutil.rmtree(os.path.dirname(path))
+    run('gdbus', 'wait', '--system', '--timeout', '20', 'org.openeuler.SysCare1')
+
+
+def received(notify):
+    try:
+        return notify.recv(4096)
+    except TimeoutError:
+        return b''
 
 
 def stop_service(how):
