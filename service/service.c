@@ -347,7 +347,8 @@ on_job_event (ScJob *job, ScJobEvent event, gpointer user_data)
 
       removal->service = service;
       removal->job = sc_job_ref (job);
-      g_timeout_add_seconds_full (G_PRIORITY_DEFAULT, SC_JOB_KEPT, on_job_expired, removal, removal_free);
+      g_timeout_add_seconds_full (G_PRIORITY_DEFAULT, service->settings->keep_jobs, on_job_expired, removal,
+                                  removal_free);
       claim_patches (service, job, 0);
     }
   if (service->listener != NULL)

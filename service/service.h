@@ -15,8 +15,6 @@
 
 /* How old a reading of the processes may be that a question is answered with, microseconds. */
 #define SC_FRESH_ENOUGH G_USEC_PER_SEC
-/* How long a finished job can be looked at, seconds. */
-#define SC_JOB_KEPT 120
 #define SC_PATCHES_MAX 256 /* of one request */
 
 typedef struct {

@@ -27,6 +27,7 @@ static const ScSettingRow setting_table[] = {
   NUMBER ("service", "busy-timeout", busy_timeout, 30, 1, 3600),
   NUMBER ("service", "queue-limit", queue_limit, 256, 1, 10000),
   NUMBER ("service", "queue-limit-per-user", queue_limit_per_user, 32, 1, 10000),
+  NUMBER ("service", "keep-jobs", keep_jobs, 120, 1, 86400),
   NUMBER ("install", "size-limit", install_size_limit, 256, 1, 4096),
   NUMBER ("install", "file-limit", install_file_limit, 256, 2, 10000),
 };

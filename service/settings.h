@@ -10,6 +10,7 @@ typedef struct {
   guint busy_timeout; /* [service] busy-timeout, seconds: how long threads may keep running old code */
   guint queue_limit;  /* [service] queue-limit: unfinished jobs at once */
   guint queue_limit_per_user; /* [service] queue-limit-per-user; root isn't limited by it */
+  guint keep_jobs;            /* [service] keep-jobs, seconds: how long a finished job can be looked at */
   gboolean restore_at_start;  /* [service] restore-at-start */
   gboolean gate;              /* [service] gate: meet new processes; read at the start only */
   guint install_size_limit;   /* [install] size-limit, MiB of all files of a bundle */

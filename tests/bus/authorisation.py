@@ -29,6 +29,8 @@ LIAR = patch_path(make_bundle(OTHER, 2, source='redis', name='HP002', file=CACHE
 os.makedirs('/opt/copy')
 shutil.copy(CACHE, '/opt/copy/cache-server')
 COPY = patch_path(make_bundle('/opt/copy/cache-server', 3, source='redis', name='HP003'))
+# A kernel patch that says the same.
+KERNEL = patch_path(make_bundle(CACHE, 4, source='redis', name='HP004', kernel=True, file=CACHE))
 with open(EXAMPLE, encoding='utf-8') as file:
     add_rule('50-syscare-redis.rules', file.read())
 service = Service().start()
@@ -48,6 +50,11 @@ def _():
     for patch in (FOREIGN, LIAR, COPY):
         fails(ASK, dba.submit, 'apply', patch)
         equal(dba.can('apply', patch), ['challenge'])
+    for verb in ('apply', 'remove'):
+        equal(dba.can(verb, KERNEL), ['challenge'], verb)
+    error = fails(ASK, dba.submit, 'apply', KERNEL)
+    assert 'apply-kernel' in error.message, error
+    fails(ASK, dba.submit, 'apply', REDIS, KERNEL)
     fails(ASK, dba.submit, 'apply', REDIS, force=True)
     equal(dba.can('apply', REDIS), ['yes'])
     equal(dba.can('apply', REDIS, force=True), ['challenge'])

@@ -11,6 +11,7 @@ static char *name = "HP001", *source = "toy", *version = "1.0-1", *issue = "CVE-
             *description = "a test";
 static char *release = "1", *make_entity, *parent, *claimed_build_id;
 static char **files;
+static gboolean kernel;
 
 static const GOptionEntry options[]
     = { { "name", 0, 0, G_OPTION_ARG_STRING, &name, "Patch name", "NAME" },
@@ -22,6 +23,7 @@ static const GOptionEntry options[]
         { "file", 0, 0, G_OPTION_ARG_STRING_ARRAY, &files, "Claimed path of the target", "PATH" },
         { "claim-build-id", 0, 0, G_OPTION_ARG_STRING, &claimed_build_id,
           "Write this Build-ID into the manifest", "HEX" },
+        { "kernel", 0, 0, G_OPTION_ARG_NONE, &kernel, "Say that OBJECT is a livepatch module", NULL },
         { "make-entity", 0, 0, G_OPTION_ARG_FILENAME, &make_entity, "The entity maker", "PROGRAM" },
         { "parent", 0, 0, G_OPTION_ARG_FILENAME, &parent, "Where the bundle goes", "DIR" },
         { NULL } };
@@ -49,6 +51,18 @@ text_digest (LpElf *elf)
         g_checksum_update (checksum, bytes, segments[i].p_filesz);
     }
   return g_strdup (g_checksum_get_string (checksum));
+}
+
+static GBytes *
+read_module (const char *path)
+{
+  GError *error = NULL;
+  char *data;
+  gsize size;
+
+  if (!g_file_get_contents (path, &data, &size, &error))
+    die (error);
+  return g_bytes_new_take (data, size);
 }
 
 static GBytes *
@@ -99,6 +113,17 @@ make_manifest (LpElf *target, const char *path)
   object->text_digest = text_digest (target);
   object->files = g_strdupv (files != NULL ? files : (char **)own);
   object->installed = TRUE;
+  if (kernel)
+    {
+      g_free (manifest->kind);
+      manifest->kind = g_strdup ("kernel");
+      object->kernel = lp_manifest_kernel_new ();
+      object->kernel->release = g_strdup ("1.2.3");
+      object->kernel->module = g_strdup ("syscare_test");
+      g_ptr_array_add (object->kernel->targets, lp_manifest_kernel_target_new ("vmlinux", object->build_id));
+      g_free (object->name);
+      object->name = lp_manifest_kernel_object_name (object->kernel);
+    }
   g_ptr_array_add (manifest->objects, object);
   manifest->id = lp_manifest_derive_id (manifest);
   object->uuid = lp_manifest_object_uuid (manifest->id, object->name);
@@ -122,7 +147,7 @@ main (int argc, char **argv)
 
   g_autoptr (LpManifest) manifest = make_manifest (target, argv[1]);
   LpManifestObject *object = g_ptr_array_index (manifest->objects, 0);
-  GBytes *entity = run_make_entity (argv[1], argv[2], object->uuid);
+  GBytes *entity = kernel ? read_module (argv[2]) : run_make_entity (argv[1], argv[2], object->uuid);
   g_ptr_array_add (entities, entity);
   object->size = g_bytes_get_size (entity);
   object->digest = g_compute_checksum_for_bytes (G_CHECKSUM_SHA256, entity);

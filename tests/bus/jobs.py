@@ -4,9 +4,10 @@
 import os
 import signal
 import sys
+import time
 
-from stage import (Client, GLib, JOB, Process, Service, Signals, Story, User, add_rule, clear, compile_program, equal, fails, in_thread,
-                   make_bundle, pack, patch_path, write)
+from stage import (Client, FIXED_STAYS, GLib, JOB, Process, Service, Signals, Story, User, add_rule, clear, compile_program, equal, fails, in_thread,
+                   make_bundle, pack, patch_path, run, write)
 
 LONG = 300 * 1000000  # microseconds
 SHORT = 300 * 1000
@@ -16,6 +17,7 @@ clear()
 TOY, OTHER = compile_program('/opt/toy/toy'), compile_program('/opt/toy/other', salt=5)
 ONE = patch_path(make_bundle(TOY, 1))
 TWO = patch_path(make_bundle(TOY, 0, name='HP002', description='the same function'))
+STAYS = patch_path(make_bundle(TOY, 7, name='HP004', code=FIXED_STAYS))
 FAR = patch_path(make_bundle(OTHER, 1, name='HP003'))
 write('/etc/syscare-test.conf', '[service]\nqueue-limit-per-user=2\n')
 add_rule('50-test.rules', 'polkit.addRule(function(action, subject) { if (subject.user == "patchuser" && action.id.indexOf('
@@ -184,6 +186,93 @@ def _():
     record = root.manager('GetHistory', '(tua{sv})', 0, 1, {})[0][0]
     equal((record['Verb'], record['Result'], record['Reason'], record['Uid'], [p['Pid'] for p in record['Processes']]),
           ('apply', 'succeeded', 'to see the signals', 0, [toy.pid]))
+    root.do('remove', ONE)
+
+
+@story.case('several patches are one transaction: what one of them can\'t, none of them has done [35]')
+def _():
+    toy.stay()
+    fails('ProcessBusy', root.do, 'apply', FAR, ONE, timeout=SHORT, reason='both')
+    equal((root.state(ONE), root.state(FAR), other.ask(10)), ('not-applied', 'not-applied', 25))
+    records = [r for r in root.manager('GetHistory', '(tua{sv})', 0, 4, {})[0] if r['Reason'] == 'both']
+    equal(sorted((r['Name'], r['Result'], r['ErrorName'].rsplit('.', 1)[1]) for r in records),
+          [('toy-1.0-1/HP001/toy', 'failed', 'ProcessBusy'), ('toy-1.0-1/HP003/other', 'failed', 'ProcessBusy')])
+    # The first error is what is told, and it names process and function.
+    assert all(str(toy.pid) in r['ErrorMessage'] and 'answer' in r['ErrorMessage'] for r in records), records
+    toy.leave()
+    equal(toy.ask(10), 20)
+    root.do('apply', FAR, ONE)
+    equal((toy.ask(10), other.ask(10)), (21, 21))
+    root.do('remove', ONE)
+
+
+@story.case('a withdrawal that fails in one process fails in none, and the next one succeeds [34]')
+def _():
+    second = Process(TOY)
+    root.do('apply', STAYS)
+    toy.stay()
+    fails('ProcessBusy', root.do, 'deactivate', FAR, STAYS, timeout=SHORT)
+    equal((root.state(STAYS), root.state(FAR), second.ask(10), other.ask(10)), ('active', 'active', 27, 21))
+    fails('PartlyApplied', root.do, 'deactivate', STAYS, timeout=SHORT, on_failure='keep')
+    root.manager('Rescan', '(a{sv})', {})
+    equal((second.ask(10), root.listed()[STAYS]['ProcessesPatched']), (20, 1))
+    equal(toy.leave(), 7)
+    equal(root.do('deactivate', FAR, STAYS)[0]['State'], 'deactivated')
+    equal((toy.ask(10), second.ask(10), other.ask(10)), (20, 20, 25))
+    root.do('remove', FAR, STAYS)
+    second.end()
+
+
+@story.case('while 100 processes refuse to become free everybody is answered, and told of the progress in measure [38]')
+def _():
+    signals = Signals()
+    many = [Process(TOY) for _ in range(100)]
+    for process in many:
+        process.stay()
+    began = time.monotonic()
+    job = root.submit('apply', [ONE], timeout=LONG)
+    until_busy(signals, job)
+    took = []
+    for _ in range(50):
+        asked = time.monotonic()
+        equal(root.listed()[ONE]['Job'], job)
+        took.append(time.monotonic() - asked)
+    asked = time.monotonic()
+    text = run('syscare', 'list')
+    print(f'# median of 50 ListPatches {sorted(took)[25] * 1000:.1f} ms, longest {max(took) * 1000:.1f} ms; syscare list '
+          f'{(time.monotonic() - asked) * 1000:.0f} ms', flush=True)
+    assert 'HP001' in text, text
+    equal((user.can('apply', ONE), job_property(job, 'State')), (['yes'], 'running'))
+    equal(root.do('apply', FAR)[0]['State'], 'active')
+    equal(job_property(job, 'State'), 'running')
+    for process in many:
+        equal(process.leave(), 0)
+    equal(root.wait(job)[0]['State'], 'active')
+    equal({process.ask(10) for process in many}, {21})
+    signals.until(lambda _p, _i, name, values: name == 'JobFinished' and values[0] == job)
+    seconds = time.monotonic() - began
+    told = len([path for path, name in signals.counted if path == job and name == 'PropertiesChanged'])
+    # Ten a second, one at the begin and one at the end; a slow machine only makes them fewer.
+    assert 2 <= told <= 10 * seconds + 2, (told, seconds)
+    print(f'# {told} signals of the job in {seconds:.1f} s', flush=True)
+    root.do('remove', ONE, FAR)
+    for process in many:
+        process.end()
+
+
+@story.case('a job that has ended can be looked at for a while, and then it is gone')
+def _():
+    job = root.do('apply', ONE) and root.submit('remove', [ONE])
+    root.wait(job)
+    equal(job_property(job, 'State'), 'succeeded')
+    write('/etc/syscare-test.conf', '[service]\nqueue-limit-per-user=2\nkeep-jobs=1\n')
+    root.manager('Rescan', '(a{sv})', {})
+    signals = Signals()
+    short = root.submit('apply', [ONE])
+    equal(root.wait(short)[0]['State'], 'active')
+    signals.until(lambda _p, _i, name, values: name == 'InterfacesRemoved' and values[0] == short)
+    fails('.UnknownMethod', root.wait, short)
+    equal((job_property(job, 'State'), root.wait(job)[0]['Result']), ('succeeded', 'succeeded'))  # that one has its 120 s
     root.do('remove', ONE)
 
 

@@ -56,6 +56,28 @@ main (void)
 '''
 FIXED = '__attribute__ ((noinline)) int\nanswer (int question, int stay)\n{\n  return question * 2 + DIFFERENCE;\n}\n'
 
+# As the program's own answer(), but by bare system calls: new code that stays inside, too.
+FIXED_STAYS = '''static long
+call (long number, long fd, const void *data, long size)
+{
+  long result;
+  __asm__ volatile ("syscall" : "=a" (result) : "a" (number), "D" (fd), "S" (data), "d" (size) : "rcx", "r11", "memory");
+  return result;
+}
+
+__attribute__ ((noinline)) int
+answer (int question, int stay)
+{
+  char line[256];
+  if (stay)
+    {
+      call (1, 1, "inside\\n", 7);
+      call (0, 0, line, sizeof line);
+    }
+  return question * 2 + DIFFERENCE;
+}
+'''
+
 
 def run(*command, **more):
     done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, encoding='utf-8', check=False, **more)
@@ -73,14 +95,16 @@ def compile_program(path, salt=0):
     return path
 
 
-def make_bundle(target, difference, parent=PATCHES, source='toy', **words):
+def make_bundle(target, difference, parent=PATCHES, source='toy', code=FIXED, **words):
     """A bundle that makes answer() of @target add @difference; returns its directory."""
     os.makedirs(parent, exist_ok=True)
     base = f'/tmp/fixed-{os.getpid()}-{difference}'
     with open(base + '.c', 'w', encoding='utf-8') as file:
-        file.write(FIXED)
+        file.write(code)
     run('gcc', '-O2', f'-DDIFFERENCE={difference}', '-ffunction-sections', '-fno-asynchronous-unwind-tables', '-c', '-o', base + '.o', base + '.c')
     options = [f'--source={source}', f'--description=adds {difference}', f'--make-entity={TOOLS[1]}', f'--parent={parent}']
+    if words.pop('kernel', False):
+        options.append('--kernel')
     for key, value in words.items():
         for one in value if isinstance(value, list) else [value]:
             options.append(f'--{key.replace("_", "-")}={one}')
@@ -186,7 +210,7 @@ class Signals:
     """What the service signals, as events; a thread of its own dispatches them."""
 
     def __init__(self):
-        self.seen = queue.Queue()
+        self.seen, self.counted = queue.Queue(), []
         ready = queue.Queue()
         in_thread(self.listen, ready)
         ready.get(timeout=30)
@@ -201,6 +225,7 @@ class Signals:
         GLib.MainLoop(context).run()
 
     def on_signal(self, _connection, _sender, path, interface, name, parameters):
+        self.counted.append((path, name))
         self.seen.put((path, interface, name, parameters.unpack()))
 
     def until(self, accept):
