@@ -4,21 +4,21 @@
 #include "trigger-client.h"
 
 #include "base/error.h"
-#include "fd.h"
+#include "helper.h"
 #include "log.h"
 #include "patch-info.h"
 #include "wire.h"
 
 #include <errno.h>
 #include <gio/gunixinputstream.h>
-#include <glib-unix.h>
-#include <signal.h>
 #include <sys/socket.h>
 
 /* A trigger that doesn't answer holds up every start of a target: it is asked this often, and killed when the
  * answer isn't there by the second question after. Only while something is bound. */
 #define PING_INTERVAL 500 /* milliseconds */
 #define PINGS_UNANSWERED_MAX 2
+/* The service manager has to start it, maybe while the machine boots. */
+#define START_PATIENCE 30000 /* milliseconds */
 /* Until it is started again after it ended unasked, doubled each time. */
 #define FIRST_RESTART 100     /* milliseconds */
 #define LONGEST_RESTART 30000 /* milliseconds */
@@ -39,7 +39,7 @@ struct ScTrigger {
   guint64 serial; /* of the last bind that was sent */
   GQueue waiting; /* ScWait */
   /* the child, when there is one */
-  GSubprocess *process;
+  ScHelper *helper;
   GInputStream *input;
   int fd;
   GCancellable *reading;
@@ -95,7 +95,7 @@ drop_child (ScTrigger *trigger)
   g_cancellable_cancel (trigger->reading);
   g_clear_object (&trigger->reading);
   g_clear_object (&trigger->input); /* closes the socket: it ends by itself, and whoever it holds goes on */
-  g_clear_object (&trigger->process);
+  g_clear_pointer (&trigger->helper, sc_helper_free);
   g_clear_pointer (&trigger->body, g_free);
   trigger->fd = -1;
   trigger->earlier_old_calls += trigger->old_calls;
@@ -117,8 +117,8 @@ on_restart_time (gpointer data)
 static void
 child_failed (ScTrigger *trigger, const char *why)
 {
-  if (trigger->process != NULL)
-    g_subprocess_send_signal (trigger->process, SIGKILL);
+  if (trigger->helper != NULL)
+    sc_helper_kill (trigger->helper);
   drop_child (trigger);
   set_problem (trigger, why);
   end_waits (trigger, G_MAXUINT64);
@@ -330,28 +330,37 @@ send_bind (ScTrigger *trigger)
 static gboolean
 spawn (ScTrigger *trigger, GError **error)
 {
-  g_autoptr (GSubprocessLauncher) launcher = g_subprocess_launcher_new (G_SUBPROCESS_FLAGS_NONE);
-  const char *const environment[] = { "PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL=C.UTF-8", NULL };
-  const char *const argv[] = { trigger->program, NULL };
-  int pair[2];
-
-  if (socketpair (AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) != 0)
-    {
-      lp_error_set_errno (error, LP_ERROR_FAILED, errno, "can't make a socket pair for the trigger");
-      return FALSE;
-    }
-  SC_AUTO_FD ours = pair[0];
-  g_subprocess_launcher_take_fd (launcher, pair[1], SC_WIRE_FD);
-  g_subprocess_launcher_set_environ (launcher, (char **)environment);
-  g_subprocess_launcher_set_cwd (launcher, "/");
-  trigger->process = g_subprocess_launcher_spawnv (launcher, argv, error);
-  if (trigger->process == NULL)
+  trigger->helper = sc_helper_start (trigger->program, &trigger->fd, error);
+  if (trigger->helper == NULL)
     return FALSE;
-  trigger->fd = sc_fd_steal (&ours);
-  g_unix_set_fd_nonblocking (trigger->fd, TRUE, NULL);
   trigger->input = g_unix_input_stream_new (trigger->fd, /* close_fd= */ TRUE);
   trigger->reading = g_cancellable_new ();
   return TRUE;
+}
+
+static gboolean
+on_start_late (gpointer data)
+{
+  ScTrigger *trigger = data;
+
+  trigger->ping_timer = 0;
+  child_failed (trigger, "syscare-trigger did not start in time; it is started again");
+  return G_SOURCE_REMOVE;
+}
+
+static void
+on_there (gboolean well, gpointer user_data)
+{
+  ScTrigger *trigger = user_data;
+
+  g_clear_handle_id (&trigger->ping_timer, g_source_remove);
+  if (!well)
+    {
+      child_failed (trigger, "syscare-trigger was not started by the service manager; it is tried again");
+      return;
+    }
+  trigger->ping_timer = g_timeout_add (PING_INTERVAL, on_ping_time, trigger);
+  read_header (trigger);
 }
 
 static void
@@ -359,7 +368,7 @@ start_child (ScTrigger *trigger)
 {
   g_autoptr (GError) error = NULL;
 
-  if (trigger->process != NULL || trigger->infos->len == 0)
+  if (trigger->helper != NULL || trigger->infos->len == 0)
     return;
   if (!spawn (trigger, &error))
     {
@@ -368,9 +377,10 @@ start_child (ScTrigger *trigger)
       return;
     }
   trigger->unanswered = 0;
-  trigger->ping_timer = g_timeout_add (PING_INTERVAL, on_ping_time, trigger);
-  read_header (trigger);
-  send_bind (trigger);
+  trigger->ping_timer = g_timeout_add (START_PATIENCE, on_start_late, trigger);
+  sc_helper_await (trigger->helper, on_there, trigger);
+  if (trigger->helper != NULL)
+    send_bind (trigger);
 }
 
 ScTrigger *
@@ -433,7 +443,7 @@ sc_trigger_bind_async (ScTrigger *trigger, GPtrArray *infos, GAsyncReadyCallback
 
   g_task_set_task_data (task, trigger, NULL);
   if (trigger->program[0] == '\0'
-      || (same_infos (infos, trigger->infos) && (infos->len == 0 || trigger->process != NULL)))
+      || (same_infos (infos, trigger->infos) && (infos->len == 0 || trigger->helper != NULL)))
     {
       g_task_return_boolean (task, TRUE);
       g_object_unref (task);
@@ -458,7 +468,7 @@ sc_trigger_bind_async (ScTrigger *trigger, GPtrArray *infos, GAsyncReadyCallback
   wait->serial = trigger->serial;
   wait->timer = g_timeout_add_seconds (SC_TRIGGER_PATIENCE, on_bind_late, wait);
   g_queue_push_tail (&trigger->waiting, wait);
-  if (trigger->process != NULL)
+  if (trigger->helper != NULL)
     send_bind (trigger);
   else
     start_child (trigger);

@@ -7,8 +7,8 @@
 
 typedef struct ScTrigger ScTrigger;
 
-/* @program: NULL or "" when there shall be none. @changed is called when sc_trigger_problem() may be
- * different. */
+/* @program: or a socket (helper.h); NULL or "" when there shall be none. @changed is called when
+ * sc_trigger_problem() may be different. */
 ScTrigger *sc_trigger_new (const char *program, void (*changed) (gpointer user_data), gpointer user_data);
 void sc_trigger_free (ScTrigger *trigger); /* ends it: whoever it holds goes on */
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (ScTrigger, sc_trigger_free)
@@ -16,7 +16,7 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (ScTrigger, sc_trigger_free)
 /* Binds exactly the patches @infos (ScPatchInfo). When it ends well, no new process of theirs escapes. It
  * ends in any case, within SC_TRIGGER_PATIENCE: a trigger that fails is a problem to be shown, not a reason
  * to withhold a patch. */
-#define SC_TRIGGER_PATIENCE 2 /* seconds */
+#define SC_TRIGGER_PATIENCE 10 /* seconds */
 void sc_trigger_bind_async (ScTrigger *trigger, GPtrArray *infos, GAsyncReadyCallback callback,
                             gpointer user_data);
 void sc_trigger_bind_finish (ScTrigger *trigger, GAsyncResult *result);

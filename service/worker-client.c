@@ -3,21 +3,17 @@
 #include "worker-client.h"
 
 #include "base/error.h"
-#include "fd.h"
+#include "helper.h"
 #include "wire.h"
 
-#include <errno.h>
-#include <glib-unix.h>
 #include <gio/gunixinputstream.h>
 #include <gio/gunixoutputstream.h>
-#include <signal.h>
-#include <sys/socket.h>
 
 #define CANCEL_PATIENCE 20 /* seconds for undoing */
 
 typedef struct {
   GTask *task; /* borrowed; the operation lives as long as it */
-  GSubprocess *process;
+  ScHelper *helper;
   GInputStream *input;
   GOutputStream *output;
   ScWorkerProgress progress;
@@ -44,7 +40,7 @@ run_free (gpointer data)
 
   if (run->timer != 0)
     g_source_remove (run->timer);
-  g_clear_object (&run->process);
+  g_clear_pointer (&run->helper, sc_helper_free);
   g_clear_object (&run->input);
   g_clear_object (&run->output);
   g_clear_object (&run->cancellable);
@@ -62,22 +58,21 @@ describe_death (ScWorkerRun *run, GError **error)
 
   if (run->killed)
     lp_error_set (error, LP_ERROR_FAILED, hint, "the worker did not end in time and was killed");
-  else if (g_subprocess_get_if_signaled (run->process))
-    lp_error_set (error, LP_ERROR_FAILED, hint, "the worker was killed by signal %d",
-                  g_subprocess_get_term_sig (run->process));
   else
-    lp_error_set (error, LP_ERROR_FAILED, hint, "the worker ended with status %d before it was done",
-                  g_subprocess_get_exit_status (run->process));
+    {
+      g_autofree char *how = sc_helper_describe_end (run->helper);
+
+      lp_error_set (error, LP_ERROR_FAILED, hint, "the worker %s", how);
+    }
 }
 
 static void
-on_process_ended (GObject *source, GAsyncResult *result, gpointer user_data)
+on_process_ended (gboolean well, gpointer user_data)
 {
   ScWorkerRun *run = user_data;
   g_autoptr (GTask) task = run->task;
   GError *error = NULL;
 
-  g_subprocess_wait_finish (G_SUBPROCESS (source), result, NULL);
   if (run->cancel_handler != 0)
     g_cancellable_disconnect (run->cancellable, run->cancel_handler);
 
@@ -98,7 +93,7 @@ on_process_ended (GObject *source, GAsyncResult *result, gpointer user_data)
 static void
 wait_for_end (ScWorkerRun *run)
 {
-  g_subprocess_wait_async (run->process, NULL, on_process_ended, run);
+  sc_helper_wait (run->helper, on_process_ended, run);
 }
 
 static void
@@ -108,7 +103,7 @@ break_off (ScWorkerRun *run, GError *error)
     run->error = error;
   else
     g_error_free (error);
-  g_subprocess_send_signal (run->process, SIGKILL);
+  sc_helper_kill (run->helper);
   wait_for_end (run);
 }
 
@@ -181,7 +176,7 @@ on_late (gpointer data)
 
   run->timer = 0;
   run->killed = TRUE;
-  g_subprocess_send_signal (run->process, SIGKILL);
+  sc_helper_kill (run->helper);
   return G_SOURCE_REMOVE;
 }
 
@@ -231,34 +226,25 @@ on_request_written (GObject *source, GAsyncResult *result, gpointer user_data)
 }
 
 static gboolean
-start (ScWorkerRun *run, const char *program, GError **error)
+start (ScWorkerRun *run, const char *where, GError **error)
 {
-  g_autoptr (GSubprocessLauncher) launcher = g_subprocess_launcher_new (G_SUBPROCESS_FLAGS_NONE);
-  int pair[2];
+  int fd = -1;
 
-  if (socketpair (AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) != 0)
-    {
-      lp_error_set_errno (error, LP_ERROR_FAILED, errno, "can't make a socket pair for the worker");
-      return FALSE;
-    }
-  SC_AUTO_FD ours = pair[0];
-  const char *const environment[] = { "PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL=C.UTF-8", NULL };
-  const char *const argv[] = { program, NULL };
-
-  g_subprocess_launcher_take_fd (launcher, pair[1], SC_WIRE_FD);
-  g_subprocess_launcher_set_environ (launcher, (char **)environment);
-  g_subprocess_launcher_set_cwd (launcher, "/");
-  run->process = g_subprocess_launcher_spawnv (launcher, argv, error);
-  if (run->process == NULL)
-    {
-      g_prefix_error (error, "can't start the worker %s: ", program);
-      return FALSE;
-    }
-  int read_end = sc_fd_steal (&ours);
-  g_unix_set_fd_nonblocking (read_end, TRUE, NULL);
-  run->input = g_unix_input_stream_new (read_end, /* close_fd= */ TRUE);
-  run->output = g_unix_output_stream_new (read_end, /* close_fd= */ FALSE);
+  run->helper = sc_helper_start (where, &fd, error);
+  if (run->helper == NULL)
+    return FALSE;
+  run->input = g_unix_input_stream_new (fd, /* close_fd= */ TRUE);
+  run->output = g_unix_output_stream_new (fd, /* close_fd= */ FALSE);
   return TRUE;
+}
+
+static void
+on_there (gboolean well, gpointer user_data)
+{
+  if (well)
+    read_header (user_data);
+  else
+    wait_for_end (user_data);
 }
 
 void
@@ -276,8 +262,7 @@ sc_worker_run_async (const char *program, JsonObject *request, guint deadline, S
   run->progress_data = progress_data;
   if (!start (run, program, &error))
     {
-      g_task_return_new_error (task, LP_ERROR, LP_ERROR_FAILED, "%s", error->message);
-      g_error_free (error);
+      g_task_return_error (task, error);
       g_object_unref (task);
       return;
     }
@@ -287,7 +272,7 @@ sc_worker_run_async (const char *program, JsonObject *request, guint deadline, S
   g_output_stream_write_all_async (run->output, g_bytes_get_data (run->request, NULL),
                                    g_bytes_get_size (run->request), G_PRIORITY_DEFAULT, NULL,
                                    on_request_written, g_object_ref (task));
-  read_header (run);
+  sc_helper_await (run->helper, on_there, run);
   if (cancellable != NULL)
     {
       run->cancellable = g_object_ref (cancellable);

@@ -8,7 +8,8 @@
 
 typedef void (*ScWorkerProgress) (JsonObject *message, gpointer user_data);
 
-/* Runs @program with @request (its copy is sent; nothing else is ever told it but "cancel"). Cancelling
+/* Runs @program (or a helper behind a socket, helper.h) with @request (its copy is sent; nothing else is ever
+ * told it but "cancel"). Cancelling
  * @cancellable asks the worker to undo and end. A worker that isn't done @patience seconds after that or
  * after @deadline seconds is killed. Ends with the worker's last message. Errors: the worker's own;
  * LP_ERROR_FAILED when it died or talked nonsense. The error comes with the last message in *@last when there

@@ -22,6 +22,7 @@ await() { # await COMMAND...: until it succeeds, 20 s at most
 toy_says() { await grep -q "^$1" /run/toy; }
 toy_pid() { systemctl show -P MainPID toy.service; }
 state_is() { syscare list --json | tr -d ' ' | grep -q "\"state\":\"$1\""; }
+status_says() { systemctl status --no-pager --full syscared.service | grep -q "Status: .*$1"; }
 same_toy() { [ "$(toy_pid)" = "$pid" ] && kill -0 "$pid"; }
 
 install_toy() {
@@ -29,8 +30,31 @@ install_toy() {
     cat >/etc/systemd/system/toy.service <<'END'
 [Service]
 ExecStart=/usr/local/bin/toy
-MemoryDenyWriteExecute=yes
-NoNewPrivileges=yes
+# As Debian's redis-server.service has it: the filters must be got round, the namespaces be seen through.
+CapabilityBoundingSet=
+LockPersonality=true
+MemoryDenyWriteExecute=true
+NoNewPrivileges=true
+PrivateDevices=true
+PrivateTmp=true
+PrivateUsers=true
+ProtectClock=true
+ProtectControlGroups=true
+ProtectHome=true
+ProtectHostname=true
+ProtectKernelLogs=true
+ProtectKernelModules=true
+ProtectKernelTunables=true
+ProtectProc=invisible
+ProtectSystem=strict
+ReadWritePaths=/run
+RestrictAddressFamilies=AF_INET AF_INET6 AF_UNIX
+RestrictNamespaces=true
+RestrictRealtime=true
+RestrictSUIDSGID=true
+SystemCallArchitectures=native
+SystemCallFilter=@system-service
+SystemCallFilter=~@privileged @resources
 [Install]
 WantedBy=multi-user.target
 END
@@ -43,8 +67,9 @@ first_boot() {
     check "its service is running and says that it is ready" systemctl is-active syscared.service
     systemctl is-active --quiet syscared.service || { journalctl -u syscared.service --no-pager -o cat | tail -20; return 1; }
     check "and is enabled for the next boot" systemctl is-enabled syscared.service
-    # Lower isn't possible without seccomp filters, which would keep the service from patching others that have one.
-    check "its exposure is 7.0 or less" systemd-analyze security --offline=true --threshold=70 --no-pager syscared.service
+    check "its exposure is 3.5 or less" systemd-analyze security --offline=true --threshold=35 --no-pager syscared.service
+    check "it has a watchdog" [ "$(systemctl show -P WatchdogUSec syscared.service)" = 1min ]
+    check "the directories for settings and keys are there" [ -d /etc/syscare/trusted.d ]
     install_toy
     pid=$(toy_pid)
     check "the toy runs" toy_says old
@@ -54,6 +79,17 @@ first_boot() {
     check "the new code runs" toy_says new
     check "in the same process" same_toy
     check "status shows active" state_is active
+    check "systemctl status shows the counts" await status_says "1 patches, 1 active, 0 of them accepted"
+    check "the toy is a process with seccomp filters" grep -q "^Seccomp:.*2" "/proc/$pid/status"
+    check "the service is alone in its sandbox" [ "$(wc -l </sys/fs/cgroup/system.slice/syscared.service/cgroup.procs)" = 1 ]
+    check "the trigger is a unit of its own" bash -c 'systemctl list-units --no-legend --plain "syscare-trigger@*" | grep running'
+    echo '[service]
+busy-timeot=3' >/etc/syscare/syscare.conf
+    check "a reload reads the settings again" systemctl reload syscared.service
+    check "and says what is wrong with them" await status_says "degraded: settings: .*busy-timeot"
+    rm /etc/syscare/syscare.conf
+    check "a reload takes the complaint back" bash -c 'systemctl reload syscared.service'
+    check "in the status" await status_says "0 of them accepted\""
     check "it is accepted" syscare accept HP001
     check "a stopped service is activated by the next request" bash -c 'systemctl stop syscared.service && syscare list'
     check "and runs then" await systemctl is-active syscared.service
@@ -85,6 +121,19 @@ second_boot() {
     check "and keeps its code" toy_says new
     check "the package comes back and recognises the patch" dpkg -i syscare.deb
     check "in the books" state_is accepted
+    check "the Debian package gives way to the RPM one with the patch active" bash -c 'dpkg -r syscare && rpm -i --nodeps --force-debian syscare.rpm'
+    check "whose preset enables the service" systemctl is-enabled syscared.service
+    check "whose service is activated and recognises the patch" await state_is accepted
+    check "in the process that goes on" same_toy
+    check "with the new code" toy_says new
+    check "the RPM package is put in place again over itself" rpm -U --replacepkgs --nodeps --force-debian syscare.rpm
+    check "and the state stays" await state_is accepted
+    check "the RPM package is erased with the patch active" rpm -e --nodeps --force-debian syscare
+    check "the process lives all the same" same_toy
+    check "with the new code, too" toy_says new
+    check "nothing of the service runs" bash -c '! systemctl --quiet is-active syscared.service && ! pgrep -x "syscare.*"'
+    check "the Debian package comes back once more" dpkg -i syscare.deb
+    check "and finds what the RPM one left" await state_is accepted
     check "it is withdrawn" syscare remove HP001
     check "the old code runs" toy_says old
     check "in the same process" same_toy

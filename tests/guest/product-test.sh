@@ -62,6 +62,7 @@ if [ $built != 0 ]; then
     exit 1
 fi
 cp "$work"/packages/syscare_*.deb "$work/share/syscare.deb"
+cp "$work"/packages/syscare-[0-9]*.rpm "$work/share/syscare.rpm"
 cp "$work/make/toy" "$here/in-guest.sh" "$work/share"
 for boot in first second; do
     printf '#!/bin/bash\n. ./in-guest.sh\n%s_boot\n' "$boot" >"$work/share/run"
