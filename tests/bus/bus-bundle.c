@@ -3,6 +3,7 @@
  * The entity comes from make-entity, so that the service can be tested without a build. Knows nothing of the
  * service. */
 #include "format/bundle.h"
+#include "format/entity.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,6 +13,7 @@ static char *name = "HP001", *source = "toy", *version = "1.0-1", *issue = "CVE-
 static char *release = "1", *make_entity, *parent, *claimed_build_id;
 static char **files;
 static gboolean kernel;
+static int count = 1;
 
 static const GOptionEntry options[]
     = { { "name", 0, 0, G_OPTION_ARG_STRING, &name, "Patch name", "NAME" },
@@ -25,6 +27,8 @@ static const GOptionEntry options[]
           "Write this Build-ID into the manifest", "HEX" },
         { "kernel", 0, 0, G_OPTION_ARG_NONE, &kernel, "Say that OBJECT is a livepatch module", NULL },
         { "make-entity", 0, 0, G_OPTION_ARG_FILENAME, &make_entity, "The entity maker", "PROGRAM" },
+        { "count", 0, 0, G_OPTION_ARG_INT, &count,
+          "Make so many, each for a program of its own; all but the first have the first one's code", "N" },
         { "parent", 0, 0, G_OPTION_ARG_FILENAME, &parent, "Where the bundle goes", "DIR" },
         { NULL } };
 
@@ -130,30 +134,17 @@ make_manifest (LpElf *target, const char *path)
   return manifest;
 }
 
-int
-main (int argc, char **argv)
+static void
+write_bundle (LpManifest *manifest, GBytes *entity)
 {
-  g_autoptr (GOptionContext) context = g_option_context_new ("TARGET OBJECT");
   g_autoptr (GPtrArray) entities = g_ptr_array_new_with_free_func ((GDestroyNotify)g_bytes_unref);
+  LpManifestObject *object = g_ptr_array_index (manifest->objects, 0);
+  LpManifestFunction *function = lp_manifest_function_new ();
   GError *error = NULL;
 
-  g_option_context_add_main_entries (context, options, NULL);
-  if (!g_option_context_parse (context, &argc, &argv, &error) || argc != 3 || make_entity == NULL
-      || parent == NULL)
-    die (error);
-  g_autoptr (LpElf) target = lp_elf_open (argv[1], &error);
-  if (target == NULL)
-    die (error);
-
-  g_autoptr (LpManifest) manifest = make_manifest (target, argv[1]);
-  LpManifestObject *object = g_ptr_array_index (manifest->objects, 0);
-  GBytes *entity = kernel ? read_module (argv[2]) : run_make_entity (argv[1], argv[2], object->uuid);
-  g_ptr_array_add (entities, entity);
+  g_ptr_array_add (entities, g_bytes_ref (entity));
   object->size = g_bytes_get_size (entity);
   object->digest = g_compute_checksum_for_bytes (G_CHECKSUM_SHA256, entity);
-
-  g_autoptr (LpElf) code G_GNUC_UNUSED = lp_elf_new (entity, "entity", &error);
-  LpManifestFunction *function = lp_manifest_function_new ();
   function->name = g_strdup ("answer");
   function->kind = g_strdup ("changed");
   function->unit = g_strdup ("toy.c");
@@ -165,5 +156,67 @@ main (int argc, char **argv)
   if (path == NULL)
     die (error);
   printf ("%s\n", path);
+}
+
+/* The entity with another patch's and another target's identity. */
+static GBytes *
+relabel (GBytes *entity, const LpManifestObject *object)
+{
+  gsize size;
+  guint8 *bytes = g_bytes_unref_to_data (g_bytes_ref (entity), &size);
+  LpEntityIdentity *identity = (LpEntityIdentity *)(bytes + LP_ENTITY_NOTE_OFFSET + 12 + 8);
+  guint n = 0;
+
+  for (const char *c = object->uuid; *c != '\0'; c++)
+    if (*c != '-')
+      {
+        guint8 *byte = &identity->uuid[n++ / 2];
+        *byte = (guint8)(*byte << 4 | g_ascii_xdigit_value (*c));
+      }
+  for (gsize i = 0; i < identity->build_id_size; i++)
+    identity->build_id[i] = (guint8)(g_ascii_xdigit_value (object->build_id[2 * i]) << 4
+                                     | g_ascii_xdigit_value (object->build_id[2 * i + 1]));
+  return g_bytes_new_take (bytes, size);
+}
+
+/* Further ones, for measuring with many: they can be listed, not applied. */
+static void
+write_more (LpElf *target, const char *path, GBytes *entity)
+{
+  for (int i = 1; i < count; i++)
+    {
+      g_autofree char *number = g_strdup_printf ("%d", i);
+      g_autofree char *file = g_strdup_printf ("%s-%d", path, i);
+
+      name = g_strdup_printf ("HP%05d", i);
+      issue = g_strdup_printf ("CVE-2026-%05d", i);
+      source = g_strdup_printf ("toy%d", i % 500);
+      claimed_build_id = g_compute_checksum_for_string (G_CHECKSUM_SHA1, number, -1);
+      g_autoptr (LpManifest) manifest = make_manifest (target, file);
+      g_autoptr (GBytes) own = relabel (entity, g_ptr_array_index (manifest->objects, 0));
+      write_bundle (manifest, own);
+    }
+}
+
+int
+main (int argc, char **argv)
+{
+  g_autoptr (GOptionContext) context = g_option_context_new ("TARGET OBJECT");
+  GError *error = NULL;
+
+  g_option_context_add_main_entries (context, options, NULL);
+  if (!g_option_context_parse (context, &argc, &argv, &error) || argc != 3 || make_entity == NULL
+      || parent == NULL)
+    die (error);
+  g_autoptr (LpElf) target = lp_elf_open (argv[1], &error);
+  if (target == NULL)
+    die (error);
+
+  g_autoptr (LpManifest) manifest = make_manifest (target, argv[1]);
+  const LpManifestObject *object = g_ptr_array_index (manifest->objects, 0);
+  g_autoptr (GBytes) entity
+      = kernel ? read_module (argv[2]) : run_make_entity (argv[1], argv[2], object->uuid);
+  write_bundle (manifest, entity);
+  write_more (target, argv[1], entity);
   return 0;
 }
