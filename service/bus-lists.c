@@ -34,32 +34,42 @@ find_result (GPtrArray *found)
   return g_variant_new ("(ao)", &builder);
 }
 
+/* One property at a time: g_dbus_interface_skeleton_get_properties() makes all 26, mostly to be thrown away.
+ */
+static void
+add_property (GVariantBuilder *builder, ScListing *listing, ScBusPatch *skeleton, const char *path,
+              const char *name)
+{
+  GDBusInterfaceSkeleton *interface = G_DBUS_INTERFACE_SKELETON (skeleton);
+  GDBusInterfaceVTable *vtable = g_dbus_interface_skeleton_get_vtable (interface);
+  GVariant *value = vtable->get_property (listing->bus->connection, NULL, path,
+                                          sc_bus_patch_interface_info ()->name, name, NULL, skeleton);
+
+  if (value == NULL)
+    return;
+  g_autoptr (GVariant) owned = g_variant_take_ref (value);
+  g_variant_builder_add (builder, "{sv}", name, owned);
+}
+
 static GVariant *
-patch_variant (const ScListing *listing, const ScPatch *patch)
+patch_variant (ScListing *listing, const ScPatch *patch)
 {
   ScBusPatch *skeleton = g_hash_table_lookup (listing->bus->patches, patch->path);
-  g_autoptr (GVariant) all = g_dbus_interface_skeleton_get_properties (G_DBUS_INTERFACE_SKELETON (skeleton));
+  GDBusPropertyInfo **all = sc_bus_patch_interface_info ()->properties;
   gboolean want_all = listing->properties[0] == NULL;
   GVariantBuilder builder;
-  GVariantIter iter;
-  const char *name;
-  GVariant *value;
 
   g_variant_builder_init (&builder, G_VARIANT_TYPE_VARDICT);
   g_variant_builder_add (&builder, "{sv}", "Path", g_variant_new_object_path (patch->path));
-  g_variant_iter_init (&iter, all);
-  while (g_variant_iter_next (&iter, "{&sv}", &name, &value))
-    {
-      if (want_all || g_str_equal (name, "Uuid")
-          || g_strv_contains ((const char *const *)listing->properties, name))
-        g_variant_builder_add (&builder, "{sv}", name, value);
-      g_variant_unref (value);
-    }
+  for (guint i = 0; all[i] != NULL; i++)
+    if (want_all || g_str_equal (all[i]->name, "Uuid")
+        || g_strv_contains ((const char *const *)listing->properties, all[i]->name))
+      add_property (&builder, listing, skeleton, patch->path, all[i]->name);
   return g_variant_builder_end (&builder);
 }
 
 static GVariant *
-list_result (const ScListing *listing, GPtrArray *found)
+list_result (ScListing *listing, GPtrArray *found)
 {
   GVariantBuilder builder;
 

@@ -199,6 +199,7 @@ carry_out (gpointer data, gpointer user_data)
   const ScRecordsRequest *request = g_task_get_task_data (task);
   GError *error = NULL;
   GPtrArray *history = NULL;
+  gboolean opened = records->store != NULL; /* a store that is opened now has been scanned now */
   gboolean ok;
 
   if (request->kind != CALL && !open_store (records, &error))
@@ -210,7 +211,7 @@ carry_out (gpointer data, gpointer user_data)
   switch (request->kind)
     {
     case SCAN:
-      if (lp_store_rescan (records->store, NULL, &error))
+      if (!opened || lp_store_rescan (records->store, NULL, &error))
         g_task_return_pointer (task, take_snapshot (records->store),
                                (GDestroyNotify)sc_records_snapshot_free);
       else

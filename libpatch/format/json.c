@@ -285,10 +285,34 @@ lp_json_seal (JsonNode *node, const char *member)
   return lp_json_to_text (canonical, /* pretty= */ TRUE);
 }
 
+/* What lp_json_seal() writes is its own proof: without the line of the seal, the text has the digest that the
+ * line names. FALSE when it isn't so, or can't be told this way. */
+static gboolean
+has_own_digest (const char *member, const char *data, gsize length)
+{
+  g_autofree char *start = g_strdup_printf ("\n  \"%s\" : \"", member);
+  const char *line = g_strstr_len (data, (gssize)length, start);
+  gsize digest_size = g_checksum_type_get_length (G_CHECKSUM_SHA256) * 2,
+        after = digest_size + strlen ("\",");
+
+  if (line == NULL || length - (gsize)(line - data) < strlen (start) + after)
+    return FALSE;
+  const char *named = line + strlen (start), *rest = named + after;
+  if (strncmp (named + digest_size, "\",", 2) != 0)
+    return FALSE;
+  g_autoptr (GChecksum) checksum = g_checksum_new (G_CHECKSUM_SHA256);
+  g_checksum_update (checksum, (const guchar *)data, line - data);
+  g_checksum_update (checksum, (const guchar *)rest, (gssize)length - (rest - data));
+  return strncmp (g_checksum_get_string (checksum), named, digest_size) == 0;
+}
+
 gboolean
 lp_json_check_seal (JsonNode *node, const char *member, const char *data, gsize length, LpError code,
                     GError **error)
 {
+  /* The long way costs a copy of the whole document, sorted and written again. */
+  if (has_own_digest (member, data, length))
+    return TRUE;
   g_autofree char *expected = lp_json_seal (node, member);
 
   if (strlen (expected) == length && memcmp (expected, data, length) == 0)

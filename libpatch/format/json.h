@@ -59,8 +59,8 @@ char *lp_json_to_text (JsonNode *node, gboolean pretty);
 /* Canonical, pretty text of the object @node with the member @member set to the SHA-256 (hex) of the same
  * text without it, so that damage shows. It says nothing about who wrote it. Caller frees. */
 char *lp_json_seal (JsonNode *node, const char *member);
-/* Whether the @length bytes at @data, parsed as @node, are exactly what lp_json_seal() writes. Errors: @code.
- */
+/* Whether the @length bytes at @data, parsed as @node, are what lp_json_seal() wrote: the text without the
+ * seal has the digest that the seal names. Errors: @code. */
 gboolean lp_json_check_seal (JsonNode *node, const char *member, const char *data, gsize length, LpError code,
                              GError **error);
 

@@ -456,5 +456,6 @@ lp_manifest_parse (const char *data, gssize length, GError **error)
       g_prefix_error (error, "%s: ", LP_MANIFEST_FILE);
       return NULL;
     }
+  manifest->seal = g_strdup (json_object_get_string_member (json.object, LP_MANIFEST_SEAL));
   return g_steal_pointer (&manifest);
 }

@@ -43,6 +43,7 @@ lp_manifest_free (LpManifest *manifest)
   g_ptr_array_unref (manifest->sources);
   g_ptr_array_unref (manifest->objects);
   g_hash_table_unref (manifest->tools);
+  g_free (manifest->seal);
   g_free (manifest);
 }
 

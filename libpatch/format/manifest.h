@@ -81,6 +81,7 @@ typedef struct {
   GPtrArray *sources; /* LpManifestSource */
   GPtrArray *objects; /* LpManifestObject, sorted by name, at least one */
   GHashTable *tools;  /* char* tool -> char* version */
+  char *seal; /* of a manifest that was read: SHA-256 over all of it, hex; equal seals, equal manifests */
 } LpManifest;
 
 /* Errors: LP_ERROR_PATCH_CORRUPT naming the member ("objects[1].digest: not a SHA-256 in hex"). Unknown

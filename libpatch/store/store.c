@@ -238,22 +238,31 @@ is_same (const LpBundle *left, const LpBundle *right)
     return FALSE;
 
   /* The manifest holds the entities' digests, so equal manifests mean equal bundles. */
-  g_autofree char *left_text = lp_manifest_serialize (left->manifest);
-  g_autofree char *right_text = lp_manifest_serialize (right->manifest);
-  return strcmp (left_text, right_text) == 0;
+  return g_strcmp0 (left->manifest->seal, right->manifest->seal) == 0;
 }
 
-/* The present bundle that equals @bundle, taken out of the present ones; else @bundle itself. */
-static LpBundle *
-keep_known (LpStore *store, LpBundle *bundle)
+/* The present bundles by their paths: char* -> index + 1. */
+static GHashTable *
+index_bundles (LpStore *store)
 {
+  GHashTable *known = g_hash_table_new (g_str_hash, g_str_equal);
+
   for (guint i = 0; i < store->bundles->len; i++)
-    if (is_same (store->bundles->pdata[i], bundle))
-      {
-        lp_bundle_free (bundle);
-        return g_ptr_array_steal_index_fast (store->bundles, i);
-      }
-  return bundle;
+    g_hash_table_insert (known, ((LpBundle *)store->bundles->pdata[i])->path, GUINT_TO_POINTER (i + 1));
+  return known;
+}
+
+/* The present bundle that equals @bundle, whose place stays empty; else @bundle itself. */
+static LpBundle *
+keep_known (LpStore *store, GHashTable *known, LpBundle *bundle)
+{
+  guint place = GPOINTER_TO_UINT (g_hash_table_lookup (known, bundle->path));
+
+  if (place == 0 || store->bundles->pdata[place - 1] == NULL
+      || !is_same (store->bundles->pdata[place - 1], bundle))
+    return bundle;
+  lp_bundle_free (bundle);
+  return g_steal_pointer (&store->bundles->pdata[place - 1]);
 }
 
 static int
@@ -306,6 +315,7 @@ lp_store_rescan (LpStore *store, gboolean *changed, GError **error)
   g_autoptr (GPtrArray) problems = g_ptr_array_new_with_free_func (g_free);
   g_autoptr (GPtrArray) unsettled = g_ptr_array_new_with_free_func (g_free);
   g_autoptr (LpKeyring) keyring = NULL;
+  g_autoptr (GHashTable) known = index_bundles (store);
   guint n_before = store->bundles->len;
   const char *name;
 
@@ -323,14 +333,17 @@ lp_store_rescan (LpStore *store, gboolean *changed, GError **error)
       LpBundle *bundle = candidate ? read_bundle (store, path, name, keyring, problems) : NULL;
 
       if (bundle != NULL)
-        g_ptr_array_add (bundles, keep_known (store, bundle));
+        g_ptr_array_add (bundles, keep_known (store, known, bundle));
       if (candidate && (bundle == NULL || is_recent (store, path)))
         g_ptr_array_add (unsettled, g_steal_pointer (&path));
     }
 
   /* What is left of the old set is gone or was replaced. */
+  guint kept = 0;
+  for (guint i = 0; i < n_before; i++)
+    kept += store->bundles->pdata[i] == NULL;
   if (changed != NULL)
-    *changed = store->bundles->len > 0 || bundles->len != n_before;
+    *changed = kept < n_before || bundles->len != n_before;
   g_ptr_array_sort (bundles, compare_bundles);
   g_ptr_array_unref (store->bundles);
   store->bundles = g_steal_pointer (&bundles);
