@@ -13,6 +13,9 @@
 #include "report.h"
 #include "table.h"
 
+/* More would hide the list that they come with. */
+#define WARNINGS_SHOWN 10
+
 /* Every view has the members that say how the patch does. */
 #define STATE_PROPERTIES "Kind", "State", "Problems", "ProcessesTotal", "ProcessesPatched"
 
@@ -85,12 +88,17 @@ warn_degraded (CliContext *context)
   if (value == NULL || !g_variant_is_of_type (value, G_VARIANT_TYPE_STRING_ARRAY))
     return;
 
-  g_autofree const char **reasons = g_variant_get_strv (value, NULL);
-  for (gsize i = 0; reasons[i] != NULL; i++)
+  gsize n;
+  g_autofree const char **reasons = g_variant_get_strv (value, &n);
+  for (gsize i = 0; i < MIN (n, WARNINGS_SHOWN); i++)
     {
       g_autofree char *shown = cli_escape (reasons[i]);
       fprintf (stderr, "syscare: %s %s\n", _ ("warning:"), shown);
     }
+  if (n > WARNINGS_SHOWN)
+    fprintf (stderr,
+             ngettext ("syscare: %u more warning\n", "syscare: %u more warnings\n", n - WARNINGS_SHOWN),
+             (guint)(n - WARNINGS_SHOWN));
 }
 
 int

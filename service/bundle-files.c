@@ -3,6 +3,7 @@
 #include "bundle-files.h"
 
 #include "base/error.h"
+#include "base/step.h"
 #include "fd.h"
 #include "format/manifest.h"
 #include "format/signature.h"
@@ -126,6 +127,7 @@ sc_bundle_files_install (const char *patch_dir, const char *staging, const char 
       delete_flat (staging);
       return FALSE;
     }
+  lp_step ("bundle moved in");
   sync_directory (patch_dir);
   return TRUE;
 }
@@ -142,8 +144,10 @@ sc_bundle_files_delete (const char *path, GError **error)
       lp_error_set_errno (error, LP_ERROR_FAILED, errno, "can't delete %s", path);
       return FALSE;
     }
+  lp_step ("bundle hidden");
   sync_directory (parent);
   delete_flat (hidden);
+  lp_step ("bundle deleted");
   return TRUE;
 }
 

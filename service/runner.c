@@ -9,6 +9,8 @@
 #include "wire.h"
 #include "worker-client.h"
 
+#include "base/step.h"
+
 #define DEADLINE_MARGIN 120 /* seconds beyond the busy time-out after which a worker is given up */
 
 typedef struct {
@@ -113,6 +115,7 @@ on_written (GObject *source, GAsyncResult *result, gpointer user_data)
   ScRun *run = user_data;
   GError *error = NULL;
 
+  lp_step ("state recorded");
   if (sc_records_write_finish (run->service->records, result, &error))
     {
       for (guint i = 0; i < run->wishes->len; i++)
@@ -177,6 +180,7 @@ on_truth_after (GObject *source, GAsyncResult *result, gpointer user_data)
   ScRun *run = user_data;
 
   sc_truth_refresh_finish (run->service->truth, result);
+  lp_step ("truth known after the work");
   record (run);
 }
 
@@ -197,6 +201,7 @@ on_worked (GObject *source, GAsyncResult *result, gpointer user_data)
   ScRun *run = user_data;
 
   sc_worker_run_finish (result, &run->reply, &run->batch_error);
+  lp_step ("worker ended");
   set_in_step (run, FALSE);
   sc_truth_refresh_async (run->service->truth, 0, on_truth_after, run);
 }
@@ -250,6 +255,7 @@ on_bound (GObject *source, GAsyncResult *result, gpointer user_data)
   ScRun *run = user_data;
 
   sc_binding_update_finish (run->service, result);
+  lp_step ("new processes bound");
   start_worker (run);
 }
 

@@ -4,6 +4,7 @@
 #include "worker.h"
 
 #include "base/error.h"
+#include "base/step.h"
 #include "child.h"
 #include "wire.h"
 
@@ -94,10 +95,12 @@ main (int argc, char **argv)
       return 2;
     }
   hold_lock (sc_wire_string (request, "lock"));
+  lp_step ("request read");
 
   g_autoptr (JsonObject) reply = json_object_new ();
   json_object_set_string_member (reply, "type", "result");
   if (!work (request, reply, &error))
     sc_wire_set_error (reply, error);
+  lp_step ("work done");
   return sc_wire_write (SC_WIRE_FD, reply, NULL) ? 0 : 1;
 }

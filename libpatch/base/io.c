@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/error.h"
+#include "base/step.h"
 
 void
 lp_fd_clear (int *fd)
@@ -144,8 +145,12 @@ lp_io_create_at (int dir_fd, const char *name, mode_t mode, const void *data, gs
       lp_error_set_errno (error, LP_ERROR_FAILED, errno, "%s: cannot create", name);
       return FALSE;
     }
+  lp_step ("file created");
   if (lp_io_write_all (fd, name, data, size, error) && lp_io_sync_fd (fd, name, error))
-    return TRUE;
+    {
+      lp_step ("file written");
+      return TRUE;
+    }
   unlinkat (dir_fd, name, 0);
   return FALSE;
 }
@@ -166,6 +171,7 @@ lp_io_replace_at (int dir_fd, const char *name, mode_t mode, const void *data, g
       unlinkat (dir_fd, temporary, 0);
       return FALSE;
     }
+  lp_step ("file replaced");
   return lp_io_sync_fd (dir_fd, name, error);
 }
 

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/io.h"
+#include "base/step.h"
 
 #define RECORD_MAX (1024 * 1024) /* bytes of one line; per-process results of a longer one are left out */
 #define TEXT_BYTES_MAX 65536
@@ -129,7 +130,10 @@ append (LpStore *store, int fd, const struct stat *st, const char *line, GError 
 
   if (lp_io_write_all (fd, LP_HISTORY_FILE, text, strlen (text), &reason)
       && lp_io_sync_fd (fd, LP_HISTORY_FILE, &reason))
-    return st->st_size > 0 || lp_io_sync_fd (store->state_fd, store->state_dir, error);
+    {
+      lp_step ("history written");
+      return st->st_size > 0 || lp_io_sync_fd (store->state_fd, store->state_dir, error);
+    }
   lp_store_explain_write (store, "the history", reason, error);
   if (ftruncate (fd, st->st_size) < 0)
     return FALSE; /* the next writer ends the torn line */

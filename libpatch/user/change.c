@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* One change over all its processes: a transaction of the steps in target.h. Must not know how a step is made
  * in a process. */
+#include "base/step.h"
 #include "process/sharing.h"
 #include "user/engine.h"
 #include "user/result.h"
@@ -346,6 +347,7 @@ attempt_entry (Run *run, Entry *entry, Attempt attempt, gboolean last)
 
   if (attempt (run, entry, last ? &detail : NULL, &error))
     {
+      lp_step ("process changed");
       entry->pending = FALSE;
       take_figures (entry);
       return TRUE;
@@ -464,6 +466,7 @@ run_steps (Run *run)
   gboolean places = brings_code (run->change->step);
 
   run->begun = TRUE;
+  lp_step ("processes known");
   if (places && !attempt_all (run, attempt_place, "place"))
     return FALSE;
   if (run->change->step != LP_STEP_LOAD && !attempt_all (run, attempt_switch, "switch"))

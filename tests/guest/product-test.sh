@@ -67,7 +67,7 @@ cp "$work/make/toy" "$here/in-guest.sh" "$work/share"
 for boot in first second; do
     printf '#!/bin/bash\n. ./in-guest.sh\n%s_boot\n' "$boot" >"$work/share/run"
     chmod +x "$work/share/run"
-    "$source_root/tools/guest" run --quiet --timeout 400 --disk "$work/disk.qcow2" "$work/share" 2>"$work/guest.log"
+    "$source_root/tools/guest" run --quiet --timeout 1100 --disk "$work/disk.qcow2" "$work/share" 2>"$work/guest.log"
     result $? "the guest's $boot boot ran to its end" "$work/guest.log"
     take_over
 done
