@@ -23,11 +23,18 @@ def listen(name):
         assert managers[name].poll() is None, f'{name}: nobody listens'
 
 
+def lives(pid):
+    try:
+        with open(f'/proc/{pid}/stat', encoding='ascii') as file:
+            return file.read().rsplit(')', 1)[1].split()[0] not in 'ZX'
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+
+
 def helpers(name):
     """Pids of the instances that the manager has started."""
     with open(f'/proc/{managers[name].pid}/task/{managers[name].pid}/children', encoding='ascii') as file:
-        pids = file.read().split()
-    return [int(pid) for pid in pids if open(f'/proc/{pid}/stat', encoding='ascii').read().rsplit(')', 1)[1].split()[0] not in 'ZX']  # pylint: disable=consider-using-with
+        return [int(pid) for pid in file.read().split() if lives(pid)]
 
 
 def story():
