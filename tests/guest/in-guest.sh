@@ -23,6 +23,9 @@ toy_says() { await grep -q "^$1" /run/toy; }
 toy_pid() { systemctl show -P MainPID toy.service; }
 state_is() { syscare list --json | tr -d ' ' | grep -q "\"state\":\"$1\""; }
 status_says() { systemctl status --no-pager --full syscared.service | grep -q "Status: .*$1"; }
+settings_are_well() { ! status_says "settings:"; }
+# The gate misses the folder that the toy was built in, which isn't in the guest: that one is told rightly.
+complaints() { syscare list 2>&1 >/dev/null | grep -v 'gate: .*/tree/toy: No such file'; }
 same_toy() { [ "$(toy_pid)" = "$pid" ] && kill -0 "$pid"; }
 
 install_toy() {
@@ -89,7 +92,7 @@ busy-timeot=3' >/etc/syscare/syscare.conf
     check "and says what is wrong with them" await status_says "degraded: settings: .*busy-timeot"
     rm /etc/syscare/syscare.conf
     check "a reload takes the complaint back" bash -c 'systemctl reload syscared.service'
-    check "in the status" await status_says '0 of them accepted"'
+    check "in the status" await settings_are_well
     check "it is accepted" syscare accept HP001
     check "a stopped service is activated by the next request" bash -c 'systemctl stop syscared.service && syscare list'
     check "and runs then" await systemctl is-active syscared.service
@@ -127,7 +130,7 @@ second_boot() {
     check "the history has what was done at all these times" [ "$(syscare history --json | grep -c '"verb"')" -ge 5 ]
     date -s "@$now"
     check "with the right time again, all is as it was" state_is accepted
-    check "and the service is well" [ -z "$(syscare list 2>&1 >/dev/null)" ]
+    check "and the service is well" [ -z "$(complaints)" ]
     check "the package is removed with the patch active" dpkg -r syscare
     check "the process lives" same_toy
     check "and keeps its code" toy_says new
