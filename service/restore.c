@@ -17,8 +17,10 @@
 #define LOCK_TRIES 600
 #define LOCK_PAUSE 100000 /* microseconds */
 
+/* @only: nothing but these patches, NULL: all. */
 static ScJob *
-restore (ScService *service, ScRestoreKind kind, ScCaller *caller, ScCallOptions *options, GError **error)
+restore (ScService *service, ScRestoreKind kind, GPtrArray *only, ScCaller *caller, ScCallOptions *options,
+         GError **error)
 {
   g_autoptr (GPtrArray) wished = sc_catalog_wished_active (service->catalog, options->accepted);
   g_autoptr (GPtrArray) patches = g_ptr_array_new_with_free_func ((GDestroyNotify)sc_patch_unref);
@@ -28,7 +30,8 @@ restore (ScService *service, ScRestoreKind kind, ScCaller *caller, ScCallOptions
       ScPatch *patch = g_ptr_array_index (wished, i);
 
       if (sc_patch_lacks_effect (patch) && patch->job == 0
-          && (kind == SC_RESTORE_ALL || sc_patch_is_kernel (patch)))
+          && (kind == SC_RESTORE_ALL || sc_patch_is_kernel (patch))
+          && (only == NULL || g_ptr_array_find (only, patch, NULL)))
         g_ptr_array_add (patches, sc_patch_ref (patch));
     }
   if (patches->len == 0)
@@ -53,7 +56,24 @@ restore (ScService *service, ScRestoreKind kind, ScCaller *caller, ScCallOptions
 ScJob *
 sc_restore (ScService *service, ScCaller *caller, ScCallOptions *options, GError **error)
 {
-  return restore (service, SC_RESTORE_ALL, caller, options, error);
+  return restore (service, SC_RESTORE_ALL, /* only= */ NULL, caller, options, error);
+}
+
+/* What the service does by itself has no options. */
+static ScCallOptions *
+no_options (void)
+{
+  g_autoptr (GVariant) none = g_variant_ref_sink (g_variant_new ("a{sv}", NULL));
+
+  return sc_call_options_parse (none, 0, NULL);
+}
+
+void
+sc_restore_after_failure (ScService *service, GPtrArray *patches)
+{
+  g_autoptr (ScCaller) self = sc_caller_new_self ();
+
+  restore (service, SC_RESTORE_ALL, patches, self, no_options (), NULL);
 }
 
 /* Workers hold the lock as long as they live; one that a killed service left behind is undoing its work right
@@ -136,12 +156,11 @@ on_bound_at_start (GObject *source, GAsyncResult *result, gpointer user_data)
   ScStartRestore *start = g_task_get_task_data (task);
   ScService *service = start->service;
   g_autoptr (ScCaller) self = sc_caller_new_self ();
-  g_autoptr (GVariant) none = g_variant_ref_sink (g_variant_new ("a{sv}", NULL));
   ScJob *job = NULL;
 
   sc_binding_update_finish (service, result);
   if (service->settings->restore_at_start)
-    job = restore (service, start->kind, self, sc_call_options_parse (none, 0, NULL), NULL);
+    job = restore (service, start->kind, /* only= */ NULL, self, no_options (), NULL);
   if (job == NULL || sc_job_is_finished (job))
     {
       g_task_return_boolean (task, TRUE);

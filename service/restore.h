@@ -9,6 +9,10 @@
  * over. Errors: LP_ERROR_LIMITS_EXCEEDED. */
 ScJob *sc_restore (ScService *service, ScCaller *caller, ScCallOptions *options, GError **error);
 
+/* After a worker died amidst a job over @patches (ScPatch): brings back those that are wished for and no
+ * longer, or not everywhere, in effect. A job of the service's own, if there is anything to be done. */
+void sc_restore_after_failure (ScService *service, GPtrArray *patches);
+
 typedef enum {
   SC_RESTORE_ALL,
   SC_RESTORE_KERNEL, /* kernel patches only */

@@ -6,6 +6,7 @@
 #include "job-results.h"
 #include "log.h"
 #include "plan.h"
+#include "restore.h"
 #include "wire.h"
 #include "worker-client.h"
 
@@ -17,7 +18,8 @@ typedef struct {
   ScService *service;
   ScJob *job;
   gboolean restore;
-  GPtrArray *batches; /* GPtrArray of ScPatch: what is changed as one transaction */
+  gboolean worker_died; /* without a word of what it did, and with nobody to undo it */
+  GPtrArray *batches;   /* GPtrArray of ScPatch: what is changed as one transaction */
   guint next;
   GPtrArray *plan;   /* of the present batch */
   JsonObject *reply; /* the worker's, of the present batch */
@@ -59,6 +61,10 @@ end_run (ScRun *run)
           run->error == NULL ? "succeeded" : run->error->message);
   sc_job_finish (run->job, g_variant_builder_end (&run->results), g_steal_pointer (&run->error));
   g_variant_builder_init (&run->results, G_VARIANT_TYPE ("aa{sv}"));
+  /* Not after a restore: what kills its worker would do so again and again. */
+  if (run->worker_died && !run->restore)
+    for (guint i = 0; i < run->batches->len; i++)
+      sc_restore_after_failure (run->service, g_ptr_array_index (run->batches, i));
   run_free (run);
 }
 
@@ -201,6 +207,7 @@ on_worked (GObject *source, GAsyncResult *result, gpointer user_data)
   ScRun *run = user_data;
 
   sc_worker_run_finish (result, &run->reply, &run->batch_error);
+  run->worker_died |= run->reply == NULL;
   lp_step ("worker ended");
   set_in_step (run, FALSE);
   sc_truth_refresh_async (run->service->truth, 0, on_truth_after, run);

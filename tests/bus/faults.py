@@ -7,7 +7,7 @@ import shutil
 import sys
 
 import stage
-from stage import Client, Error, MANAGER, PATCHES, PATH, Process, Service, Story, TOOLS, clear, compile_program, equal, make_bundle, patch_path, run
+from stage import Client, Error, MANAGER, PATCH, PATCHES, PATH, Process, Service, Story, TOOLS, clear, compile_program, equal, make_bundle, patch_path, run
 
 ORDERS, STEPS = '/run/syscare-faults', '/run/syscare-faults.log'
 SERVICE_PROGRAM, WORKER_PROGRAM = 'syscared-faults', 'syscare-worker-faults'
@@ -107,6 +107,9 @@ class Scene:
             self.disarm()
             self.service.start()
         self.disarm()
+        # After a worker's death the service brings back what is wished for.
+        while self.state() != 'missing' and self.client.get(self.patch, PATCH, 'Job') != '/':
+            pass
         state = self.state()
         equal(self.toy.ask(10), 21 if state in ('active', 'accepted') else 20, f'{what}: the program, whose patch is {state}')
         equal(self.other.ask(10), 27, f'{what}: the other program')
