@@ -156,9 +156,8 @@ open_store (ScRecords *records, GError **error)
 {
   if (records->store != NULL)
     return TRUE;
-  records->store = lp_store_open (records->patch_dir, records->state_dir, records->flags, error);
-  if (records->store != NULL)
-    lp_store_set_trusted_dir (records->store, records->trusted_dir);
+  records->store
+      = lp_store_open (records->patch_dir, records->state_dir, records->trusted_dir, records->flags, error);
   return records->store != NULL;
 }
 

@@ -47,12 +47,14 @@ make_directory (const char *path, mode_t mode, GError **error)
 }
 
 LpStore *
-lp_store_open (const char *patch_dir, const char *state_dir, LpBundleFlags flags, GError **error)
+lp_store_open (const char *patch_dir, const char *state_dir, const char *trusted_dir, LpBundleFlags flags,
+               GError **error)
 {
   g_autoptr (LpStore) store = g_new0 (LpStore, 1);
 
   store->patch_dir = g_strdup (patch_dir);
   store->state_dir = g_strdup (state_dir);
+  store->trusted_dir = g_strdup (trusted_dir);
   store->state_fd = -1;
   store->flags = flags;
   store->history_limit = HISTORY_LIMIT;
@@ -97,13 +99,6 @@ lp_store_free (LpStore *store)
   g_ptr_array_unref (store->state_problems);
   g_hash_table_unref (store->wishes);
   g_free (store);
-}
-
-void
-lp_store_set_trusted_dir (LpStore *store, const char *trusted_dir)
-{
-  g_free (store->trusted_dir);
-  store->trusted_dir = g_strdup (trusted_dir);
 }
 
 void

@@ -48,14 +48,12 @@ typedef struct {
 } LpHistoryRecord;
 
 /* @patch_dir, @state_dir: absolute; created (0755, 0700) when missing. A damaged state file is moved aside
- * (STATE.corrupt-N), never overwritten; lp_store_problems() says so. */
-LpStore *lp_store_open (const char *patch_dir, const char *state_dir, LpBundleFlags flags, GError **error);
+ * (STATE.corrupt-N), never overwritten; lp_store_problems() says so. @trusted_dir: where the keys lie by
+ * which it is told who signed a bundle, read anew by each scan; NULL: nobody is told. */
+LpStore *lp_store_open (const char *patch_dir, const char *state_dir, const char *trusted_dir,
+                        LpBundleFlags flags, GError **error);
 void lp_store_free (LpStore *store);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (LpStore, lp_store_free)
-
-/* Where the keys lie by which later rescans tell who signed a bundle (nullable; NULL, the default: nobody is
- * told). They are read anew by each rescan. */
-void lp_store_set_trusted_dir (LpStore *store, const char *trusted_dir);
 
 /* Reads the patch directory anew. Directories that start with a dot, or lack patch.json for less than a
  * minute, are half-written and skipped silently; corrupt, untrusted and foreign ones are listed in

@@ -35,7 +35,7 @@ save_store (const char *folder)
   static const char *const names[] = { "state.json", "history.jsonl" };
   g_autofree char *root = g_dir_make_tmp ("syscare-seeds-XXXXXX", NULL);
   g_autofree char *patches = g_build_filename (root, "patches", NULL);
-  g_autoptr (LpStore) store = lp_store_open (patches, root, 0, NULL);
+  g_autoptr (LpStore) store = lp_store_open (patches, root, /* trusted_dir= */ NULL, 0, NULL);
   LpWish wish = { (char *)UUID, LP_STATE_ACCEPTED, FALSE, 1, 1800000000000000, 0, (char *)"boot" };
   LpHistoryRecord record = { .time = 1800000000000000,
                              .uid = 0,

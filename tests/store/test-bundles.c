@@ -23,7 +23,7 @@ set_up (Fixture *fixture, gconstpointer data)
   fixture->root = g_dir_make_tmp ("syscare-store-XXXXXX", NULL);
   fixture->patches = g_build_filename (fixture->root, "a", "patches", NULL);
   fixture->state = g_build_filename (fixture->root, "b", "state", NULL);
-  fixture->store = lp_store_open (fixture->patches, fixture->state, 0, &error);
+  fixture->store = lp_store_open (fixture->patches, fixture->state, /* trusted_dir= */ NULL, 0, &error);
   g_assert_no_error (error);
 }
 
@@ -212,7 +212,8 @@ test_trust (Fixture *fixture, gconstpointer data)
   g_autofree char *path = sample_bundle (fixture->patches, "HP001", 1);
 
   lp_store_free (fixture->store);
-  fixture->store = lp_store_open (fixture->patches, fixture->state, LP_BUNDLE_CHECK_OWNER, &error);
+  fixture->store = lp_store_open (fixture->patches, fixture->state, /* trusted_dir= */ NULL,
+                                  LP_BUNDLE_CHECK_OWNER, &error);
   g_assert_no_error (error);
   g_assert_cmpint (chmod (path, 0777), ==, 0);
   g_assert_true (lp_store_rescan (fixture->store, NULL, &error));

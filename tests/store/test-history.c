@@ -23,7 +23,7 @@ set_up (Fixture *fixture, gconstpointer data)
 
   fixture->file = g_build_filename (fixture->root, "history.jsonl", NULL);
   fixture->older = g_build_filename (fixture->root, "history.1.jsonl", NULL);
-  fixture->store = lp_store_open (patches, fixture->root, 0, &error);
+  fixture->store = lp_store_open (patches, fixture->root, /* trusted_dir= */ NULL, 0, &error);
   g_assert_no_error (error);
 }
 

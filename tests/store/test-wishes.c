@@ -45,7 +45,7 @@ static LpStore *
 open_store (Fixture *fixture)
 {
   g_autoptr (GError) error = NULL;
-  LpStore *store = lp_store_open (fixture->patches, fixture->state, 0, &error);
+  LpStore *store = lp_store_open (fixture->patches, fixture->state, /* trusted_dir= */ NULL, 0, &error);
 
   g_assert_no_error (error);
   return store;
@@ -130,7 +130,7 @@ test_words (void)
 static void
 wish_until_killed (Fixture *fixture, guint64 first, int answer)
 {
-  LpStore *store = lp_store_open (fixture->patches, fixture->state, 0, NULL);
+  LpStore *store = lp_store_open (fixture->patches, fixture->state, /* trusted_dir= */ NULL, 0, NULL);
 
   for (guint64 sequence = first;; sequence++)
     {
@@ -297,7 +297,7 @@ test_unreadable_or_newer_is_left_alone (Fixture *fixture, gconstpointer data)
   lp_store_free (open_store (fixture));
 
   g_assert_true (g_file_set_contents (fixture->file, text, -1, NULL));
-  g_assert_null (lp_store_open (fixture->patches, fixture->state, 0, &error));
+  g_assert_null (lp_store_open (fixture->patches, fixture->state, /* trusted_dir= */ NULL, 0, &error));
   g_assert_error (error, LP_ERROR, LP_ERROR_NOT_SUPPORTED);
   g_clear_error (&error);
   g_autofree char *kept = contents (fixture->file);
@@ -305,7 +305,7 @@ test_unreadable_or_newer_is_left_alone (Fixture *fixture, gconstpointer data)
 
   g_assert_cmpint (g_unlink (fixture->file), ==, 0);
   g_assert_cmpint (g_mkdir (fixture->file, 0700), ==, 0);
-  g_assert_null (lp_store_open (fixture->patches, fixture->state, 0, &error));
+  g_assert_null (lp_store_open (fixture->patches, fixture->state, /* trusted_dir= */ NULL, 0, &error));
   g_assert_error (error, LP_ERROR, LP_ERROR_FAILED);
   g_assert_true (g_file_test (fixture->file, G_FILE_TEST_IS_DIR));
 }
