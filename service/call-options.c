@@ -119,3 +119,11 @@ sc_call_options_free (ScCallOptions *options)
   g_free (options->reason);
   g_free (options);
 }
+
+ScCallOptions *
+sc_call_options_new_none (void)
+{
+  g_autoptr (GVariant) none = g_variant_ref_sink (g_variant_new ("a{sv}", NULL));
+
+  return sc_call_options_parse (none, 0, NULL);
+}

@@ -44,5 +44,7 @@ typedef struct {
 /* Parses @options (a{sv}); keys outside @allowed are unknown. Errors: LP_ERROR_INVALID_ARGS naming the key.
  */
 ScCallOptions *sc_call_options_parse (GVariant *options, ScOptionFlags allowed, GError **error);
+/* What the service does by itself has none. Caller frees. */
+ScCallOptions *sc_call_options_new_none (void);
 void sc_call_options_free (ScCallOptions *options);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (ScCallOptions, sc_call_options_free)

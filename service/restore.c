@@ -59,21 +59,12 @@ sc_restore (ScService *service, ScCaller *caller, ScCallOptions *options, GError
   return restore (service, SC_RESTORE_ALL, /* only= */ NULL, caller, options, error);
 }
 
-/* What the service does by itself has no options. */
-static ScCallOptions *
-no_options (void)
-{
-  g_autoptr (GVariant) none = g_variant_ref_sink (g_variant_new ("a{sv}", NULL));
-
-  return sc_call_options_parse (none, 0, NULL);
-}
-
 void
 sc_restore_after_failure (ScService *service, GPtrArray *patches)
 {
   g_autoptr (ScCaller) self = sc_caller_new_self ();
 
-  restore (service, SC_RESTORE_ALL, patches, self, no_options (), NULL);
+  restore (service, SC_RESTORE_ALL, patches, self, sc_call_options_new_none (), NULL);
 }
 
 /* Workers hold the lock as long as they live; one that a killed service left behind is undoing its work right
@@ -160,7 +151,7 @@ on_bound_at_start (GObject *source, GAsyncResult *result, gpointer user_data)
 
   sc_binding_update_finish (service, result);
   if (service->settings->restore_at_start)
-    job = restore (service, start->kind, /* only= */ NULL, self, no_options (), NULL);
+    job = restore (service, start->kind, /* only= */ NULL, self, sc_call_options_new_none (), NULL);
   if (job == NULL || sc_job_is_finished (job))
     {
       g_task_return_boolean (task, TRUE);

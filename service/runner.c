@@ -201,6 +201,101 @@ set_in_step (ScRun *run, gboolean in_step)
     }
 }
 
+static gboolean
+is_in_effect (LpState state)
+{
+  return state == LP_STATE_ACTIVE || state == LP_STATE_ACCEPTED;
+}
+
+static void
+on_withdrawn (GObject *source, GAsyncResult *result, gpointer user_data)
+{
+  ScRun *run = user_data;
+  g_autoptr (GError) error = NULL;
+
+  if (!sc_worker_run_finish (result, NULL, &error))
+    {
+      g_autoptr (GError) first = g_steal_pointer (&run->batch_error);
+      g_autofree char *what = lp_error_split (first->message, NULL);
+      g_autofree char *second = lp_error_split (error->message, NULL);
+      lp_error_set (&run->batch_error, LP_ERROR_ROLLBACK_FAILED, "`syscare remove` takes it from them",
+                    "%s; and processes that met the patch meanwhile keep it: %s", what, second);
+    }
+  sc_truth_refresh_async (run->service->truth, 0, on_truth_after, run);
+}
+
+/* Those of the failed batch that processes carry, though nobody wishes it. */
+static GPtrArray *
+find_escaped (ScRun *run, ScVerb *verb)
+{
+  GPtrArray *escaped = g_ptr_array_new ();
+
+  *verb = SC_VERB_REMOVE;
+  for (guint i = 0; i < run->plan->len; i++)
+    {
+      ScPatch *patch = ((ScPlanEntry *)g_ptr_array_index (run->plan, i))->patch;
+      gboolean may_be_loaded = patch->wished == LP_STATE_DEACTIVATED;
+
+      if (is_in_effect (patch->wished)
+          || (may_be_loaded ? patch->patched : patch->patched + patch->loaded) == 0)
+        continue;
+      if (may_be_loaded)
+        *verb = SC_VERB_DEACTIVATE;
+      g_ptr_array_add (escaped, patch);
+    }
+  return escaped;
+}
+
+static void
+on_truth_after_failure (GObject *source, GAsyncResult *result, gpointer user_data)
+{
+  ScRun *run = user_data;
+  ScService *service = run->service;
+  ScVerb verb;
+
+  sc_truth_refresh_finish (service->truth, result);
+  sc_catalog_observe (service->catalog, service->truth, service->settings->require_signature);
+  g_autoptr (GPtrArray) escaped = find_escaped (run, &verb);
+  ScCallOptions *options = sc_call_options_new_none ();
+  g_autoptr (GPtrArray) plan = escaped->len > 0 ? sc_plan_new (verb, escaped, options, NULL) : NULL;
+
+  if (plan == NULL || !sc_plan_has_step (plan))
+    record (run);
+  else
+    {
+      g_autoptr (JsonObject) request = sc_service_worker_request (service, "change");
+
+      sc_plan_fill_request (plan, verb, options, service->settings->busy_timeout, request);
+      sc_worker_run_async (service->paths.worker, request, service->settings->busy_timeout + DEADLINE_MARGIN,
+                           NULL, NULL, NULL, on_withdrawn, run);
+    }
+  sc_call_options_free (options);
+}
+
+static void
+on_unbound (GObject *source, GAsyncResult *result, gpointer user_data)
+{
+  ScRun *run = user_data;
+
+  sc_binding_update_finish (run->service, result);
+  sc_truth_refresh_async (run->service->truth, 0, on_truth_after_failure, run);
+}
+
+/* New processes were bound before the step, and met the patch while it failed; the worker could only undo
+ * what it knew, and a dead one nothing. First nobody may meet it any more, then it is taken from those who
+ * did. */
+static void
+withdraw_what_escaped (ScRun *run)
+{
+  for (guint i = 0; i < run->plan->len; i++)
+    {
+      ScPlanEntry *entry = g_ptr_array_index (run->plan, i);
+
+      entry->result = entry->patch->wished;
+    }
+  sc_binding_update_async (run->service, run->plan, on_unbound, run);
+}
+
 static void
 on_worked (GObject *source, GAsyncResult *result, gpointer user_data)
 {
@@ -210,7 +305,11 @@ on_worked (GObject *source, GAsyncResult *result, gpointer user_data)
   run->worker_died |= run->reply == NULL;
   lp_step ("worker ended");
   set_in_step (run, FALSE);
-  sc_truth_refresh_async (run->service->truth, 0, on_truth_after, run);
+  if (takes_effect (run) || run->restore || sc_plan_is_kernel (run->plan)
+      || sc_verb_row (run->job->verb)->action != SC_ACTION_APPLY)
+    sc_truth_refresh_async (run->service->truth, 0, on_truth_after, run);
+  else
+    withdraw_what_escaped (run);
 }
 
 static void

@@ -83,7 +83,7 @@ def _():
     until_busy(signals, job)
     waiter = in_thread(Client().wait, job)
     fails('.InteractiveAuthorizationRequired', user.call, job, JOB, 'Cancel', '(a{sv})', ({},))
-    root.call(job, JOB, 'Cancel', variant('(a{sv})', {}))
+    root.cancel(job)
     fails('Cancelled', waiter.result)
     equal((job_property(job, 'State'), job_property(job, 'ErrorName')), ('cancelled', 'org.openeuler.SysCare1.Error.Cancelled'))
     fails('NotCancelable', root.call, job, JOB, 'Cancel', variant('(a{sv})', {}))
@@ -134,7 +134,7 @@ def _():
     root.do('remove', ONE)
 
 
-@story.case('the death of a worker is a failed job, and the truth is read back')
+@story.case('the death of a worker is a failed job, and what it had placed is taken away')
 def _():
     signals = Signals()
     toy.stay()
@@ -146,8 +146,7 @@ def _():
     error = fails('Failed', root.wait, job)
     assert 'signal 9' in error.message, error
     toy.leave()
-    # What the worker had placed is in the process, and that is what is said.
-    equal((job_property(job, 'State'), root.state(ONE), toy.ask(10)), ('failed', 'deactivated', 20))
+    equal((job_property(job, 'State'), root.state(ONE), toy.ask(10)), ('failed', 'not-applied', 20))
     equal(root.do('apply', ONE)[0]['State'], 'active')
     equal(root.do('remove', ONE)[0]['State'], 'not-applied')
 
@@ -286,7 +285,7 @@ def _():
     equal(root.listed()[TWO]['Job'], '/')
     until_busy(signals, first)
     for job in (first, second):
-        user.call(job, JOB, 'Cancel', '(a{sv})', ({},))
+        user.cancel(job)
         fails('Cancelled', user.wait, job)
     toy.leave()
     other.leave()

@@ -10,7 +10,7 @@ import subprocess
 import sys
 import time
 
-from stage import (Client, Error, JOB, MANAGER, PATCHES, PATH, Process, Service, Signals, Story, User, add_rule, clear, compile_program, equal, fails,
+from stage import (Client, JOB, MANAGER, PATCHES, PATH, Process, Service, Signals, Story, User, add_rule, clear, compile_program, equal, fails,
                    in_thread, make_bundle, patch_path, run, write)
 
 CONFIG, JOURNAL = '/etc/syscare-test.conf', '/run/systemd/journal'
@@ -116,16 +116,6 @@ def _():
     equal(len(journal('decision')), before)
 
 
-def cancel(who, job):
-    """Each attempt to switch a busy process is a moment without a way back: then not now, but after it."""
-    while True:
-        try:
-            who.call(job, JOB, 'Cancel', '(a{sv})', ({},))
-            return
-        except Error as error:
-            assert error.name.endswith('.NotCancelable') and root.get(job, JOB, 'State') == 'running', error
-
-
 @story.case('who cancels somebody else\'s job, or tries to, is on record')
 def _():
     add_rule('60-test.rules', 'polkit.addRule(function(action, subject) { if (subject.user == "patchuser" && action.id == '
@@ -137,7 +127,7 @@ def _():
         signals.until(lambda path, _i, name, _v: path == job and name == 'PropertiesChanged')
     fails('.AccessDenied', dba.call, job, JOB, 'Cancel', '(a{sv})', ({},))
     waiter = in_thread(Client().wait, job)
-    cancel(user, job)
+    user.cancel(job)
     fails('Cancelled', waiter.result)
     other.leave()
     assert journal('decision', action='org.openeuler.syscare1.cancel-job-other-user', uid=user.uid, result='yes')

@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 
-from stage import (Client, GLib, JOB, MANAGER, PATH, PATCHES, Process, Service, Story, clear, compile_program, equal, fails, make_bundle, patch_path, run)
+from stage import (Client, JOB, MANAGER, PATH, PATCHES, Process, Service, Story, clear, compile_program, equal, fails, make_bundle, patch_path, run)
 
 LIBEXEC = '/usr/libexec/syscare'
 SOCKETS = {name: f'/run/{name}.socket' for name in ('syscare-worker', 'syscare-trigger')}
@@ -87,7 +87,7 @@ def story():
         job = client.submit('apply', [one], timeout=600 * 10**6)
         while client.get(job, JOB, 'Phase') != 'switch':
             pass
-        client.call(job, JOB, 'Cancel', GLib.Variant('(a{sv})', ({},)))
+        client.cancel(job)
         fails('Cancelled', client.wait, job)
         toy.leave()
         equal(toy.ask(10), 20)

@@ -198,6 +198,9 @@ class Client:
         rows = self.manager('ListPatches', '(a{sv}asa{sv})', pack(match or {}), list(properties), {})[0]
         return {row['Path']: row for row in rows}
 
+    def cancel(self, job):
+        cancel(lambda: self.call(job, JOB, 'Cancel', GLib.Variant('(a{sv})', ({},))))
+
     def state(self, path):
         row = self.listed().get(path)
         return row['State'] if row else None
@@ -345,6 +348,15 @@ def changed_by(function):
     assert seen, 'polkitd did not notice the rule'
 
 
+def cancel(call):
+    """Each attempt to switch a busy process is a moment without a way back: then not now, but after it."""
+    while True:
+        try:
+            return call()
+        except Error as error:
+            assert 'past the point of no return' in error.message, error
+
+
 class User:
     """A process of another user with a connection of its own; does what it is told on its standard input."""
 
@@ -381,6 +393,9 @@ class User:
 
     def wait(self, job):
         return self.call(job, JOB, 'Wait', '(a{sv})', ({},))[0]
+
+    def cancel(self, job):
+        cancel(lambda: self.call(job, JOB, 'Cancel', '(a{sv})', ({},)))
 
     def do(self, verb, *paths, **options):
         return self.wait(self.submit(verb, *paths, **options))
