@@ -74,12 +74,15 @@ def story():
         job = client.submit('apply', [one], timeout=600 * 10**6)
         while client.get(job, JOB, 'Phase') != 'switch':
             pass
+        met = Process(toy_path)
+        equal(met.ask(10), 21, 'started meanwhile')
         for pid in helpers('syscare-worker'):
             os.kill(pid, signal.SIGKILL)
         error = fails('Failed', client.wait, job)
         assert 'ended before it was done' in error.message, error
         toy.leave()
-        equal(toy.ask(10), 20)
+        equal((toy.ask(10), met.ask(10), client.state(one)), (20, 20, 'not-applied'))
+        met.end()
 
     @tale.case('a job is cancelled, and its worker undoes what it did')
     def _():
@@ -87,10 +90,13 @@ def story():
         job = client.submit('apply', [one], timeout=600 * 10**6)
         while client.get(job, JOB, 'Phase') != 'switch':
             pass
+        met = Process(toy_path)
+        equal(met.ask(10), 21, 'started meanwhile')
         client.cancel(job)
         fails('Cancelled', client.wait, job)
         toy.leave()
-        equal(toy.ask(10), 20)
+        equal((toy.ask(10), met.ask(10), client.state(one)), (20, 20, 'not-applied'))
+        met.end()
 
     @tale.case('a trigger that is killed, and one that hangs, is replaced by another one')
     def _():
