@@ -179,6 +179,15 @@ lp_livepatch_list (const LpKernelPaths *paths, GError **error)
   return patches;
 }
 
+/* The function that the task sleeps in, for who has no CAP_SYS_ADMIN to read its stack; "" when it runs. */
+static char *
+read_sleep (const char *task_folder)
+{
+  g_autofree char *function = read_line (task_folder, "wchan");
+
+  return function == NULL || strcmp (function, "0") == 0 ? g_strdup ("") : g_steal_pointer (&function);
+}
+
 /* The first lines of a kernel stack, without addresses: "[<0>] do_nanosleep+0x6d/0x160" ->
  * "do_nanosleep+0x6d/0x160". */
 static char *
@@ -188,7 +197,7 @@ read_stack (const char *task_folder)
   g_autofree char *text = NULL;
 
   if (!g_file_get_contents (path, &text, NULL, NULL))
-    return g_strdup ("");
+    return read_sleep (task_folder);
 
   g_auto (GStrv) lines = g_strsplit (text, "\n", STACK_LINES_MAX);
   GString *stack = g_string_new (NULL);

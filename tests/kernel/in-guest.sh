@@ -277,8 +277,11 @@ after_reboot() {
     sync
 }
 without_livepatch() { # As on a kernel that was configured without it.
-    mkdir -p /etc/systemd/system/syscared.service.d
-    printf '[Service]\nTemporaryFileSystem=/sys/kernel\n' >/etc/systemd/system/syscared.service.d/hide.conf
+    local unit
+    for unit in syscared syscare-worker@; do
+        mkdir -p "/etc/systemd/system/$unit.service.d"
+        printf '[Service]\nTemporaryFileSystem=/sys/kernel\n' >"/etc/systemd/system/$unit.service.d/hide.conf"
+    done
     systemctl daemon-reload
     systemctl restart syscared.service
     check "without livepatch the feature is missing, and nothing else" says '"user-patches"' \
