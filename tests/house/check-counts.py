@@ -31,6 +31,20 @@ PLAIN = {'name': 'unit - syscare:plain', 'result': 'OK'}
 TAP = {'name': 'unit - syscare:tap one', 'result': 'OK'}
 
 
+def repeated():
+    """What the end of a run says about a failure: the case, and what that case said and no other."""
+    output = '1..3\nok 1 a\n# fine\nnot ok 2 b\n# why\nok 3 c\n# fine, too\n'
+    with tempfile.TemporaryDirectory() as folder:
+        one = check.Check(folder)
+        record = os.path.join(folder, 'log.json')
+        with open(record, 'w', encoding='utf-8') as file:
+            file.write(json.dumps({'duration': 0.1, **TAP, 'result': 'FAIL', 'stdout': output}) + '\n')
+        with contextlib.redirect_stdout(io.StringIO()) as said:
+            one.tally.add('suite', *one.count(record, {'tap one': 'tap'}), 0.1)
+            one.tally.report()
+    return said.getvalue().split('What failed:')[-1].split('\n\n')
+
+
 def only(result):
     name = result['name'].split(':')[-1]
     return counted([result], {name: PROTOCOLS[name]})
@@ -49,6 +63,7 @@ CASES = {
     'a plain program that takes too long counts as failed': (only({**PLAIN, 'result': 'TIMEOUT'}), (0, 1)),
     'a program without any record counts as failed': (counted([{**TAP, 'stdout': '1..1\nok 1 a\n'}]), (1, 1)),
     'an empty record fails for every program': (counted([]), (0, 2)),
+    'the end of the run repeats what failed': (repeated(), ['\n  tap one: b\n      # why', '2 passed, 1 failed\n']),
 }
 
 

@@ -22,6 +22,7 @@ WORLDS = {'unit': None, 'live': ['--bare'], 'kernel': None}
 JOBS = str(os.cpu_count() or 2)
 FUZZ_SECONDS = '60'
 SHOWN_LINES = 40
+SHOWN_AGAIN = 6  # lines of each failure at the end of the run
 SLOW_SECONDS = 10
 # Programs of the bus suite that also run with a service, worker and trigger built with sanitizers. "table" makes the same calls as
 # the others, for all (state, verb) pairs, and would take a minute more.
@@ -49,6 +50,7 @@ class Tally:
 
     def __init__(self):
         self.rows = []
+        self.failures = []  # in words; said again at the end, where a log that was cut still has them
         self.started = time.monotonic()
 
     def add(self, name, passed, failed, seconds):
@@ -61,6 +63,8 @@ class Tally:
             print(f'{name:<32} {passed:>7} {failed:>7} {seconds:>8.1f}')
         passed, failed = sum(row[1] for row in self.rows), sum(row[2] for row in self.rows)
         print(f'{"all":<32} {passed:>7} {failed:>7} {time.monotonic() - self.started:>8.1f}\n')
+        if self.failures:
+            print('What failed:\n' + '\n'.join(self.failures) + '\n')
         print(f'{passed} passed, {failed} failed')
         return 0 if failed == 0 and passed > 0 else 1
 
@@ -119,6 +123,7 @@ class Check:
         if not good:
             named = '\n'.join(line for line in text.splitlines() if re.search(r'\b(error|warning): ', line))
             print(tail(named or text) + f'\n    (whole output: {log})', flush=True)
+            self.tally.failures.append(f'  {name}\n{tail(named or text, SHOWN_AGAIN)}')
         self.tally.add(name, int(good), int(not good), time.monotonic() - started)
         return good
 
@@ -224,8 +229,10 @@ class Check:
             if bad:
                 print(f'  {name} ({result["duration"]:.1f} s): ' + '; '.join(bad[:12]))
                 print(tail((result.get('stdout') or '') + (result.get('stderr') or '')), flush=True)
+                self.tally.failures.append('\n'.join([f'  {name}: {"; ".join(bad[:12])}'] + said_of_bad(result.get('stdout') or '')))
         for name in sorted(set(protocols) - seen):
             print(f'  {name}: did not run')
+            self.tally.failures.append(f'  {name}: did not run')
             failed += 1
         return passed, failed
 
@@ -265,6 +272,7 @@ class Check:
                 bad = ['the run itself']
             if bad:
                 print(tail(text) + f'\n    (whole output: {log})', flush=True)
+                self.tally.failures.append(f'  fuzz: {"; ".join(bad)}\n{tail(text, SHOWN_AGAIN)}')
             self.tally.add('fuzz', good, len(bad), time.monotonic() - started)
 
 
@@ -282,6 +290,18 @@ def tap_cases(text):
     if plan is not None and good + len(bad) < plan:
         bad.append(f'{plan - good - len(bad)} of {plan} cases never ran')
     return good, bad
+
+
+def said_of_bad(text):
+    """The first lines that each bad case of @text is followed by, before the next case begins."""
+    lines, left = [], 0
+    for line in text.splitlines():
+        if re.match(r'(ok|not ok)\b', line):
+            left = SHOWN_AGAIN if line.startswith('not ok') else 0
+        elif left > 0 and line.strip():
+            lines.append('      ' + line)
+            left -= 1
+    return lines[:8 * SHOWN_AGAIN]
 
 
 def compiled(tree, name):
