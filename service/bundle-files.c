@@ -3,6 +3,7 @@
 #include "bundle-files.h"
 
 #include "base/error.h"
+#include "base/io.h"
 #include "base/step.h"
 #include "fd.h"
 #include "format/manifest.h"
@@ -52,21 +53,6 @@ same_manifest (const char *a, const char *b)
          && memcmp (text_a, text_b, size_a) == 0;
 }
 
-/* Whether both lack a signature or have the same one. */
-static gboolean
-same_signature (const char *a, const char *b)
-{
-  g_autofree char *path_a = g_build_filename (a, LP_SIGNATURE_FILE, NULL);
-  g_autofree char *path_b = g_build_filename (b, LP_SIGNATURE_FILE, NULL);
-  g_autofree char *text_a = NULL, *text_b = NULL;
-  gsize size_a = 0, size_b = 0;
-
-  g_file_get_contents (path_a, &text_a, &size_a, NULL);
-  g_file_get_contents (path_b, &text_b, &size_b, NULL);
-  return (text_a != NULL) == (text_b != NULL) && size_a == size_b
-         && (text_a == NULL || memcmp (text_a, text_b, size_a) == 0);
-}
-
 /* The same bundle comes with another signature, or with its first one: that is taken over, by one rename. A
  * signature that is there isn't lost to a bundle that comes without. */
 static gboolean
@@ -75,7 +61,7 @@ take_signature (const char *staging, const char *target, gboolean *unchanged, GE
   g_autofree char *from = g_build_filename (staging, LP_SIGNATURE_FILE, NULL);
   g_autofree char *to = g_build_filename (target, LP_SIGNATURE_FILE, NULL);
 
-  *unchanged = same_signature (staging, target) || !g_file_test (from, G_FILE_TEST_EXISTS);
+  *unchanged = lp_io_same (staging, target, LP_SIGNATURE_FILE) || !g_file_test (from, G_FILE_TEST_EXISTS);
   if (*unchanged || g_rename (from, to) == 0)
     {
       sync_directory (target);

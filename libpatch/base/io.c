@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -173,6 +174,20 @@ lp_io_replace_at (int dir_fd, const char *name, mode_t mode, const void *data, g
     }
   lp_step ("file replaced");
   return lp_io_sync_fd (dir_fd, name, error);
+}
+
+gboolean
+lp_io_same (const char *left, const char *right, const char *name)
+{
+  g_autofree char *left_path = g_build_filename (left, name, NULL);
+  g_autofree char *right_path = g_build_filename (right, name, NULL);
+  g_autofree char *left_text = NULL, *right_text = NULL;
+  gsize left_size = 0, right_size = 0;
+
+  g_file_get_contents (left_path, &left_text, &left_size, NULL);
+  g_file_get_contents (right_path, &right_text, &right_size, NULL);
+  return (left_text != NULL) == (right_text != NULL) && left_size == right_size
+         && (left_text == NULL || memcmp (left_text, right_text, left_size) == 0);
 }
 
 char *

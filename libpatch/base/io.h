@@ -33,6 +33,10 @@ gboolean lp_io_write_all (int fd, const char *name, const void *data, gsize size
 /* Errors: LP_ERROR_FAILED. */
 gboolean lp_io_sync_fd (int fd, const char *name, GError **error);
 
+/* Whether the files @name of the directories @left and @right have the same bytes; two that can't be read,
+ * because they aren't there for instance, are the same. */
+gboolean lp_io_same (const char *left, const char *right, const char *name);
+
 /* SHA-256 in lower-case hex; caller frees. */
 char *lp_io_digest (GBytes *bytes);
 

@@ -81,20 +81,6 @@ copy_members (const LpBundle *bundle, const char *path, GError **error)
          && lp_io_sync_fd (to, path, error);
 }
 
-static gboolean
-same_file (const char *left, const char *right, const char *name)
-{
-  g_autofree char *left_path = g_build_filename (left, name, NULL);
-  g_autofree char *right_path = g_build_filename (right, name, NULL);
-  g_autofree char *left_text = NULL, *right_text = NULL;
-  gsize left_size = 0, right_size = 0;
-
-  g_file_get_contents (left_path, &left_text, &left_size, NULL);
-  g_file_get_contents (right_path, &right_text, &right_size, NULL);
-  return (left_text != NULL) == (right_text != NULL) && left_size == right_size
-         && (left_text == NULL || memcmp (left_text, right_text, left_size) == 0);
-}
-
 /* Puts a copy of @bundle in place; the older one, if there is one, is gone only for a moment in which the
  * installed one is there. */
 static gboolean
@@ -105,7 +91,7 @@ keep (LpStore *store, const LpBundle *bundle, GError **error)
   g_autofree char *temporary = kept_path (store, hidden);
 
   /* patch.json holds the digests of the entities. */
-  if (same_file (bundle->path, path, LP_MANIFEST_FILE) && same_file (bundle->path, path, LP_SIGNATURE_FILE))
+  if (lp_io_same (bundle->path, path, LP_MANIFEST_FILE) && lp_io_same (bundle->path, path, LP_SIGNATURE_FILE))
     return TRUE;
   remove_copy (temporary);
   if (g_mkdir_with_parents (temporary, 0700) != 0)
