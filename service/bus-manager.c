@@ -222,6 +222,7 @@ on_rescanned (GObject *source, GAsyncResult *result, gpointer user_data)
   ScBusCall *call = user_data;
   GError *error = NULL;
 
+  sc_bus_manager_update (call->bus); /* Degraded has heard of it before the caller has */
   if (!sc_service_rescan_finish (call->bus->service, result, &error))
     sc_bus_call_fail (call, error);
   else

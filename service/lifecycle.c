@@ -126,6 +126,9 @@ on_reloaded (GObject *source, GAsyncResult *result, gpointer user_data)
     sc_log (G_LOG_LEVEL_WARNING, SC_MESSAGE_TROUBLE, NULL, "can't read the patch directory: %s",
             error->message);
   bus->reloading = FALSE;
+  /* Who waits for READY may ask for Degraded next: what is worded at idle time must not come after it. */
+  if (bus->manager != NULL)
+    sc_bus_manager_update (bus);
   tell_status (bus, "READY=1\n");
   if (bus->reload_again)
     sc_lifecycle_reload (bus);
