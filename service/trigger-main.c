@@ -7,6 +7,7 @@
 #include "wire.h"
 
 #include "base/error.h"
+#include "base/urgent.h"
 #include "user/trigger.h"
 
 typedef struct {
@@ -18,6 +19,8 @@ typedef struct {
 typedef struct {
   ScKeeper *keeper;
   JsonObject *message; /* NULL: the service is gone */
+  GPtrArray *bindings; /* of a "bind" message: LpBinding */
+  GPtrArray *unopened; /* of a "bind" message: utf8, what couldn't be opened */
 } ScDelivery;
 
 static void
@@ -91,18 +94,18 @@ open_bindings (JsonObject *request, GPtrArray *problems)
 }
 
 static void
-bind (ScKeeper *keeper, JsonObject *request)
+bind (ScDelivery *delivery)
 {
+  ScKeeper *keeper = delivery->keeper;
+  const GPtrArray *unopened = delivery->unopened;
   g_autoptr (JsonObject) reply = json_object_new ();
-  g_autoptr (GPtrArray) unopened = g_ptr_array_new_with_free_func (g_free);
-  g_autoptr (GPtrArray) bindings = open_bindings (request, unopened);
   g_autoptr (GPtrArray) unwatched = NULL;
   g_autoptr (GError) error = NULL;
   JsonArray *problems = json_array_new ();
 
   json_object_set_string_member (reply, "type", "bound");
-  json_object_set_int_member (reply, "serial", sc_wire_int (request, "serial"));
-  if (!lp_trigger_bind (keeper->trigger, bindings, &unwatched, &error))
+  json_object_set_int_member (reply, "serial", sc_wire_int (delivery->message, "serial"));
+  if (!lp_trigger_bind (keeper->trigger, delivery->bindings, &unwatched, &error))
     json_array_add_string_element (problems, error->message);
   for (guint i = 0; i < unopened->len; i++)
     json_array_add_string_element (problems, unopened->pdata[i]);
@@ -123,7 +126,7 @@ handle_message (gpointer data)
   if (delivery->message == NULL)
     g_main_loop_quit (keeper->loop);
   else if (g_str_equal (type, "bind"))
-    bind (keeper, delivery->message);
+    bind (delivery);
   else if (g_str_equal (type, "ping"))
     {
       g_autoptr (JsonObject) pong = json_object_new ();
@@ -132,22 +135,31 @@ handle_message (gpointer data)
       tell (pong);
     }
   g_clear_pointer (&delivery->message, json_object_unref);
+  g_clear_pointer (&delivery->bindings, g_ptr_array_unref);
+  g_clear_pointer (&delivery->unopened, g_ptr_array_unref);
   g_free (delivery);
   return G_SOURCE_REMOVE;
 }
 
-/* Reads in a thread of its own: the loop, which answers the kernel, waits for nobody. */
+/* Reads messages and the bundles that they name in a thread of its own: the loop, which answers the kernel,
+ * waits for nobody. */
 static gpointer
 read_messages (gpointer data)
 {
   JsonObject *message;
 
+  lp_urgent_end ();
   do
     {
       ScDelivery *delivery = g_new0 (ScDelivery, 1);
       message = sc_wire_read (SC_WIRE_FD, NULL);
       delivery->keeper = data;
       delivery->message = message;
+      if (message != NULL && g_strcmp0 (sc_wire_string (message, "type"), "bind") == 0)
+        {
+          delivery->unopened = g_ptr_array_new_with_free_func (g_free);
+          delivery->bindings = open_bindings (message, delivery->unopened);
+        }
       g_main_context_invoke_full (NULL, G_PRIORITY_DEFAULT, handle_message, delivery, NULL);
   } while (message != NULL);
   return NULL;

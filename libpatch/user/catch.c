@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* The tracer's side of the net. Must not know how a hit is reported. Source: ptrace(2). */
 #include "user/catch.h"
+#include "base/urgent.h"
 #include "user/entries.h"
 
 #include <errno.h>
@@ -147,6 +148,7 @@ catch_in_tracer (gpointer data, GError **error)
       return TRUE;
     }
   lp_net_seize (work->net, work->hit);
+  lp_urgent_end ();
   g_autoptr (LpStop) stop = await_thread (work, process);
   if (stop != NULL)
     patch_here (work, stop);

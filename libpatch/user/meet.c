@@ -2,6 +2,7 @@
 /* The tracer's side of the gate: seize, let the kernel go on, catch the thread before the target's code,
  * patch, let go. Must not know fanotify. Source: ptrace(2). */
 #include "user/meet.h"
+#include "base/urgent.h"
 #include "process/stop.h"
 #include "user/entries.h"
 #include "user/target.h"
@@ -227,6 +228,7 @@ hold_meeting (gpointer data, GError **error)
   int number = errno;
 
   meeting->keeper->allow (meeting->keeper->user_data);
+  lp_urgent_end ();
   if (!seized)
     {
       g_autofree char *reason = g_strdup_printf ("can't attach: %s", g_strerror (number));

@@ -31,9 +31,7 @@ struct lp_net_slot {
 struct lp_net_control {
   unsigned long long alive_until; /* the heartbeat: nobody is held or stopped later than this */
   unsigned long long patience;    /* nanoseconds: how long a thread waits quietly */
-  unsigned int waiters_max;       /* threads that may wait at the same time: each occupies a processor */
   unsigned int may_signal;        /* SIGSTOP may be sent: somebody is there to send SIGCONT in any case */
-  unsigned int waiters;
   unsigned int has_namespace; /* the trigger isn't in the initial pid namespace, but in this one: */
   unsigned long long namespace_device;
   unsigned long long namespace_inode;

@@ -18,8 +18,9 @@
 #include <time.h>
 #include <unistd.h>
 
-/* A tracer needs some 100 us to take a thread over. */
-#define PATIENCE_NS 2000000
+/* A tracer needs some 100 us to take a thread over, and more when many hit at once. Meanwhile the thread
+ * occupies its processor, but gives it away to whoever is more urgent. */
+#define PATIENCE_NS 20000000
 #define PMU_TYPE "/sys/bus/event_source/devices/uprobe/type"
 
 /* Of linux/bpf.h since Linux 6.6; older headers lack them. */
@@ -165,8 +166,6 @@ lp_net_new (GError **error)
     return NULL;
   tell_namespace (net);
   net->control->patience = PATIENCE_NS;
-  /* Somebody must have a processor left to do the tracer's work on. */
-  net->control->waiters_max = MAX (g_get_num_processors (), 2) - 1;
   net->guard_fd = lp_net_guard_start (net->control, &net->guard);
   net->control->may_signal = net->guard_fd >= 0;
   return g_steal_pointer (&net);
@@ -421,7 +420,7 @@ lp_net_was_signalled (LpNet *net, const struct lp_net_hit *hit)
 void
 lp_net_end (LpNet *net, const struct lp_net_hit *hit)
 {
-  guint64 patience = now_ns () + 100 * PATIENCE_NS;
+  guint64 patience = now_ns () + 10 * PATIENCE_NS;
 
   if (exchange (net, hit, LP_NET_WAITING, LP_NET_FREE) || exchange (net, hit, LP_NET_SEIZED, LP_NET_FREE))
     return;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Which files are watched and probed for which patches. Must not know what happens to those who come. */
+#include "base/urgent.h"
 #include "user/trigger-private.h"
 
 #include <fcntl.h>
@@ -141,6 +142,7 @@ set_net (gpointer data)
   Setting *setting = data;
   g_autoptr (GArray) probes = g_array_new (FALSE, TRUE, sizeof (LpProbe));
 
+  lp_urgent_end ();
   for (guint i = 0; i < setting->entities->len; i++)
     {
       LpEntity *entity = setting->entities->pdata[i];

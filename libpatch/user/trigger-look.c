@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Looks again at processes that couldn't be patched when they were met, by the engine's ordinary way. Must
  * not know why they couldn't. */
+#include "base/urgent.h"
 #include "user/trigger-private.h"
 
 #include <time.h>
@@ -106,6 +107,7 @@ look_thread (gpointer data)
   LpChange change
       = { .step = LP_STEP_ACTIVATE, .entities = look->entities, .pids = pids, .timeout_ms = LOOK_MS };
 
+  lp_urgent_end ();
   g_array_append_val (pids, look->pid);
   gboolean done = lp_change_run (&change, NULL, NULL, NULL, &results, &error);
   const LpProcessResult *first = results != NULL && results->len > 0 ? results->pdata[0] : NULL;
@@ -211,6 +213,7 @@ scan_thread (gpointer data)
     .step = LP_STEP_ACTIVATE, .entities = scan->entities, .timeout_ms = LOOK_MS, .keep_on_failure = TRUE
   };
 
+  lp_urgent_end ();
   lp_change_run (&change, NULL, NULL, NULL, &scan->results, NULL); /* each process's result says it */
   lp_trigger_run_in_loop (scan->trigger, scan_finished, scan);
   return NULL;

@@ -4,6 +4,7 @@
  * follow. Must not know how they are seen.
  *
  * Such a file may lie on a mount that its owner wants to take away: nothing here keeps it open. */
+#include "base/urgent.h"
 #include "user/trigger-private.h"
 
 #include <fcntl.h>
@@ -67,6 +68,7 @@ sighting_thread (gpointer data)
 {
   Sighting *sighting = data;
   LpTrigger *trigger = sighting->trigger;
+  lp_urgent_end ();
   g_autofree char *path
       = g_strdup_printf ("/proc/%d/map_files/%" G_GINT64_MODIFIER "x-%" G_GINT64_MODIFIER "x", sighting->pid,
                          sighting->start, sighting->end);

@@ -2,6 +2,7 @@
 /* The gate's keeper: watches the files of the bound patches, gives each held opener a tracer thread and a
  * deadline, and looks again at those that couldn't be patched at the gate. Must not know fanotify or ptrace.
  */
+#include "base/urgent.h"
 #include "user/trigger-private.h"
 
 #include <glib-unix.h>
@@ -302,7 +303,11 @@ lp_trigger_new (LpTriggerFlags without, LpTriggerReport report, gpointer user_da
   else
     lp_trigger_open_spotter (trigger);
   if (trigger->gate != NULL || trigger->net != NULL || trigger->spotter != NULL)
-    return g_steal_pointer (&trigger);
+    {
+      /* Others are held until the loop, and the tracers that it starts, get to run. */
+      lp_urgent_begin ();
+      return g_steal_pointer (&trigger);
+    }
   lp_error_set (error, LP_ERROR_KERNEL_UNSUPPORTED, NULL, "%s; %s; %s", (char *)trigger->lacks->pdata[0],
                 (char *)trigger->lacks->pdata[1], (char *)trigger->lacks->pdata[2]);
   return NULL;

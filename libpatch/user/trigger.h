@@ -43,7 +43,8 @@ typedef enum {
 /* A process that was met (element of interest for the administrator); from the main context. */
 typedef void (*LpTriggerReport) (const LpMeetResult *result, gpointer user_data);
 
-/* @without: mechanisms that shall not be used. Errors: LP_ERROR_KERNEL_UNSUPPORTED (none is left). */
+/* The calling thread, whose context is the loop, becomes an urgent one (base/urgent.h).
+ * @without: mechanisms that shall not be used. Errors: LP_ERROR_KERNEL_UNSUPPORTED (none is left). */
 LpTrigger *lp_trigger_new (LpTriggerFlags without, LpTriggerReport report, gpointer user_data,
                            GError **error);
 /* Binds nothing any more, and waits until nobody is held. The counts are final then. */

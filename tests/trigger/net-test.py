@@ -108,7 +108,37 @@ def one_after_another(things):
         _, counts = trigger.finish()
         expect(outputs.count('old\n'), 0, counts)
         expect((counts['caught'], counts['hits'], counts['old']), (200, 200, 0))
+        expect(counts['signalled'] <= 10, True, f'only the last resort is a signal: {counts}')
     expect(start(things.program.path).stdout, 'old\n', 'after the trigger has ended')
+
+
+def quiet(things):
+    """A parent that asks for stops of its children sees none, but for those that the last resort, SIGSTOP, was used on (hazard 22)."""
+    stops = 0
+    with Trigger(things.program, options=NET) as trigger:
+        for _ in range(100):
+            child = subprocess.Popen([things.program.path], stdout=subprocess.PIPE, text=True)
+            stops += os.waitid(os.P_PID, child.pid, os.WEXITED | os.WSTOPPED | os.WNOWAIT).si_code != os.CLD_EXITED
+            expect(expect_all_ended([child]), ['new\n'])
+        counts = trigger.finish()[1]
+        expect(stops <= counts['signalled'] <= 5, True, f'{stops} stops seen: {counts}')
+
+
+def parent_with_job_control(things):
+    """runuser stops itself when its child is stopped by a signal, as a shell's job would: both go on when the child has been patched."""
+    with Trigger(things.program, options=NET) as trigger:
+        while True:  # until the hit comes within the frozen trigger's last heartbeat, and so has to end by a signal
+            os.kill(trigger.process.pid, signal.SIGSTOP)
+            parent = subprocess.Popen(['runuser', '-u', 'root', '--', things.program.path], stdout=subprocess.PIPE, text=True)
+            code = os.waitid(os.P_PID, parent.pid, os.WEXITED | os.WSTOPPED | os.WNOWAIT).si_code
+            os.kill(trigger.process.pid, signal.SIGCONT)
+            outputs = expect_all_ended([parent])
+            expect(parent.returncode, 0 if code == os.CLD_STOPPED else 1, 'exit status')
+            if code == os.CLD_STOPPED:
+                break
+        expect(outputs, ['new\n'])
+        counts = trigger.finish()[1]
+        expect(counts['signalled'] >= 1, True, counts)
 
 
 def eight_at_a_time(things):
@@ -118,6 +148,7 @@ def eight_at_a_time(things):
         expect(set(outputs) <= {'new\n', 'old\n'}, True, 'outputs')
         expect(outputs.count('old\n') <= counts['old'], True, counts)
         expect(outputs.count('old\n') < 20, True, outputs.count('old\n'))
+        expect(counts['signalled'] <= 20, True, f'only the last resort is a signal: {counts}')
 
 
 def many_at_once(things):
@@ -317,6 +348,8 @@ class Things:
 
 TESTS = [
     ('200 starts one after another, the gate off: no old call', one_after_another),
+    ('a parent sees no stop of its child (hazard 22)', quiet),
+    ('a parent that stops itself when its child is stopped goes on with it', parent_with_job_control),
     ('400 starts eight at a time, the gate off: old calls are counted, and few', eight_at_a_time),
     ('300 starts at once all end well, and whoever ran the old function is counted (hazard 23)', many_at_once),
     ('an overlay mount over the same lower file, with and without the gate (hazard 27)', overlay),
