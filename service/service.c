@@ -15,6 +15,7 @@ on_truth_updated (gpointer user_data)
   ScService *service = user_data;
 
   sc_catalog_observe (service->catalog, service->truth, service->settings->require_signature);
+  sc_trigger_recheck_async (service->trigger, NULL, NULL);
 }
 
 static void
@@ -150,6 +151,16 @@ take_over (ScService *service, const ScRecordsSnapshot *snapshot)
 }
 
 static void
+on_rescan_rechecked (GObject *source, GAsyncResult *result, gpointer user_data)
+{
+  g_autoptr (GTask) task = user_data;
+  ScService *service = g_task_get_task_data (task);
+
+  sc_trigger_bind_finish (service->trigger, result);
+  g_task_return_boolean (task, TRUE);
+}
+
+static void
 on_rescan_looked (GObject *source, GAsyncResult *result, gpointer user_data)
 {
   g_autoptr (GTask) task = user_data;
@@ -157,7 +168,7 @@ on_rescan_looked (GObject *source, GAsyncResult *result, gpointer user_data)
 
   sc_truth_refresh_finish (service->truth, result);
   tell_status (service);
-  g_task_return_boolean (task, TRUE);
+  sc_trigger_recheck_async (service->trigger, on_rescan_rechecked, g_steal_pointer (&task));
 }
 
 static void

@@ -21,6 +21,10 @@ void sc_trigger_bind_async (ScTrigger *trigger, GPtrArray *infos, GAsyncReadyCal
                             gpointer user_data);
 void sc_trigger_bind_finish (ScTrigger *trigger, GAsyncResult *result);
 
+/* Binds anew when another file of the same build lies at a path by now, as after a package was installed again.
+ * Ends at once otherwise, and in any case as above. */
+void sc_trigger_recheck_async (ScTrigger *trigger, GAsyncReadyCallback callback, gpointer user_data);
+
 /* Why new processes may escape, NULL when all is well. Borrowed. */
 const char *sc_trigger_problem (ScTrigger *trigger);
 /* Whether it can be had at all. */

@@ -13,6 +13,7 @@
 typedef struct {
   GMainLoop *loop;
   LpTrigger *trigger;
+  GThreadPool *opener; /* of one thread */
 } ScKeeper;
 
 /* A message on its way from the reading thread to the loop. */
@@ -141,11 +142,29 @@ handle_message (gpointer data)
   return G_SOURCE_REMOVE;
 }
 
-/* Reads messages and the bundles that they name in a thread of its own: the loop, which answers the kernel,
- * waits for nobody. */
+static void
+deliver (ScDelivery *delivery)
+{
+  g_main_context_invoke_full (NULL, G_PRIORITY_DEFAULT, handle_message, delivery, NULL);
+}
+
+/* Many bundles take a while, in which questions are answered, and disks may be slow. One after another. */
+static void
+open_and_deliver (gpointer data, gpointer user_data)
+{
+  ScDelivery *delivery = data;
+
+  lp_urgent_end ();
+  delivery->unopened = g_ptr_array_new_with_free_func (g_free);
+  delivery->bindings = open_bindings (delivery->message, delivery->unopened);
+  deliver (delivery);
+}
+
+/* Reads in a thread of its own: the loop, which answers the kernel, waits for nobody. */
 static gpointer
 read_messages (gpointer data)
 {
+  ScKeeper *keeper = data;
   JsonObject *message;
 
   lp_urgent_end ();
@@ -153,14 +172,12 @@ read_messages (gpointer data)
     {
       ScDelivery *delivery = g_new0 (ScDelivery, 1);
       message = sc_wire_read (SC_WIRE_FD, NULL);
-      delivery->keeper = data;
+      delivery->keeper = keeper;
       delivery->message = message;
       if (message != NULL && g_strcmp0 (sc_wire_string (message, "type"), "bind") == 0)
-        {
-          delivery->unopened = g_ptr_array_new_with_free_func (g_free);
-          delivery->bindings = open_bindings (message, delivery->unopened);
-        }
-      g_main_context_invoke_full (NULL, G_PRIORITY_DEFAULT, handle_message, delivery, NULL);
+        g_thread_pool_push (keeper->opener, delivery, NULL);
+      else
+        deliver (delivery);
   } while (message != NULL);
   return NULL;
 }
@@ -198,6 +215,8 @@ main (int argc, char **argv)
       tell (message);
       return 1;
     }
+  keeper.opener
+      = g_thread_pool_new (open_and_deliver, NULL, /* max_threads= */ 1, /* exclusive= */ FALSE, NULL);
   g_thread_unref (g_thread_new ("messages", read_messages, &keeper));
   g_main_loop_run (keeper.loop);
   lp_trigger_free (keeper.trigger);

@@ -50,6 +50,21 @@ SILENT = '''
     #endif
     }
 '''
+# One whose first instruction can't be undone, so that the redirect stands at the entry, where no uprobe may be.
+UNWATCHED = '''
+    int answer (int x);
+    int asked;
+    __attribute__ ((noinline, noipa)) int
+    answer (int x)
+    {
+      asked++;
+    #ifdef PATCHED
+      return x + 2;
+    #else
+      return x + 1;
+    #endif
+    }
+'''
 THREADS = '''
     #include <pthread.h>
     #include <unistd.h>
@@ -292,6 +307,14 @@ def events_alone(things):
             expect((done.returncode, done.stdout.splitlines()[-1]), (0, 'new'))
 
 
+def unwatched(things):
+    """No gate, and a function that no uprobe can watch: the mmap events are left, as if there were no net either."""
+    with Trigger(things.unwatched, options=NET) as trigger:
+        for _ in range(5):
+            expect(start(things.unwatched.path).returncode, 0, 'it never became new: exit status')
+        expect(trigger.finish()[1]['hits'], 0, 'uprobe hits')
+
+
 def gate_alone(things):
     with Trigger(things.program, options=('--without=net', '--without=events')) as trigger:
         expect(trigger.problems, ['lack net: switched off\n', 'lack events: switched off\n'])
@@ -331,6 +354,7 @@ class Things:
         self.folder = folder
         self.program = Target(folder, 'program', ['-pie'])
         self.patient = Target(folder, 'patient', ['-pie'], main=PATIENT)
+        self.unwatched = Target(folder, 'unwatched', ['-pie'], main=PATIENT, answer=UNWATCHED)
         self.talker = Target(folder, 'talker', ['-pie'], main=TALKER, answer=SILENT)
         self.threads = Target(folder, 'threads', ['-pie'], main=THREADS, answer=SILENT)
         self.static = Target(folder, 'static', ['-static'], ['-O2', '-fno-pie'])
@@ -364,6 +388,7 @@ TESTS = [
     ('a process that a debugger has is left alone, and its calls are counted (hazard 26)', traced_process),
     ('a copy of the file is found by its Build-ID and bound (hazard 27)', copies),
     ('without fanotify and uprobes the mmap events are left (hazard 23)', events_alone),
+    ('a function that no uprobe can watch is patched by the mmap events without the gate', unwatched),
     ('without uprobes and events the gate is left', gate_alone),
     ('a killed trigger leaves nobody stopped (hazards 22, 22g)', killed_trigger),
     ('a frozen trigger stops nobody for long (hazards 22, 22g)', frozen_trigger),

@@ -14,10 +14,13 @@ import time
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(os.path.dirname(HERE), 'demo'))
 from stage import Failed, build, expect, install, run, service_pid, start_service, state_of, stop_service, wait_until  # noqa: E402
-from toy import FIXES, Toy, make_tree  # noqa: E402
+from toy import FIXES, MAKEFILE, Toy, make_tree  # noqa: E402
 
 WORK, TARGET, MAKER = '/tmp/bound', '/opt/toy/toy', 'patchuser'
 OLD, NEW = 42, 43
+TRIGGER, REAL_TRIGGER = '/usr/libexec/syscare/syscare-trigger', '/usr/libexec/syscare/real/syscare-trigger'
+# The function begins with endbr64, as Debian 13's and other distributions' do: a uprobe can watch it, and the call that it catches is new.
+WATCHABLE = MAKEFILE.replace('-O2', '-O2 -fcf-protection')
 CASES = []
 
 
@@ -73,11 +76,23 @@ def images_of(pid):
         return sum('r-xp' in line and 'syscare' in line for line in file)
 
 
+def restart_with(*words):
+    """The service again, its trigger without some of the mechanisms: the program that the service runs is a script that says so."""
+    stop_service(signal.SIGTERM)
+    if not os.path.exists(REAL_TRIGGER):
+        os.rename(TRIGGER, REAL_TRIGGER)
+    with open(TRIGGER, 'w', encoding='utf-8') as file:
+        file.write(f'#!/bin/sh\nexec {REAL_TRIGGER} {" ".join(words)}\n')
+    os.chmod(TRIGGER, 0o755)
+    start_service()
+
+
 def prepare():
     os.makedirs(WORK)
+    os.makedirs(os.path.dirname(REAL_TRIGGER))
     os.chmod(WORK, 0o755)
-    tree = make_tree(os.path.join(WORK, 'tree'))
-    make_tree('/opt/toy')
+    tree = make_tree(os.path.join(WORK, 'tree'), makefile=WATCHABLE)
+    make_tree('/opt/toy', makefile=WATCHABLE)
     run('make', folder='/opt/toy')
     fix = os.path.join(WORK, 'good.patch')
     with open(fix, 'w', encoding='utf-8') as file:
@@ -186,6 +201,69 @@ def _():
     toy = Toy(copy)
     expect('answer', toy.ask(21), NEW)
     toy.end()
+
+
+@case('without fanotify the net is left: Features and Degraded say so, new processes run the new function from the first call on')
+def _():
+    restart_with('--without=gate')
+    wait_until('Degraded says so', lambda: 'gate: switched off' in degraded())
+    expect('features', [f"'{word}'" in manager('Features') for word in ('gate', 'net', 'events')], [False, True, True])
+    for _ in range(10):
+        expect('answer', answer_of_a_new_one(), NEW)
+
+
+@case('without uprobes the gate is left')
+def _():
+    restart_with('--without=net')
+    wait_until('Degraded says so', lambda: 'net: switched off' in degraded())
+    expect('features', [f"'{word}'" in manager('Features') for word in ('gate', 'net', 'events')], [True, False, True])
+    for _ in range(10):
+        expect('answer', answer_of_a_new_one(), NEW)
+
+
+@case('without both the mmap events are left: patched some milliseconds after the start')
+def _():
+    restart_with('--without=gate', '--without=net')
+    wait_until('Degraded says so', lambda: 'gate: switched off' in degraded() and 'net: switched off' in degraded())
+    expect('features', [f"'{word}'" in manager('Features') for word in ('gate', 'net', 'events')], [False, False, True])
+    toy = Toy(TARGET)
+    wait_until('the new answer', lambda: toy.ask(21) == NEW)
+    toy.end()
+
+
+@case('without anything new processes may escape, and Degraded says so')
+def _():
+    restart_with('--without=gate', '--without=net', '--without=events')
+    wait_until('Degraded says so', lambda: 'new processes may escape' in degraded())
+    expect('answer of a new one', answer_of_a_new_one(), OLD)
+    restart_with()
+    wait_until('no complaint', lambda: 'gate' not in degraded())
+    expect('answer', answer_of_a_new_one(), NEW)
+
+
+@case('a package update replaces the file: processes of the old one stay managed, the new one is left alone, Problems says target-changed (hazard 28)')
+def _():
+    old = Toy(TARGET)
+    expect('answer', old.ask(21), NEW)
+    with open('/opt/toy/toy.c', encoding='utf-8') as file:
+        source = file.read()
+    with open('/opt/toy/toy.c', 'w', encoding='utf-8') as file:
+        file.write(source.replace('factor = 2', 'factor = 3'))
+    shutil.copy(TARGET, '/opt/toy/kept')
+    os.rename(TARGET, '/opt/toy/before')
+    run('make', folder='/opt/toy')
+    run('syscare', 'rescan')
+    expect('answer of the new file', answer_of_a_new_one(), 63)
+    expect('answer of the old file', old.ask(21), NEW)
+    wait_until('it is listed', lambda: rows_of(old.pid) == ['patched'])
+    expect('problems', 'target-changed' in run('syscare', 'list')[0], True)
+    os.rename('/opt/toy/kept', TARGET)
+    run('syscare', 'rescan')
+    expect('answer', answer_of_a_new_one(), NEW)
+    run('syscare', 'deactive', 'GOOD')
+    expect('answer of the old file', old.ask(21), OLD)
+    old.end()
+    run('syscare', 'active', 'GOOD')
 
 
 @case('two processes that start while the patch is taken away end up with the old function')
