@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* The tracer's side of the net. Must not know how a hit is reported. Source: ptrace(2). */
 #include "user/catch.h"
+#include "base/step.h"
 #include "base/urgent.h"
 #include "user/entries.h"
 
@@ -147,16 +148,21 @@ catch_in_tracer (gpointer data, GError **error)
       lp_net_end (work->net, work->hit);
       return TRUE;
     }
+  lp_step ("caught thread seized");
   lp_net_seize (work->net, work->hit);
   lp_urgent_end ();
+  lp_step ("caught thread taken over");
   g_autoptr (LpStop) stop = await_thread (work, process);
+  lp_step ("caught thread stopped");
   if (stop != NULL)
     patch_here (work, stop);
   else
     set_outcome (work, LP_MEET_NOT_CONCERNED, "");
+  lp_step ("caught process patched");
   work->was_signalled = lp_net_was_signalled (work->net, work->hit);
   /* While it is held still, so that it never is seen to be stopped by a signal longer than needed. */
   lp_net_end (work->net, work->hit);
+  lp_step ("hold ended");
   return TRUE;
 }
 

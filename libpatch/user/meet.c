@@ -2,6 +2,7 @@
 /* The tracer's side of the gate: seize, let the kernel go on, catch the thread before the target's code,
  * patch, let go. Must not know fanotify. Source: ptrace(2). */
 #include "user/meet.h"
+#include "base/step.h"
 #include "base/urgent.h"
 #include "process/stop.h"
 #include "user/entries.h"
@@ -131,8 +132,10 @@ patch_here (Meeting *meeting)
                   && lp_target_activate_held (target, stop, &error);
   if (done && meeting->keeper->entries != NULL)
     lp_entries_restore (target, meeting->tid, meeting->entities, meeting->keeper->entries);
+  lp_step ("opener patched");
   tell_leaving (meeting);
   lp_stop_release (stop);
+  lp_step ("opener let go");
   if (done)
     {
       set_outcome (meeting, LP_MEET_PATCHED, "");
@@ -178,6 +181,7 @@ handle_stop (Meeting *meeting, int status, gboolean *may_patch)
     {
       /* Still inside exec: the next stop is on its way out, with nothing executed. */
       meeting->executed = TRUE;
+      lp_step ("opener has executed");
       meeting->result->pid = meeting->tid;
       *may_patch = meeting->exec;
       return ptrace (PTRACE_INTERRUPT, meeting->tid, 0, 0) == 0 && resume (meeting, PTRACE_CONT, 0);
@@ -227,8 +231,10 @@ hold_meeting (gpointer data, GError **error)
                     && ptrace (PTRACE_INTERRUPT, meeting->tid, 0, 0) == 0;
   int number = errno;
 
+  lp_step ("opener seized");
   meeting->keeper->allow (meeting->keeper->user_data);
   lp_urgent_end ();
+  lp_step ("opener let through");
   if (!seized)
     {
       g_autofree char *reason = g_strdup_printf ("can't attach: %s", g_strerror (number));

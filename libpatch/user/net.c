@@ -364,6 +364,12 @@ lp_net_set (LpNet *net, const GArray *probes, GError **error)
 }
 
 void
+lp_net_be_impatient (LpNet *net)
+{
+  net->control->patience = 0;
+}
+
+void
 lp_net_beat (LpNet *net, guint ms)
 {
   /* Without a guard nobody would send SIGCONT if we were killed. */

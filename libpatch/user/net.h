@@ -49,6 +49,9 @@ void lp_net_dispatch (LpNet *net, LpNetFunc func, gpointer user_data);
  * LP_ERROR_FAILED (some don't stand; the others do). */
 gboolean lp_net_set (LpNet *net, const GArray *probes, GError **error);
 
+/* Threads are stopped by SIGSTOP at once, for tests of that. */
+void lp_net_be_impatient (LpNet *net);
+
 /* The heartbeat: hits hold threads for the next @ms milliseconds. */
 void lp_net_beat (LpNet *net, guint ms);
 

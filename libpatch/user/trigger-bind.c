@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Which files are watched and probed for which patches. Must not know what happens to those who come. */
+#include "base/step.h"
 #include "base/urgent.h"
 #include "user/trigger-private.h"
 
@@ -185,6 +186,7 @@ bind_net (LpTrigger *trigger, GPtrArray *problems)
       lp_trigger_enforce_deadline (trigger);
     }
   g_thread_join (thread);
+  lp_step ("uprobes set");
   g_ptr_array_unref (trigger->entries);
   trigger->entries = setting.entries;
   lp_trigger_beat_net (trigger, setting.has_probes);
@@ -217,6 +219,7 @@ lp_trigger_bind (LpTrigger *trigger, GPtrArray *bindings, GPtrArray **problems, 
   g_ptr_array_unref (trigger->entries);
   trigger->entries = g_ptr_array_new_with_free_func ((GDestroyNotify)g_bytes_unref);
   lp_trigger_set_spotter (trigger);
+  lp_step ("files watched");
   if (trigger->net != NULL)
     bind_net (trigger, *problems);
   return TRUE;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Looks again at processes that couldn't be patched when they were met, by the engine's ordinary way. Must
  * not know why they couldn't. */
+#include "base/step.h"
 #include "base/urgent.h"
 #include "user/trigger-private.h"
 
@@ -87,6 +88,7 @@ look_finished (gpointer data)
 {
   Look *look = data;
 
+  lp_step ("look over");
   look->trigger->threads--;
   g_clear_pointer (&look->entities, g_ptr_array_unref);
   if (look->result->outcome == LP_MEET_LATER)
@@ -132,6 +134,7 @@ start_look (gpointer data)
   Look *look = data;
 
   g_clear_pointer (&look->wait, g_source_unref);
+  lp_step ("look begun");
   /* Those that are bound now, not when it was met. */
   look->entities = g_ptr_array_ref (look->trigger->entities);
   if (!lp_trigger_start_thread (look->trigger, "look", look_thread, look))

@@ -2,6 +2,7 @@
 /* The gate's keeper: watches the files of the bound patches, gives each held opener a tracer thread and a
  * deadline, and looks again at those that couldn't be patched at the gate. Must not know fanotify or ptrace.
  */
+#include "base/step.h"
 #include "base/urgent.h"
 #include "user/trigger-private.h"
 
@@ -118,6 +119,8 @@ meeting_finished (gpointer data)
 {
   Held *held = data;
   LpTrigger *trigger = held->trigger;
+
+  lp_step ("meeting over");
   gpointer key = GINT_TO_POINTER (held->event.tid);
 
   if (g_hash_table_lookup (trigger->held, key) == held)
@@ -227,6 +230,7 @@ handle_event (const LpGateEvent *event, gpointer user_data)
   held->entities = g_ptr_array_ref (trigger->entities);
   held->entries = g_ptr_array_ref (trigger->entries);
   trigger->counts.met++;
+  lp_step ("opener known");
   arm_deadline (trigger);
   if (lp_trigger_start_thread (trigger, "meeting", meeting_thread, held))
     {
@@ -298,6 +302,8 @@ lp_trigger_new (LpTriggerFlags without, LpTriggerReport report, gpointer user_da
     g_ptr_array_add (trigger->lacks, g_strdup ("net: switched off"));
   else
     lp_trigger_open_net (trigger);
+  if ((without & LP_TRIGGER_QUIET) && trigger->net != NULL)
+    lp_net_be_impatient (trigger->net);
   if (without & LP_TRIGGER_EVENTS)
     g_ptr_array_add (trigger->lacks, g_strdup ("events: switched off"));
   else

@@ -38,6 +38,7 @@ typedef enum {
   LP_TRIGGER_GATE = 1 << 0,   /* fanotify permission events on the files */
   LP_TRIGGER_NET = 1 << 1,    /* uprobes on the replaced functions */
   LP_TRIGGER_EVENTS = 1 << 2, /* the kernel's mmap events: copies of the file, some 10 ms after the fact */
+  LP_TRIGGER_QUIET = 1 << 3,  /* the net's way without a signal */
 } LpTriggerFlags;
 
 /* A process that was met (element of interest for the administrator); from the main context. */
