@@ -145,7 +145,8 @@ handle_message (gpointer data)
 static void
 deliver (ScDelivery *delivery)
 {
-  g_main_context_invoke_full (NULL, G_PRIORITY_DEFAULT, handle_message, delivery, NULL);
+  /* Not g_main_context_invoke(), which calls it in this thread when the loop doesn't run yet. */
+  g_idle_add_full (G_PRIORITY_DEFAULT, handle_message, delivery, NULL);
 }
 
 /* Many bundles take a while, in which questions are answered, and disks may be slow. One after another. */

@@ -98,7 +98,13 @@ keeper_leaving (gpointer user_data)
 void
 lp_trigger_run_in_loop (LpTrigger *trigger, GSourceFunc func, gpointer data)
 {
-  g_main_context_invoke_full (trigger->context, G_PRIORITY_DEFAULT, func, data, NULL);
+  /* Not g_main_context_invoke(), which calls @func in this thread when nobody happens to have the context, as
+   * between two turns of the loop while it closes. */
+  g_autoptr (GSource) source = g_idle_source_new ();
+
+  g_source_set_priority (source, G_PRIORITY_DEFAULT);
+  g_source_set_callback (source, func, data, NULL);
+  g_source_attach (source, trigger->context);
 }
 
 gboolean

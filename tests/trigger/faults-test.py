@@ -83,13 +83,14 @@ class Things:
         """One fault, amidst programs that start and one that ran before."""
         before = self.start()
         command = [sys.argv[2], *OPTIONS[mode], f'--kill={victim}:{time}:{name}', self.target.entity, self.target.path]
-        trigger = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        trigger = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         try:
             for line in trigger.stdout:  # until it is ready, or its end, if the place comes earlier
                 if line == 'ready\n':
                     break
             self.end([before, *(self.start() for _ in range(STARTS))])
-            trigger.communicate(timeout=120)
+            complaints = trigger.communicate(timeout=120)[1]  # until the last tracer, too, has ended
+            expect(complaints, '', 'complaints')
             self.kills += trigger.returncode == -signal.SIGKILL
             expect(trigger.returncode in ({0, -signal.SIGKILL} if victim == 'trigger' else {0}), True, f'the trigger ended with {trigger.returncode}')
             self.end([self.start()])
