@@ -10,10 +10,15 @@
 #include "base/urgent.h"
 #include "user/trigger.h"
 
+/* Messages that wait for a service that doesn't read. Nobody but the journal needs to hear of each process.
+ */
+#define UNTOLD_MAX 1000
+
 typedef struct {
   GMainLoop *loop;
   LpTrigger *trigger;
   GThreadPool *opener; /* of one thread */
+  GThreadPool *teller; /* of one thread */
 } ScKeeper;
 
 /* A message on its way from the reading thread to the loop. */
@@ -25,9 +30,20 @@ typedef struct {
 } ScDelivery;
 
 static void
-tell (JsonObject *message)
+write_message (gpointer data, gpointer user_data)
 {
+  g_autoptr (JsonObject) message = data;
+
+  lp_urgent_end ();
   sc_wire_write (SC_WIRE_FD, message, NULL);
+}
+
+/* In a thread of its own: a service that is frozen, or is slower than processes start, must not keep the loop
+ * from answering the kernel. */
+static void
+tell (ScKeeper *keeper, JsonObject *message)
+{
+  g_thread_pool_push (keeper->teller, json_object_ref (message), NULL);
 }
 
 /* Which mechanisms are missing, and why. */
@@ -45,13 +61,16 @@ describe_lacks (LpTrigger *trigger)
 static void
 report_meeting (const LpMeetResult *result, gpointer user_data)
 {
+  ScKeeper *keeper = user_data;
   g_autoptr (JsonObject) message = json_object_new ();
 
+  if (g_thread_pool_unprocessed (keeper->teller) >= UNTOLD_MAX)
+    return;
   json_object_set_string_member (message, "type", "met");
   json_object_set_int_member (message, "pid", result->pid);
   json_object_set_boolean_member (message, "patched", result->outcome == LP_MEET_PATCHED);
   json_object_set_string_member (message, "reason", result->reason);
-  tell (message);
+  tell (keeper, message);
 }
 
 /* The files that the request names. */
@@ -114,7 +133,7 @@ bind (ScDelivery *delivery)
     json_array_add_string_element (problems, unwatched->pdata[i]);
   json_object_set_array_member (reply, "problems", problems);
   json_object_set_array_member (reply, "lacks", describe_lacks (keeper->trigger));
-  tell (reply);
+  tell (keeper, reply);
 }
 
 static gboolean
@@ -133,7 +152,7 @@ handle_message (gpointer data)
       g_autoptr (JsonObject) pong = json_object_new ();
       json_object_set_string_member (pong, "type", "pong");
       json_object_set_int_member (pong, "old-calls", (gint64)lp_trigger_counts (keeper->trigger).old_calls);
-      tell (pong);
+      tell (keeper, pong);
     }
   g_clear_pointer (&delivery->message, json_object_unref);
   g_clear_pointer (&delivery->bindings, g_ptr_array_unref);
@@ -207,13 +226,14 @@ main (int argc, char **argv)
     return 2;
   g_autoptr (GMainLoop) loop = g_main_loop_new (NULL, FALSE);
   keeper.loop = loop;
-  keeper.trigger = lp_trigger_new (parse_arguments (argc, argv), report_meeting, NULL, &error);
+  keeper.teller = g_thread_pool_new (write_message, NULL, /* max_threads= */ 1, /* exclusive= */ TRUE, NULL);
+  keeper.trigger = lp_trigger_new (parse_arguments (argc, argv), report_meeting, &keeper, &error);
   if (keeper.trigger == NULL)
     {
       g_autoptr (JsonObject) message = json_object_new ();
       json_object_set_string_member (message, "type", "failed");
       json_object_set_string_member (message, "reason", error->message);
-      tell (message);
+      sc_wire_write (SC_WIRE_FD, message, NULL);
       return 1;
     }
   keeper.opener

@@ -51,17 +51,17 @@ seize (int tid)
   return ptrace (PTRACE_INTERRUPT, tid, 0, 0) == 0;
 }
 
-/* Waits for the seized thread, which leaves the kernel now. Returns a stop over it, or NULL when it has
- * ended. */
+/* Waits for the seized thread, which leaves the kernel now. Returns a stop over it. Errors:
+ * LP_ERROR_PROCESS_GONE, LP_ERROR_PROCESS_BUSY (it goes on unpatched). */
 static LpStop *
-await_thread (Catch *work, LpProcess *process)
+await_thread (Catch *work, LpProcess *process, GError **error)
 {
   LpStop *stop = lp_stop_adopt (process, (int)work->hit->tid);
   LpThread *thread = lp_stop_get_thread (stop, 0);
   int status;
 
   thread->stopped = FALSE;
-  status = lp_stop_wait (stop, thread, STOP_TIMEOUT_MS, NULL);
+  status = lp_stop_wait (stop, thread, STOP_TIMEOUT_MS, error);
   if (status < 0)
     {
       lp_stop_free (stop);
@@ -145,19 +145,24 @@ catch_in_tracer (gpointer data, GError **error)
       gboolean gone = process == NULL || errno == ESRCH;
       set_outcome (work, gone ? LP_MEET_NOT_CONCERNED : LP_MEET_LATER, gone ? "" : "another tracer has it");
       work->result->old_call = !gone;
+      work->result->was_held = lp_net_is_held (work->net, work->hit);
       lp_net_end (work->net, work->hit);
       return TRUE;
     }
   lp_step ("caught thread seized");
   lp_net_seize (work->net, work->hit);
+  work->result->was_held = lp_net_is_held (work->net, work->hit);
   lp_urgent_end ();
   lp_step ("caught thread taken over");
-  g_autoptr (LpStop) stop = await_thread (work, process);
+  g_autoptr (GError) local_error = NULL;
+  g_autoptr (LpStop) stop = await_thread (work, process, &local_error);
   lp_step ("caught thread stopped");
   if (stop != NULL)
     patch_here (work, stop);
-  else
+  else if (g_error_matches (local_error, LP_ERROR, LP_ERROR_PROCESS_GONE))
     set_outcome (work, LP_MEET_NOT_CONCERNED, "");
+  else
+    set_outcome (work, LP_MEET_LATER, local_error->message);
   lp_step ("caught process patched");
   work->was_signalled = lp_net_was_signalled (work->net, work->hit);
   /* While it is held still, so that it never is seen to be stopped by a signal longer than needed. */
@@ -178,6 +183,7 @@ lp_catch (LpNet *net, const struct lp_net_hit *hit, GPtrArray *entities, GPtrArr
   result->meeting->pid = (int)hit->pid;
   result->meeting->reason = g_strdup ("");
   result->old_call = TRUE;
+  result->was_held = lp_net_is_held (net, hit);
   if (!lp_stop_run (catch_in_tracer, &work, &error))
     set_outcome (&work, LP_MEET_LATER, error->message);
   lp_net_end (net, hit); /* there was no tracer, or it was killed */

@@ -104,7 +104,12 @@ hold (struct lp_net_control *control, unsigned int index, unsigned int tid, cons
 
   bpf_loop (LOOKS, look, &wait, 0);
   if (!control->may_signal || bpf_ktime_get_ns () > control->alive_until)
-    return 0; /* the tracer that still comes finds a thread that runs, and sees where */
+    {
+      /* The tracer that still comes finds a thread that runs, if it hasn't ended. */
+      if (__sync_val_compare_and_swap (&slot->state, waiting, LP_NET_FREE) == waiting)
+        __sync_fetch_and_add (&control->old_calls, 1);
+      return 0;
+    }
   if (__sync_val_compare_and_swap (&slot->state, waiting, stopping) != waiting)
     {
       __sync_fetch_and_add (&control->quiet, 1);
@@ -133,7 +138,7 @@ who_is_it (void)
 
 /* What the trigger has said about this process. */
 static __attribute__ ((noinline)) int
-recall (unsigned int pid)
+recall (unsigned int pid, unsigned long long code)
 {
   const struct task_struct *leader = bpf_get_current_task_btf ()->group_leader;
   const struct lp_net_known *old = bpf_map_lookup_elem (&known, &pid);
@@ -141,13 +146,16 @@ recall (unsigned int pid)
   if (!old || old->identity.start_time != leader->start_boottime
       || old->identity.exec_id != (unsigned int)leader->self_exec_id || bpf_ktime_get_ns () >= old->until)
     return IS_NEWS;
-  return old->is_old ? IS_OLD : IS_PATCHED;
+  if (old->is_old)
+    return IS_OLD;
+  /* A second copy of a library in the same process (dlmopen) isn't patched because the first one is. */
+  return old->code == code ? IS_PATCHED : IS_NEWS;
 }
 
 /* Tells the trigger. Returns the slot that the thread holds; LP_NET_SLOTS: none; negative: it could not be
  * told. */
 static __attribute__ ((noinline)) int
-report (struct lp_net_control *control, unsigned long long both)
+report (struct lp_net_control *control, unsigned long long both, unsigned long long code)
 {
   const struct task_struct *leader = bpf_get_current_task_btf ()->group_leader;
   struct lp_net_hit *hit = bpf_ringbuf_reserve (&hits, sizeof *hit, 0);
@@ -159,6 +167,7 @@ report (struct lp_net_control *control, unsigned long long both)
   hit->tid = (unsigned int)both;
   hit->slot = slot;
   hit->reserved = 0;
+  hit->code = code;
   hit->identity.start_time = leader->start_boottime;
   hit->identity.exec_id = (unsigned int)leader->self_exec_id;
   hit->identity.reserved = 0;
@@ -176,12 +185,12 @@ handle_hit (const void *code)
   if (!all)
     return 0;
   __sync_fetch_and_add (&all->hits, 1);
-  int said = recall (both >> 32);
+  int said = recall (both >> 32, (unsigned long long)code);
   if (said == IS_PATCHED)
     return 0;
   int slot = LP_NET_SLOTS;
   if (said == IS_NEWS && both && bpf_ktime_get_ns () <= all->alive_until)
-    slot = report (all, both);
+    slot = report (all, both, (unsigned long long)code);
   if (slot >= 0 && slot < LP_NET_SLOTS)
     {
       hold (all, slot, (unsigned int)both, code);

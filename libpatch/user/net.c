@@ -171,6 +171,17 @@ lp_net_new (GError **error)
   return g_steal_pointer (&net);
 }
 
+static void
+end_guard (LpNet *net)
+{
+  if (net->guard_fd < 0)
+    return;
+  kill (net->guard, SIGKILL);
+  waitpid (net->guard, NULL, 0);
+  close (net->guard_fd);
+  net->guard_fd = -1;
+}
+
 void
 lp_net_free (LpNet *net)
 {
@@ -187,9 +198,7 @@ lp_net_free (LpNet *net)
           const struct lp_net_hit held = { .slot = i, .pid = slot->pid, .tid = slot->state >> 3 };
           lp_net_end (net, &held);
         }
-      kill (net->guard, SIGKILL);
-      waitpid (net->guard, NULL, 0);
-      close (net->guard_fd);
+      end_guard (net);
     }
   if (net->control != MAP_FAILED)
     munmap (net->control, sizeof *net->control);
@@ -370,6 +379,14 @@ lp_net_be_impatient (LpNet *net)
 }
 
 void
+lp_net_hold_nobody (LpNet *net)
+{
+  net->control->patience = 0;
+  net->control->may_signal = FALSE;
+  end_guard (net);
+}
+
+void
 lp_net_beat (LpNet *net, guint ms)
 {
   /* Without a guard nobody would send SIGCONT if we were killed. */
@@ -418,6 +435,12 @@ lp_net_seize (LpNet *net, const struct lp_net_hit *hit)
 }
 
 gboolean
+lp_net_is_held (LpNet *net, const struct lp_net_hit *hit)
+{
+  return how_held (net, hit) != LP_NET_FREE;
+}
+
+gboolean
 lp_net_was_signalled (LpNet *net, const struct lp_net_hit *hit)
 {
   return how_held (net, hit) >= LP_NET_STOPPING;
@@ -443,7 +466,8 @@ lp_net_end (LpNet *net, const struct lp_net_hit *hit)
 void
 lp_net_ignore (LpNet *net, const struct lp_net_hit *hit, guint64 until, gboolean is_old)
 {
-  const struct lp_net_known known = { .identity = hit->identity, .until = until, .is_old = is_old != FALSE };
+  const struct lp_net_known known
+      = { .identity = hit->identity, .until = until, .code = hit->code, .is_old = is_old != FALSE };
 
   bpf_map_update_elem (bpf_map__fd (net->skeleton->maps.known), &hit->pid, &known, BPF_ANY);
 }

@@ -177,15 +177,16 @@ bind_net (LpTrigger *trigger, GPtrArray *problems)
 
   setting.entries = g_ptr_array_new_with_free_func ((GDestroyNotify)g_bytes_unref);
   lp_net_forget (trigger->net);
-  GThread *thread = g_thread_new ("net", set_net, &setting);
-  while (!g_atomic_int_get (&setting.done))
+  GThread *thread = g_thread_try_new ("net", set_net, &setting, &setting.error);
+  while (thread != NULL && !g_atomic_int_get (&setting.done))
     {
       poll (fds, G_N_ELEMENTS (fds), SETTING_POLL_MS);
       lp_trigger_dispatch_gate (trigger);
       lp_trigger_dispatch_net (trigger);
       lp_trigger_enforce_deadline (trigger);
     }
-  g_thread_join (thread);
+  if (thread != NULL)
+    g_thread_join (thread);
   lp_step ("uprobes set");
   g_ptr_array_unref (trigger->entries);
   trigger->entries = setting.entries;

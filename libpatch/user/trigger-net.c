@@ -62,8 +62,8 @@ catch_finished (gpointer data)
 
   lp_step ("catch over");
   trigger->threads--;
-  /* Without a slot it was not held, and was counted when it hit. */
-  if (result->old_call && caught->hit.slot < LP_NET_SLOTS
+  /* One that wasn't held was counted when it hit. */
+  if (result->old_call && result->was_held
       && !(meeting->outcome == LP_MEET_NOT_CONCERNED && !result->was_patched))
     lp_net_count_old_call (trigger->net);
   if (meeting->outcome == LP_MEET_LATER)

@@ -310,6 +310,8 @@ lp_trigger_new (LpTriggerFlags without, LpTriggerReport report, gpointer user_da
     lp_trigger_open_net (trigger);
   if ((without & LP_TRIGGER_QUIET) && trigger->net != NULL)
     lp_net_be_impatient (trigger->net);
+  if ((without & LP_TRIGGER_HOLD) && trigger->net != NULL)
+    lp_net_hold_nobody (trigger->net);
   if (without & LP_TRIGGER_EVENTS)
     g_ptr_array_add (trigger->lacks, g_strdup ("events: switched off"));
   else
@@ -345,7 +347,7 @@ lp_trigger_close (LpTrigger *trigger)
    * results. */
   while (trigger->threads > 0)
     g_main_context_iteration (trigger->context, TRUE);
-  g_hash_table_remove_all (trigger->looks);
+  lp_trigger_drop_looks (trigger);
 }
 
 void
@@ -386,5 +388,6 @@ lp_trigger_counts (LpTrigger *trigger)
   counts.hits = net.hits;
   counts.signalled = net.signalled;
   counts.old_calls = net.old_calls;
+  counts.lost = net.lost;
   return counts;
 }

@@ -31,6 +31,7 @@ typedef struct {
   guint64 hits;      /* of uprobes; a patched process has none */
   guint64 signalled; /* threads that could only be stopped by SIGSTOP */
   guint64 old_calls; /* calls that were seen to go on in an old function */
+  guint64 lost;      /* of these: without that anybody could be told; a look at all processes follows */
 } LpTriggerCounts;
 
 /* The mechanisms. Each is used where the kernel has it. */
@@ -39,6 +40,7 @@ typedef enum {
   LP_TRIGGER_NET = 1 << 1,    /* uprobes on the replaced functions */
   LP_TRIGGER_EVENTS = 1 << 2, /* the kernel's mmap events: copies of the file, some 10 ms after the fact */
   LP_TRIGGER_QUIET = 1 << 3,  /* the net's way without a signal */
+  LP_TRIGGER_HOLD = 1 << 4,   /* holding who hits the net: hits are only told */
 } LpTriggerFlags;
 
 /* A process that was met (element of interest for the administrator); from the main context. */

@@ -2,9 +2,9 @@
 /* lp-trigger: the trigger by hand, for developers and tests. Binds an entity to files until its standard
  * input ends.
  *
- *   lp-trigger [--without=gate|net|events|quiet]... [--kill=VICTIM:N:STEP] ENTITY FILE...
+ *   lp-trigger [--without=gate|net|events|quiet|hold]... [--kill=VICTIM:N:STEP] ENTITY FILE...
  *
- * Prints "ready" once the files are watched, a line for each process that was met, and the counts at the end,
+ * Prints "ready" once the files are watched; at the end a line for each process that was met, and the counts,
  * those of the steps (base/step.h) included. --kill: SIGKILL at the Nth time that STEP is made, for the
  * "trigger" itself or for the net's "guard"; "service": as if the one that wants it had been killed.
  */
@@ -85,12 +85,12 @@ print_steps (void)
     printf ("step %d %s\n", steps[i].times, steps[i].name);
 }
 
+/* Printed at the end: nobody reads meanwhile, and the loop must not wait for a full pipe. */
 static void
-print_meeting (const LpMeetResult *result, gpointer user_data)
+note_meeting (const LpMeetResult *result, gpointer user_data)
 {
-  printf ("met %d %s %.1f us %s\n", result->pid, outcome_words[result->outcome], result->held_ns / 1000.0,
-          result->reason);
-  fflush (stdout);
+  g_string_append_printf (user_data, "met %d %s %.1f us %s\n", result->pid, outcome_words[result->outcome],
+                          result->held_ns / 1000.0, result->reason);
 }
 
 static gboolean
@@ -116,8 +116,9 @@ run (LpTriggerFlags without, char **argv, GError **error)
 {
   g_autoptr (GMainLoop) loop = g_main_loop_new (NULL, FALSE);
   g_autoptr (LpEntity) entity = lp_entity_open (argv[1], error);
+  g_autoptr (GString) meetings = g_string_new (NULL);
   g_autoptr (LpTrigger) trigger
-      = entity != NULL ? lp_trigger_new (without, print_meeting, NULL, error) : NULL;
+      = entity != NULL ? lp_trigger_new (without, note_meeting, meetings, error) : NULL;
   g_autoptr (GPtrArray) bindings = g_ptr_array_new_with_free_func ((GDestroyNotify)lp_binding_free);
   g_autoptr (GPtrArray) problems = NULL;
 
@@ -138,12 +139,13 @@ run (LpTriggerFlags without, char **argv, GError **error)
   g_main_loop_run (loop);
   lp_trigger_close (trigger);
   LpTriggerCounts counts = lp_trigger_counts (trigger);
+  fputs (meetings->str, stdout);
   printf ("counts met %" G_GUINT64_FORMAT " patched %" G_GUINT64_FORMAT " later %" G_GUINT64_FORMAT
           " missed %" G_GUINT64_FORMAT " failed %" G_GUINT64_FORMAT " caught %" G_GUINT64_FORMAT
           " spotted %" G_GUINT64_FORMAT " hits %" G_GUINT64_FORMAT " signalled %" G_GUINT64_FORMAT
-          " old %" G_GUINT64_FORMAT "\n",
+          " old %" G_GUINT64_FORMAT " lost %" G_GUINT64_FORMAT "\n",
           counts.met, counts.patched, counts.later, counts.missed, counts.failed, counts.caught,
-          counts.spotted, counts.hits, counts.signalled, counts.old_calls);
+          counts.spotted, counts.hits, counts.signalled, counts.old_calls, counts.lost);
   print_steps ();
   return TRUE;
 }
@@ -166,14 +168,14 @@ main (int argc, char **argv)
       without |= g_str_equal (argv[1], "--without=gate")    ? LP_TRIGGER_GATE
                  : g_str_equal (argv[1], "--without=net")   ? LP_TRIGGER_NET
                  : g_str_equal (argv[1], "--without=quiet") ? LP_TRIGGER_QUIET
+                 : g_str_equal (argv[1], "--without=hold")  ? LP_TRIGGER_HOLD
                                                             : LP_TRIGGER_EVENTS;
   if (order != NULL && g_strv_length (order) != 3)
     argc = 0;
   if (argc < 3)
     {
-      fprintf (
-          stderr,
-          "usage: lp-trigger [--without=gate|net|events|quiet]... [--kill=VICTIM:N:STEP] ENTITY FILE...\n");
+      fprintf (stderr, "usage: lp-trigger [--without=gate|net|events|quiet|hold]... [--kill=VICTIM:N:STEP] "
+                       "ENTITY FILE...\n");
       return 2;
     }
   if (run (without, argv, &error))

@@ -162,6 +162,18 @@ def _():
     expect('answer', answer_of_a_new_one(), NEW)
 
 
+@case('a frozen service holds nobody up, however many start: the trigger does not wait for it (hazard 22h)')
+def _():
+    service = service_pid()
+    os.kill(service, signal.SIGSTOP)
+    try:
+        answers = [answer_of_a_new_one() for _ in range(400)]  # more than the socket between the two has room for
+    finally:
+        os.kill(service, signal.SIGCONT)
+    expect('answers', set(answers), {NEW})
+    wait_until('no complaint', lambda: 'gate' not in degraded())
+
+
 @case('with a killed service new processes start, and an accepted patch is bound again when the service is back')
 def _():
     run('syscare', 'accept', 'GOOD')
@@ -188,6 +200,16 @@ def _():
         wait_until('it is listed', lambda: rows_of(toy.pid) == ['patched'])
         expect('images', images_of(toy.pid), images)
         expect('answer', toy.ask(21), NEW)
+    toy.end()
+
+
+@case('a process that a debugger has is shown with the reason, and is patched once it is let go (hazard 26)')
+def _():
+    toy = Toy('/usr/bin/strace', '-o', '/dev/null', TARGET)
+    expect('answer', toy.ask(21), OLD)
+    wait_until('the reason is shown', lambda: 'traced' in run('syscare', 'processes', 'GOOD')[0])
+    os.kill(toy.pid, signal.SIGTERM)  # strace lets it go
+    wait_until('the new answer', lambda: toy.ask(21) == NEW, 60)
     toy.end()
 
 
