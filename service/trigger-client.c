@@ -26,7 +26,7 @@
 
 struct ScTrigger {
   char *program;
-  void (*changed) (gpointer user_data);
+  const ScTriggerListener *listener;
   gpointer user_data;
   GPtrArray *infos; /* ScPatchInfo: what shall be bound */
   GArray *files;    /* ScFileIdentity: what lay at their paths when the child was told */
@@ -74,7 +74,7 @@ set_problem (ScTrigger *trigger, const char *problem)
     sc_log (G_LOG_LEVEL_WARNING, SC_MESSAGE_GATE, NULL, "gate: %s", problem);
   g_free (trigger->problem);
   trigger->problem = g_strdup (problem);
-  trigger->changed (trigger->user_data);
+  trigger->listener->changed (trigger->user_data);
 }
 
 static void
@@ -171,7 +171,7 @@ take_lacks (ScTrigger *trigger, JsonArray *array)
       sc_log (G_LOG_LEVEL_WARNING, SC_MESSAGE_TROUBLE, NULL, "trigger: without the %s",
               (char *)trigger->lacks->pdata[i]);
     }
-  trigger->changed (trigger->user_data);
+  trigger->listener->changed (trigger->user_data);
 }
 
 static void
@@ -183,7 +183,7 @@ handle_pong (ScTrigger *trigger, JsonObject *message)
   if (old_calls == trigger->old_calls)
     return;
   trigger->old_calls = old_calls;
-  trigger->changed (trigger->user_data);
+  trigger->listener->changed (trigger->user_data);
 }
 
 static void
@@ -204,7 +204,7 @@ handle_bound (ScTrigger *trigger, JsonObject *message)
 }
 
 static void
-handle_met (JsonObject *message)
+handle_met (ScTrigger *trigger, JsonObject *message)
 {
   gboolean patched = sc_wire_bool (message, "patched");
   const char *reason = sc_wire_string (message, "reason");
@@ -215,6 +215,14 @@ handle_met (JsonObject *message)
           &fields, "process %" G_GINT64_FORMAT ": %s%s%s", sc_wire_int (message, "pid"),
           patched ? "patched at its start" : "not patched at its start", reason[0] != '\0' ? ": " : "",
           reason);
+  if (patched || sc_wire_int (message, "pid") <= 0)
+    return;
+  g_auto (GStrv) lines = g_strsplit (reason, "\n", 2);
+  const ScTriggerFailure failure = { .pid = (int)sc_wire_int (message, "pid"),
+                                     .start_time = (guint64)sc_wire_int (message, "start-time"),
+                                     .may_pass = sc_wire_bool (message, "may-pass"),
+                                     .reason = lines[0] != NULL ? lines[0] : "" };
+  trigger->listener->failed (&failure, trigger->user_data);
 }
 
 static void
@@ -227,7 +235,7 @@ handle_message (ScTrigger *trigger, JsonObject *message)
   else if (g_str_equal (type, "bound"))
     handle_bound (trigger, message);
   else if (g_str_equal (type, "met"))
-    handle_met (message);
+    handle_met (trigger, message);
   else if (g_str_equal (type, "failed"))
     child_failed (trigger, sc_wire_string (message, "reason"));
 }
@@ -421,12 +429,12 @@ start_child (ScTrigger *trigger)
 }
 
 ScTrigger *
-sc_trigger_new (const char *program, void (*changed) (gpointer user_data), gpointer user_data)
+sc_trigger_new (const char *program, const ScTriggerListener *listener, gpointer user_data)
 {
   ScTrigger *trigger = g_new0 (ScTrigger, 1);
 
   trigger->program = g_strdup (program != NULL ? program : "");
-  trigger->changed = changed;
+  trigger->listener = listener;
   trigger->user_data = user_data;
   trigger->infos = g_ptr_array_new_with_free_func ((GDestroyNotify)sc_patch_info_unref);
   trigger->lacks = g_ptr_array_new_with_free_func (g_free);

@@ -8,6 +8,7 @@
 
 #include "base/error.h"
 #include "base/urgent.h"
+#include "process/process.h"
 #include "user/trigger.h"
 
 /* Messages that wait for a service that doesn't read. Nobody but the journal needs to hear of each process.
@@ -69,6 +70,13 @@ report_meeting (const LpMeetResult *result, gpointer user_data)
   json_object_set_string_member (message, "type", "met");
   json_object_set_int_member (message, "pid", result->pid);
   json_object_set_boolean_member (message, "patched", result->outcome == LP_MEET_PATCHED);
+  json_object_set_boolean_member (message, "may-pass", result->may_pass);
+  if (result->outcome != LP_MEET_PATCHED && result->pid > 0)
+    {
+      g_autoptr (LpProcess) process = lp_process_open (result->pid, NULL);
+      json_object_set_int_member (message, "start-time",
+                                  process != NULL ? (gint64)lp_process_start_time (process) : 0);
+    }
   json_object_set_string_member (message, "reason", result->reason);
   tell (keeper, message);
 }

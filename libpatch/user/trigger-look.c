@@ -88,6 +88,7 @@ look_again (Look *look)
       return;
     }
   look->result->outcome = LP_MEET_FAILED;
+  look->result->may_pass = !look->is_hopeless;
   trigger->counts.failed++;
   if (trigger->net != NULL && look->hit.pid != 0)
     lp_net_ignore (trigger->net, &look->hit,
