@@ -11,15 +11,21 @@
 #include <string.h>
 #include <sys/ptrace.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #define STOP_TIMEOUT_MS 500
-/* Somebody else (a job's worker, the gate) may be about to let go of the thread. */
+/* Somebody else (a job's worker) may be about to let go of the thread, and one of our own tracers (the
+ * gate's, or one that looks at it again) does so for certain: it only takes as long as the machine is busy.
+ */
 #define SEIZE_TIMEOUT_US 20000
+#define OWN_SEIZE_TIMEOUT_US 500000
 #define SEIZE_PAUSE_US 100
+#define UNTRACED_MAX 3
 #define PARENT_LOOKS 50 /* at a parent that may be about to stop itself */
 #define PARENT_PAUSE_US 2000
 
 typedef struct {
+  int owner; /* process that started the tracer */
   LpNet *net;
   const struct lp_net_hit *hit;
   GPtrArray *entities;
@@ -36,16 +42,44 @@ set_outcome (Catch *work, LpMeetOutcome outcome, const char *reason)
   work->result->meeting->reason = g_strdup (reason);
 }
 
+static int
+read_number (int tid, const char *field)
+{
+  g_autoptr (LpProcess) process = lp_process_open (tid, NULL);
+  g_autofree char *text = process != NULL ? lp_process_status (process, 0, field) : NULL;
+
+  return text != NULL ? atoi (text) : 0;
+}
+
+/* Whether it is worth waiting any longer for a thread that couldn't be seized. Our children are tracers. */
+static gboolean
+will_be_free (const Catch *work, guint *untraced)
+{
+  int tracer = read_number ((int)work->hit->tid, "TracerPid");
+
+  /* Let go just now: the next try will do, if it was that. */
+  if (tracer == 0)
+    return ++*untraced < UNTRACED_MAX;
+  return read_number (tracer, "PPid") == work->owner;
+}
+
 /* FALSE: errno says why. */
 static gboolean
-seize (int tid)
+seize (const Catch *work)
 {
-  gint64 end = g_get_monotonic_time () + SEIZE_TIMEOUT_US;
+  int tid = (int)work->hit->tid;
+  gint64 started = g_get_monotonic_time ();
+  guint untraced = 0;
 
   while (ptrace (PTRACE_SEIZE, tid, 0, PTRACE_O_TRACESYSGOOD) != 0)
     {
-      if (errno != EPERM || g_get_monotonic_time () > end)
-        return FALSE;
+      gint64 waited = g_get_monotonic_time () - started;
+      if (errno != EPERM || waited > OWN_SEIZE_TIMEOUT_US
+          || (waited > SEIZE_TIMEOUT_US && !will_be_free (work, &untraced)))
+        {
+          errno = errno == ESRCH ? ESRCH : EPERM;
+          return FALSE;
+        }
       g_usleep (SEIZE_PAUSE_US);
     }
   return ptrace (PTRACE_INTERRUPT, tid, 0, 0) == 0;
@@ -140,7 +174,7 @@ catch_in_tracer (gpointer data, GError **error)
   Catch *work = data;
   g_autoptr (LpProcess) process = lp_process_open ((int)work->hit->pid, NULL);
 
-  if (process == NULL || !seize ((int)work->hit->tid))
+  if (process == NULL || !seize (work))
     {
       gboolean gone = process == NULL || errno == ESRCH;
       set_outcome (work, gone ? LP_MEET_NOT_CONCERNED : LP_MEET_LATER, gone ? "" : "another tracer has it");
@@ -176,7 +210,7 @@ lp_catch (LpNet *net, const struct lp_net_hit *hit, GPtrArray *entities, GPtrArr
 {
   LpCatchResult *result = g_new0 (LpCatchResult, 1);
   gint64 started = g_get_monotonic_time ();
-  Catch work = { net, hit, entities, entries, result, /* was_signalled= */ FALSE };
+  Catch work = { getpid (), net, hit, entities, entries, result, /* was_signalled= */ FALSE };
   g_autoptr (GError) error = NULL;
 
   result->meeting = g_new0 (LpMeetResult, 1);

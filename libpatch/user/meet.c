@@ -13,10 +13,12 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/ptrace.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
+#include <unistd.h>
 
 /* A stop is mostly reached within this time, so it is awaited without sleeping. */
 #define SPIN_US 200
@@ -28,6 +30,7 @@
 #define STATUS_EVENT(status) ((status) >> 16)
 
 typedef struct {
+  int owner;         /* process that started the tracer */
   int tid;           /* as waitpid() names it: becomes the process's id at exec */
   gboolean exec;     /* the gate held it inside exec */
   gboolean executed; /* the exec has happened */
@@ -222,17 +225,31 @@ process_of (int tid)
   return tgid != NULL ? (int)g_ascii_strtoll (tgid, NULL, 10) : 0;
 }
 
+/* Until the opener is let through, the tracer may wait for it while it waits for an answer from the gate,
+ * which our descriptor keeps open: if our owner is killed, nobody gives that answer any more, and only our
+ * end closes the gate. Nothing has been changed in the opener by then. FALSE: the owner has ended already. */
+static gboolean
+end_with_owner (const Meeting *meeting)
+{
+  return prctl (PR_SET_PDEATHSIG, SIGKILL) == 0 && getppid () == meeting->owner;
+}
+
 /* The whole meeting, in the tracer. */
 static gboolean
 hold_meeting (gpointer data, GError **error)
 {
   Meeting *meeting = data;
+
+  if (!end_with_owner (meeting))
+    return TRUE;
+  lp_step ("opener about to be seized");
   gboolean seized = ptrace (PTRACE_SEIZE, meeting->tid, 0, PTRACE_O_TRACEEXEC | PTRACE_O_TRACESYSGOOD) == 0
                     && ptrace (PTRACE_INTERRUPT, meeting->tid, 0, 0) == 0;
   int number = errno;
 
   lp_step ("opener seized");
   meeting->keeper->allow (meeting->keeper->user_data);
+  prctl (PR_SET_PDEATHSIG, 0);
   lp_urgent_end ();
   lp_step ("opener let through");
   if (!seized)
@@ -257,7 +274,8 @@ lp_meet (int tid, gboolean exec, GPtrArray *entities, guint timeout_ms, const Lp
 {
   LpMeetResult *result = g_new0 (LpMeetResult, 1);
   gint64 started = g_get_monotonic_time ();
-  Meeting meeting = { .tid = tid,
+  Meeting meeting = { .owner = getpid (),
+                      .tid = tid,
                       .exec = exec,
                       .deadline = started + (gint64)timeout_ms * 1000,
                       .entities = entities,

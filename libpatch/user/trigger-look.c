@@ -124,6 +124,7 @@ look_thread (gpointer data)
       = { .step = LP_STEP_ACTIVATE, .entities = look->entities, .pids = pids, .timeout_ms = LOOK_MS };
 
   lp_urgent_end ();
+  lp_trigger_leave_gate (look->trigger);
   g_array_append_val (pids, look->pid);
   gboolean done = lp_change_run (&change, NULL, NULL, NULL, &results, &error);
   const LpProcessResult *first = results != NULL && results->len > 0 ? results->pdata[0] : NULL;
@@ -241,6 +242,7 @@ scan_thread (gpointer data)
   };
 
   lp_urgent_end ();
+  lp_trigger_leave_gate (scan->trigger);
   lp_change_run (&change, NULL, NULL, NULL, &scan->results, NULL); /* each process's result says it */
   lp_trigger_run_in_loop (scan->trigger, scan_finished, scan);
   return NULL;

@@ -88,6 +88,7 @@ catch_thread (gpointer data)
 {
   Caught *caught = data;
 
+  lp_trigger_leave_gate (caught->trigger);
   caught->result = lp_catch (caught->trigger->net, &caught->hit, caught->entities, caught->entries);
   lp_trigger_run_in_loop (caught->trigger, catch_finished, caught);
   return NULL;

@@ -107,6 +107,13 @@ lp_trigger_run_in_loop (LpTrigger *trigger, GSourceFunc func, gpointer data)
   g_source_attach (source, trigger->context);
 }
 
+void
+lp_trigger_leave_gate (LpTrigger *trigger)
+{
+  if (trigger->gate != NULL)
+    lp_gate_abandon (trigger->gate);
+}
+
 gboolean
 lp_trigger_start_thread (LpTrigger *trigger, const char *name, GThreadFunc func, gpointer data)
 {

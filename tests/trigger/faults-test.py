@@ -59,14 +59,18 @@ class Things:
         self.places = [(mode, victim, name, time) for mode in OPTIONS for name, times in sorted(self.steps(mode).items())
                        for time in range(1, times + 1) for victim in VICTIMS]
 
-    def start(self):
-        return subprocess.Popen([self.target.path], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    def start(self, *before):
+        return subprocess.Popen([*before, self.target.path], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+
+    def starts(self):
+        """Half of them by ld.so, which the kernel keeps tracers away from until the gate has answered."""
+        return [self.start(*(('/lib64/ld-linux-x86-64.so.2',) if number % 2 else ())) for number in range(STARTS)]
 
     def steps(self, mode):
         """How often each step is made when all goes well."""
         before = self.start()
         with Trigger(self.target, options=OPTIONS[mode]) as trigger:
-            self.end([before, *(self.start() for _ in range(STARTS))])
+            self.end([before, *self.starts()])
             lines, _ = trigger.finish()
         words = [line.split(' ', 2) for line in lines if line.startswith('step ')]
         return {name: int(times) for _, times, name in words}
@@ -88,7 +92,7 @@ class Things:
             for line in trigger.stdout:  # until it is ready, or its end, if the place comes earlier
                 if line == 'ready\n':
                     break
-            self.end([before, *(self.start() for _ in range(STARTS))])
+            self.end([before, *self.starts()])
             complaints = trigger.communicate(timeout=120)[1]  # until the last tracer, too, has ended
             expect(complaints, '', 'complaints')
             self.kills += trigger.returncode == -signal.SIGKILL
@@ -107,8 +111,9 @@ def rounds_of(places):
                 things.round(*place)
             except (AssertionError, subprocess.TimeoutExpired, ValueError) as error:
                 raise AssertionError(f'{place}: {error}') from error
-        # Some places are reached only when processes happen to come so.
-        expect(places[0][1] != 'trigger' or things.kills >= len(places) / 2, True, f'only {things.kills} kills')
+        # Some places, later times above all, are reached only when processes happen to come so.
+        firsts = sum(place[3] == 1 for place in places)
+        expect(places[0][1] != 'trigger' or things.kills >= firsts / 2, True, f'only {things.kills} kills')
     return test
 
 
