@@ -106,8 +106,7 @@ tell_success (ScWindow *self, ScOperation *operation, ScOutcome *outcome)
 {
   g_autofree char *words = success_words (operation, outcome);
   GPtrArray *patches = sc_operation_get_patches (operation);
-  ScVerb verb;
-  gboolean can_undo = sc_operation_get_verb (operation, &verb) && outcome->changed;
+  gboolean can_undo = outcome->changed && sc_operation_changes_state (operation);
 
   if (can_undo)
     g_set_object (&self->undoable, operation);

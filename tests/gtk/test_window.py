@@ -407,6 +407,43 @@ def test_troubles(desktop):
     desktop.app.see_not(contains='Nobody can be authorised')
 
 
+def test_activate_again(desktop):
+    """what some processes lack can be activated once more, and there is no way back from that"""
+    app = desktop.app
+    open_patch(desktop, 'HP007 · libc.so.6')
+    app.see(contains='“Activate” tries it again')
+    app.click('Activate')
+    app.see(contains='The new code runs in all 143 processes')
+    app.see_not(contains='“Activate” tries it again')
+    app.see('HP007 · libc.so.6 activated')
+    assert not app.find('Undo', harness.BUTTON)
+
+
+def test_foreign(desktop):
+    """a livepatch that something else loaded says so, and nothing can be done to it"""
+    app = desktop.app
+    open_patch(desktop, 'HP101 · vmlinux')
+    desktop.tell_mock('SetProblems', 'HP101', '["foreign"]')
+    app.see(contains='Something else than this service loaded this patch')
+    app.click('Why other actions are off')
+    app.see('Deactivate: Something else loaded it, so only that can take it away')
+    assert not app.find('Deactivate', harness.BUTTON)
+    desktop.tell_mock('SetProblems', 'HP101', '["target-changed"]')
+    app.see(contains='The patch is for another kernel than the one that runs.')
+    app.see('Deactivate', harness.BUTTON)
+
+
+def test_kernel_count(desktop):
+    """the tasks that a kernel in transition has moved are counted, and which way they go is told"""
+    app = desktop.app
+    open_patch(desktop, 'HP101 · vmlinux')
+    desktop.tell_mock('SetProblems', 'HP101', '["transition-pending"]')
+    desktop.tell_mock('SetTasks', 'HP101', '88', '90')
+    app.see(contains='to the new code. 88 of 90 tasks have switched so far.')
+    desktop.tell_mock('SetState', 'HP101', 'deactivated')
+    app.see(contains='back to the original code. 88 of 90 tasks')
+
+
 def test_empty(desktop):
     """a machine without patches says so, which is another page than “nothing matches”"""
     desktop.tell_mock('Empty')
