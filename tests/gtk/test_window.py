@@ -428,6 +428,7 @@ def test_foreign(desktop):
     """a livepatch that something else loaded says so, and nothing can be done to it"""
     app = desktop.app
     open_patch(desktop, 'HP101 · vmlinux')
+    desktop.tell_mock('SetState', 'HP101', 'accepted')
     desktop.tell_mock('SetProblems', 'HP101', '["foreign"]')
     app.see(contains='Something else than this service loaded this patch')
     open_reasons(app)
@@ -442,6 +443,7 @@ def test_kernel_count(desktop):
     """the tasks that a kernel in transition has moved are counted, and which way they go is told"""
     app = desktop.app
     open_patch(desktop, 'HP101 · vmlinux')
+    desktop.tell_mock('SetState', 'HP101', 'active')
     desktop.tell_mock('SetProblems', 'HP101', '["transition-pending"]')
     desktop.tell_mock('SetTasks', 'HP101', '88', '90')
     app.see(contains='to the new code. 88 of 90 tasks have switched so far.')
