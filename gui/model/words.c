@@ -124,6 +124,7 @@ is_switching (ScPatch *patch)
   return sc_patch_get_kind (patch) == SC_KIND_KERNEL && sc_patch_has_problem (patch, "transition-pending");
 }
 
+/* The state is the same whichever way the kernel is switching; the job that does it says which. */
 static char *
 active_summary (ScPatch *patch)
 {
@@ -131,8 +132,7 @@ active_summary (ScPatch *patch)
   guint patched = sc_patch_get_patched (patch);
 
   if (is_switching (patch))
-    return add_transition_count (_ ("The running kernel is switching its tasks over to the new code."),
-                                 patch);
+    return add_transition_count (_ ("The running kernel is switching its tasks over."), patch);
   if (sc_patch_get_kind (patch) == SC_KIND_KERNEL)
     return g_strdup (_ ("The running kernel uses the new code."));
   if (total == 0)
@@ -149,12 +149,6 @@ active_summary (ScPatch *patch)
 char *
 sc_words_summary (ScPatch *patch)
 {
-  gboolean is_original = sc_patch_get_state (patch) == SC_STATE_DEACTIVATED
-                         || sc_patch_get_state (patch) == SC_STATE_NOT_APPLIED;
-
-  if (is_switching (patch) && is_original)
-    return add_transition_count (_ ("The running kernel is switching its tasks back to the original code."),
-                                 patch);
   switch (sc_patch_get_state (patch))
     {
     case SC_STATE_ACTIVE:
@@ -189,7 +183,7 @@ sc_words_problem (const char *problem, ScKind kind, const char **advice)
     { "processes-unpatched", N_ ("Some processes run the target without the patch."),
       N_ ("The page “Processes” says which and why. “Activate” tries it again; those that can’t be patched "
           "must be restarted.") },
-    { "transition-pending", N_ ("The kernel hasn’t switched all tasks to the new code yet."),
+    { "transition-pending", N_ ("The kernel hasn’t switched all tasks over yet."),
       N_ ("It goes on by itself. Tasks that hold it up are on the page “Processes”.") },
     { "target-changed", N_ ("The file on disk is another build than the one that the patch is for."),
       N_ ("Probably the package was upgraded. Restart the program, then remove and uninstall the patch.") },

@@ -189,23 +189,14 @@ test_what_fits_a_patch (void)
 }
 
 static void
-test_a_kernel_in_transition_says_which_way_and_how_far (void)
+test_a_kernel_in_transition_says_how_far_it_is (void)
 {
-  static const char *const words[]
-      = { "active",      "over to the new code",     "deactivated", "back to the original code",
-          "not-applied", "back to the original code" };
+  g_autoptr (ScPatch) patch
+      = patch_new ("/k", "{'Kind': <'kernel'>, 'State': <'active'>, 'Problems': <['transition-pending']>, "
+                         "'ProcessesTotal': <uint32 90>, 'ProcessesPatched': <uint32 88>}");
+  g_autofree char *summary = sc_words_summary (patch);
 
-  for (gsize i = 0; i < G_N_ELEMENTS (words); i += 2)
-    {
-      g_autoptr (ScPatch) patch
-          = patch_new ("/k",
-                       "{'Kind': <'kernel'>, 'State': <%s>, 'Problems': <['transition-pending']>, "
-                       "'ProcessesTotal': <uint32 90>, 'ProcessesPatched': <uint32 88>}",
-                       words[i]);
-      g_autofree char *summary = sc_words_summary (patch);
-      g_assert_nonnull (strstr (summary, words[i + 1]));
-      g_assert_nonnull (strstr (summary, "88 of 90 tasks have switched so far."));
-    }
+  g_assert_nonnull (strstr (summary, "88 of 90 tasks have switched so far."));
 }
 
 static void
@@ -303,7 +294,7 @@ main (int argc, char **argv)
   g_test_add_func ("/gui/words/problems", test_every_problem_has_a_sentence_and_advice);
   g_test_add_func ("/gui/words/interface", test_every_word_of_the_interface_is_known);
   g_test_add_func ("/gui/words/troubles", test_every_trouble_of_the_service_has_a_sentence);
-  g_test_add_func ("/gui/words/transition", test_a_kernel_in_transition_says_which_way_and_how_far);
+  g_test_add_func ("/gui/words/transition", test_a_kernel_in_transition_says_how_far_it_is);
   g_test_add_func ("/gui/verbs/fits", test_what_fits_a_patch);
   g_test_add_func ("/gui/verbs/way-back", test_undo_leads_back_from_every_state);
   g_test_add_func ("/gui/patch/takes", test_a_patch_takes_what_the_service_says);

@@ -90,7 +90,7 @@ def test_kind_order_and_groups(desktop):
 
 PROBLEMS = {  # what an administrator reads, and what to do
     'processes-unpatched': ('Some processes run the target without the patch.', 'must be restarted'),
-    'transition-pending': ('The kernel hasn’t switched all tasks to the new code yet.', 'It goes on by itself.'),
+    'transition-pending': ('The kernel hasn’t switched all tasks over yet.', 'It goes on by itself.'),
     'target-changed': ('The file on disk is another build', 'Restart the program'),
     'target-missing': ('The file that the patch is for isn’t on this machine.', 'Install the package'),
     'conflict': ('Something else changed the same code.', 'end it'),
@@ -124,7 +124,7 @@ def test_kernel_transition(desktop):
     """a kernel in transition says so, and which tasks hold it up where; afterwards it says that none does"""
     app = desktop.app
     app.select('HP101 · vmlinux')
-    app.see(contains='The running kernel is switching its tasks over to the new code.')
+    app.see(contains='The running kernel is switching its tasks over.')
     app.click('Processes')
     app.see('1 task holds the kernel’s transition up')
     app.see(contains='The task sleeps in an old function: qfq_dequeue, in schedule')
@@ -440,15 +440,13 @@ def test_foreign(desktop):
 
 
 def test_kernel_count(desktop):
-    """the tasks that a kernel in transition has moved are counted, and which way they go is told"""
+    """the tasks that a kernel in transition has moved are counted"""
     app = desktop.app
     open_patch(desktop, 'HP101 · vmlinux')
     desktop.tell_mock('SetState', 'HP101', 'active')
     desktop.tell_mock('SetProblems', 'HP101', '["transition-pending"]')
     desktop.tell_mock('SetTasks', 'HP101', '88', '90')
-    app.see(contains='to the new code. 88 of 90 tasks have switched so far.')
-    desktop.tell_mock('SetState', 'HP101', 'deactivated')
-    app.see(contains='back to the original code. 88 of 90 tasks')
+    app.see(contains='switching its tasks over. 88 of 90 tasks have switched so far.')
 
 
 def test_empty(desktop):
