@@ -126,6 +126,15 @@ cli_ask (CliContext *context, const char *path, const char *interface, const cha
   return answer;
 }
 
+void
+cli_call_async (CliContext *context, const char *path, const char *interface, const char *method,
+                GVariant *arguments, const char *reply, GAsyncReadyCallback callback, gpointer user_data)
+{
+  g_dbus_connection_call (context->bus, CLI_BUS_NAME, path, interface, method, arguments,
+                          G_VARIANT_TYPE (reply), G_DBUS_CALL_FLAGS_NONE, QUESTION_TIMEOUT_MS, NULL, callback,
+                          user_data);
+}
+
 typedef struct {
   GMainLoop *loop;
   GVariant *answer;

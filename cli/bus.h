@@ -22,6 +22,12 @@ gboolean cli_bus_open (CliContext *context, GError **error);
 GVariant *cli_ask (CliContext *context, const char *path, const char *interface, const char *method,
                    GVariant *arguments, const char *reply, GError **error);
 
+/* As cli_ask(), but only sends the question; needs cli_bus_open() before. @callback ends it with
+ * g_dbus_connection_call_finish(), whose error is the bus's own. */
+void cli_call_async (CliContext *context, const char *path, const char *interface, const char *method,
+                     GVariant *arguments, const char *reply, GAsyncReadyCallback callback,
+                     gpointer user_data);
+
 /* An order: may ask for a password (unless --no-ask-password or no terminal), waits as long as it takes, and
  * Ctrl-C takes it back (LP_ERROR_CANCELLED). Else as cli_ask(). */
 GVariant *cli_order (CliContext *context, const char *path, const char *interface, const char *method,

@@ -9,39 +9,8 @@
 #include "bus.h"
 #include "text.h"
 
-/* The most that one call of ListPatches returns. */
-#define PAGE 1000
 /* More candidates than this are not listed. */
 #define CANDIDATES_SHOWN 10
-
-GPtrArray *
-cli_list_patches (CliContext *context, GVariant *match, const char *const *properties, GError **error)
-{
-  static const char *const all[] = { NULL };
-  g_autoptr (GVariant) owned = g_variant_ref_sink (match);
-  g_autoptr (GPtrArray) patches = g_ptr_array_new_with_free_func ((GDestroyNotify)g_variant_unref);
-  gsize n = PAGE;
-
-  while (n == PAGE)
-    {
-      GVariantDict options;
-      g_variant_dict_init (&options, NULL);
-      g_variant_dict_insert (&options, "offset", "u", patches->len);
-      g_variant_dict_insert (&options, "limit", "u", PAGE);
-      GVariant *arguments = g_variant_new ("(@a{sv}^as@a{sv})", owned, properties != NULL ? properties : all,
-                                           g_variant_dict_end (&options));
-      g_autoptr (GVariant) reply
-          = cli_ask (context, CLI_BUS_PATH, CLI_MANAGER, "ListPatches", arguments, "(aa{sv})", error);
-      if (reply == NULL)
-        return NULL;
-
-      g_autoptr (GVariant) page = g_variant_get_child_value (reply, 0);
-      n = g_variant_n_children (page);
-      for (gsize i = 0; i < n; i++)
-        g_ptr_array_add (patches, g_variant_get_child_value (page, i));
-    }
-  return g_steal_pointer (&patches);
-}
 
 const char *
 cli_patch_name (GVariant *patch)

@@ -10,7 +10,8 @@ G_BEGIN_DECLS
 #define CLI_NAMING_PROPERTIES "Uuid", "Bundle", "Name", "Issues"
 
 /* All patches that @match (floating a{sv}, as Manager.FindPatches takes it) fits, page by page: element-type
- * GVariant (a{sv}), sorted by full name. @properties: NULL-terminated; NULL = all. */
+ * GVariant (a{sv}), sorted by full name. @properties: NULL-terminated; NULL = all; without --json those that
+ * are empty are left out, as cli_get_string() and its like have it. */
 GPtrArray *cli_list_patches (CliContext *context, GVariant *match, const char *const *properties,
                              GError **error);
 

@@ -16,6 +16,7 @@ typedef struct {
 
 typedef struct {
   char *text;
+  guint width; /* columns on the screen */
   CliStyle style;
 } Cell;
 
@@ -58,7 +59,9 @@ cli_table_column (CliTable *table, const char *title, CliColumnFlags flags)
 void
 cli_table_cell (CliTable *table, CliStyle style, const char *text)
 {
-  Cell cell = { cli_escape (text), style };
+  Cell cell = { cli_escape (text), 0, style };
+
+  cell.width = cli_width (cell.text);
   g_array_append_val (table->cells, cell);
 }
 
@@ -86,8 +89,7 @@ measure (CliTable *table)
   for (guint i = 0; i < table->cells->len; i++)
     {
       Column *column = column_at (table, i % n);
-      guint width = cli_width (g_array_index (table->cells, Cell, i).text);
-      column->width = MAX (column->width, width);
+      column->width = MAX (column->width, g_array_index (table->cells, Cell, i).width);
     }
   for (guint i = 0; i < n; i++)
     {
@@ -126,47 +128,61 @@ fit (CliTable *table, guint available)
 }
 
 static void
-print_row (CliTable *table, FILE *out, guint indent, const char *(*text_of) (CliTable *, guint, CliStyle *),
-           guint first)
+print_blanks (FILE *out, guint n)
+{
+  for (guint i = 0; i < n; i++)
+    putc_unlocked (' ', out);
+}
+
+/* The text of @cell in @column; gives the columns that it takes. */
+static guint
+print_text (FILE *out, const Column *column, const Cell *cell)
+{
+  g_autofree char *cut = cell->width > column->width ? cli_cut (cell->text, column->width) : NULL;
+  const char *text = cut != NULL ? cut : cell->text;
+  g_autofree char *styled = cell->style != CLI_PLAIN ? cli_style (text, cell->style) : NULL;
+
+  fputs (styled != NULL ? styled : text, out);
+  return cut != NULL ? cli_width (cut) : cell->width;
+}
+
+static void
+print_row (CliTable *table, FILE *out, guint indent, const Cell *cells)
 {
   guint blanks = indent; /* written only before further text: no line ends in blanks */
 
   for (guint i = 0; i < table->columns->len; i++)
     {
-      Column *column = column_at (table, i);
-      if (column->width == 0)
-        continue;
-
-      CliStyle style;
-      g_autofree char *cut = cli_cut (text_of (table, first + i, &style), column->width);
-      g_autofree char *styled = cli_style (cut, style);
-      guint rest = column->width - cli_width (cut);
+      const Column *column = column_at (table, i);
+      guint width = MIN (cells[i].width, column->width);
       gboolean right = (column->flags & CLI_COLUMN_RIGHT) != 0;
 
-      blanks += right ? rest : 0;
-      if (*cut != '\0')
+      if (column->width == 0)
+        continue;
+      blanks += right ? column->width - width : 0;
+      if (width != 0)
         {
-          fprintf (out, "%*s%s", (int)blanks, "", styled);
+          print_blanks (out, blanks);
+          width = print_text (out, column, &cells[i]);
           blanks = 0;
         }
-      blanks += (right ? 0 : rest) + GAP;
+      blanks += (right ? 0 : column->width - width) + GAP;
     }
-  fputc ('\n', out);
+  putc_unlocked ('\n', out);
 }
 
-static const char *
-title_text (CliTable *table, guint i, CliStyle *style)
+static void
+print_titles (CliTable *table, FILE *out, guint indent)
 {
-  *style = CLI_BOLD;
-  return column_at (table, i)->title;
-}
+  g_autofree Cell *cells = g_new0 (Cell, table->columns->len);
 
-static const char *
-cell_text (CliTable *table, guint i, CliStyle *style)
-{
-  Cell *cell = &g_array_index (table->cells, Cell, i);
-  *style = cell->style;
-  return cell->text;
+  for (guint i = 0; i < table->columns->len; i++)
+    {
+      cells[i].text = (char *)column_at (table, i)->title;
+      cells[i].width = cli_width (cells[i].text);
+      cells[i].style = CLI_BOLD;
+    }
+  print_row (table, out, indent, cells);
 }
 
 void
@@ -180,7 +196,7 @@ cli_table_print (CliTable *table, FILE *out, guint indent)
   measure (table);
   if (terminal != 0)
     fit (table, terminal > indent ? terminal - indent : 1);
-  print_row (table, out, indent, title_text, 0);
+  print_titles (table, out, indent);
   for (guint first = 0; first + n <= table->cells->len; first += n)
-    print_row (table, out, indent, cell_text, first);
+    print_row (table, out, indent, &g_array_index (table->cells, Cell, first));
 }

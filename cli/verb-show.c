@@ -31,23 +31,79 @@ print_json (GPtrArray *patches)
   return CLI_EXIT_DONE;
 }
 
-/* "2/3", "" where nobody runs the target. */
-static char *
-processes_text (GVariant *patch)
-{
-  guint64 total = cli_get_number (patch, "ProcessesTotal");
+/* What a line of the list shows: looked for once, there may be thousands. */
+typedef struct {
+  const char *name, *uuid, *state;
+  guint64 total, patched;
+  char *issues, *problems; /* owned (nullable) */
+} Row;
 
-  if (total == 0)
-    return g_strdup ("");
-  return g_strdup_printf ("%" G_GUINT64_FORMAT "/%" G_GUINT64_FORMAT,
-                          cli_get_number (patch, "ProcessesPatched"), total);
+static void
+clear_row (Row *row)
+{
+  g_free (row->issues);
+  g_free (row->problems);
 }
 
 static char *
-joined (GVariant *patch, const char *key, const char *separator)
+joined (GVariant *words)
 {
-  g_autofree const char **words = cli_get_strings (patch, key);
-  return g_strjoinv (separator, (char **)words);
+  g_autofree const char **vector = g_variant_get_strv (words, NULL);
+  return g_strjoinv (",", (char **)vector);
+}
+
+static void
+take_member (Row *row, const char *key, GVariant *value)
+{
+  if (g_variant_is_of_type (value, G_VARIANT_TYPE_STRING))
+    {
+      const char *text = g_variant_get_string (value, NULL);
+      if (g_str_equal (key, "Name"))
+        row->name = text;
+      else if (g_str_equal (key, "Uuid"))
+        row->uuid = text;
+      else if (g_str_equal (key, "State"))
+        row->state = text;
+    }
+  else if (g_variant_is_of_type (value, G_VARIANT_TYPE_UINT32))
+    {
+      if (g_str_equal (key, "ProcessesTotal"))
+        row->total = g_variant_get_uint32 (value);
+      else if (g_str_equal (key, "ProcessesPatched"))
+        row->patched = g_variant_get_uint32 (value);
+    }
+  else if (g_variant_is_of_type (value, G_VARIANT_TYPE_STRING_ARRAY))
+    {
+      if (g_str_equal (key, "Issues") && row->issues == NULL)
+        row->issues = joined (value);
+      else if (g_str_equal (key, "Problems") && row->problems == NULL)
+        row->problems = joined (value);
+    }
+}
+
+static void
+add_row (CliTable *table, GVariant *patch)
+{
+  Row row = { "", "", "", 0, 0, NULL, NULL };
+  GVariantIter iter;
+  const char *key;
+  GVariant *value;
+
+  g_variant_iter_init (&iter, patch);
+  while (g_variant_iter_next (&iter, "{&sv}", &key, &value))
+    {
+      take_member (&row, key, value);
+      g_variant_unref (value);
+    }
+  cli_table_cell (table, CLI_PLAIN, *row.name != '\0' ? row.name : row.uuid);
+  cli_table_cell (table, cli_word_style (row.state), cli_word (row.state));
+  if (row.total != 0)
+    cli_table_printf (table, CLI_PLAIN, "%" G_GUINT64_FORMAT "/%" G_GUINT64_FORMAT, row.patched, row.total);
+  else
+    cli_table_cell (table, CLI_PLAIN, "");
+  cli_table_cell (table, CLI_PLAIN, row.issues != NULL ? row.issues : "");
+  cli_table_cell (table, CLI_WARN, row.problems != NULL ? row.problems : "");
+  clear_row (&row);
 }
 
 static void
@@ -61,19 +117,7 @@ print_list (GPtrArray *patches)
   cli_table_column (table, _ ("ISSUES"), CLI_COLUMN_SHRINK);
   cli_table_column (table, _ ("PROBLEMS"), CLI_COLUMN_SHRINK);
   for (guint i = 0; i < patches->len; i++)
-    {
-      GVariant *patch = patches->pdata[i];
-      const char *state = cli_get_string (patch, "State");
-      g_autofree char *processes = processes_text (patch);
-      g_autofree char *issues = joined (patch, "Issues", ",");
-      g_autofree char *problems = joined (patch, "Problems", ",");
-
-      cli_table_cell (table, CLI_PLAIN, cli_patch_name (patch));
-      cli_table_cell (table, cli_word_style (state), cli_word (state));
-      cli_table_cell (table, CLI_PLAIN, processes);
-      cli_table_cell (table, CLI_PLAIN, issues);
-      cli_table_cell (table, CLI_WARN, problems);
-    }
+    add_row (table, patches->pdata[i]);
   cli_table_print (table, stdout, 0);
 }
 
@@ -104,7 +148,8 @@ warn_degraded (CliContext *context)
 int
 cli_list (CliContext *context)
 {
-  static const char *const shown[] = { "Name", "Issues", STATE_PROPERTIES, NULL };
+  static const char *const shown[]
+      = { "Name", "Issues", "State", "Problems", "ProcessesTotal", "ProcessesPatched", NULL };
   static const char *const all[] = { CLI_NAMING_PROPERTIES, STATE_PROPERTIES, "TargetName", "TargetVersion",
                                      "TargetObject",        "Severity",       "LastChange", NULL };
   static const struct {

@@ -6,12 +6,14 @@
 #include "match.h"
 
 #define PAGE_MAX 1000
+#define SC_OPTIONS_LIST (SC_OPTION_OFFSET | SC_OPTION_LIMIT | SC_OPTION_OMIT_EMPTY)
 
 typedef struct {
   ScBus *bus;
   GDBusMethodInvocation *invocation;
   ScMatch *match;
-  GStrv properties; /* NULL: only paths are wanted */
+  GArray *wanted; /* guint, indexes of properties; NULL: only paths are wanted */
+  gboolean omit_empty;
   guint offset, limit;
 } ScListing;
 
@@ -19,7 +21,7 @@ static void
 listing_free (ScListing *listing)
 {
   sc_match_free (listing->match);
-  g_strfreev (listing->properties);
+  g_clear_pointer (&listing->wanted, g_array_unref);
   g_free (listing);
 }
 
@@ -34,37 +36,23 @@ find_result (GPtrArray *found)
   return g_variant_new ("(ao)", &builder);
 }
 
-/* One property at a time: g_dbus_interface_skeleton_get_properties() makes all 26, mostly to be thrown away.
- */
-static void
-add_property (GVariantBuilder *builder, ScListing *listing, ScBusPatch *skeleton, const char *path,
-              const char *name)
-{
-  GDBusInterfaceSkeleton *interface = G_DBUS_INTERFACE_SKELETON (skeleton);
-  GDBusInterfaceVTable *vtable = g_dbus_interface_skeleton_get_vtable (interface);
-  GVariant *value = vtable->get_property (listing->bus->connection, NULL, path,
-                                          sc_bus_patch_interface_info ()->name, name, NULL, skeleton);
-
-  if (value == NULL)
-    return;
-  g_autoptr (GVariant) owned = g_variant_take_ref (value);
-  g_variant_builder_add (builder, "{sv}", name, owned);
-}
-
 static GVariant *
 patch_variant (ScListing *listing, const ScPatch *patch)
 {
-  ScBusPatch *skeleton = g_hash_table_lookup (listing->bus->patches, patch->path);
-  GDBusPropertyInfo **all = sc_bus_patch_interface_info ()->properties;
-  gboolean want_all = listing->properties[0] == NULL;
   GVariantBuilder builder;
 
   g_variant_builder_init (&builder, G_VARIANT_TYPE_VARDICT);
   g_variant_builder_add (&builder, "{sv}", "Path", g_variant_new_object_path (patch->path));
-  for (guint i = 0; all[i] != NULL; i++)
-    if (want_all || g_str_equal (all[i]->name, "Uuid")
-        || g_strv_contains ((const char *const *)listing->properties, all[i]->name))
-      add_property (&builder, listing, skeleton, patch->path, all[i]->name);
+  for (guint i = 0; i < listing->wanted->len; i++)
+    {
+      guint index = g_array_index (listing->wanted, guint, i);
+      GVariant *value = sc_bus_patch_value (patch, index, listing->omit_empty);
+
+      if (value == NULL)
+        continue;
+      g_autoptr (GVariant) owned = g_variant_take_ref (value);
+      g_variant_builder_add (&builder, "{sv}", sc_bus_patch_value_name (index), owned);
+    }
   return g_variant_builder_end (&builder);
 }
 
@@ -87,25 +75,33 @@ on_truth (GObject *source, GAsyncResult *result, gpointer user_data)
 
   sc_truth_refresh_finish (service->truth, result);
   g_autoptr (GPtrArray) found = sc_match_filter (listing->match, sc_catalog_patches (service->catalog));
-  g_dbus_method_invocation_return_value (listing->invocation, listing->properties != NULL
+  g_dbus_method_invocation_return_value (listing->invocation, listing->wanted != NULL
                                                                   ? list_result (listing, found)
                                                                   : find_result (found));
   listing_free (listing);
 }
 
-static gboolean
-check_properties (const char *const *properties, GError **error)
+/* Each property once, in the order of the table; Uuid always. NULL with an error for an unknown name. */
+static GArray *
+find_wanted (const char *const *properties, GError **error)
 {
-  GDBusInterfaceInfo *info = sc_bus_patch_interface_info ();
+  g_autoptr (GArray) wanted = g_array_new (FALSE, FALSE, sizeof (guint));
 
   for (guint i = 0; properties[i] != NULL; i++)
-    if (g_dbus_interface_info_lookup_property (info, properties[i]) == NULL)
+    if (sc_bus_patch_value_index (properties[i]) < 0)
       {
         lp_error_set (error, LP_ERROR_INVALID_ARGS, NULL, "patches have no property \"%.64s\"",
                       properties[i]);
-        return FALSE;
+        return NULL;
       }
-  return TRUE;
+  for (guint i = 0; i < sc_bus_patch_values (); i++)
+    {
+      const char *name = sc_bus_patch_value_name (i);
+
+      if (properties[0] == NULL || g_str_equal (name, "Uuid") || g_strv_contains (properties, name))
+        g_array_append_val (wanted, i);
+    }
+  return g_steal_pointer (&wanted);
 }
 
 static void
@@ -114,10 +110,13 @@ start_listing (ScBus *bus, GDBusMethodInvocation *invocation, GVariant *match, c
 {
   g_autoptr (GError) error = NULL;
   g_autoptr (ScCallOptions) parsed
-      = sc_call_options_parse (options, properties != NULL ? SC_OPTION_OFFSET | SC_OPTION_LIMIT : 0, &error);
+      = sc_call_options_parse (options, properties != NULL ? SC_OPTIONS_LIST : 0, &error);
   ScMatch *parsed_match = parsed != NULL ? sc_match_new (match, &error) : NULL;
 
-  if (parsed_match == NULL || (properties != NULL && !check_properties (properties, &error)))
+  g_autoptr (GArray) wanted
+      = parsed_match != NULL && properties != NULL ? find_wanted (properties, &error) : NULL;
+
+  if (parsed_match == NULL || (properties != NULL && wanted == NULL))
     {
       sc_match_free (parsed_match);
       sc_bus_return_error (invocation, error);
@@ -127,7 +126,8 @@ start_listing (ScBus *bus, GDBusMethodInvocation *invocation, GVariant *match, c
   listing->bus = bus;
   listing->invocation = invocation;
   listing->match = parsed_match;
-  listing->properties = g_strdupv ((char **)properties);
+  listing->wanted = g_steal_pointer (&wanted);
+  listing->omit_empty = parsed->omit_empty;
   listing->offset = parsed->offset;
   listing->limit = parsed->limit == 0 || parsed->limit > PAGE_MAX ? PAGE_MAX : parsed->limit;
   sc_truth_refresh_async (bus->service->truth, SC_FRESH_ENOUGH, on_truth, listing);

@@ -32,6 +32,16 @@ typedef struct {
 /* Runs until told to stop; the process's exit status. Takes over @paths. */
 int sc_bus_run (const ScPaths *paths);
 
+/* ---- one patch's properties, for lists ---- */
+
+/* Number of properties that a patch has; names by index; -1 for a name that none has. */
+guint sc_bus_patch_values (void);
+const char *sc_bus_patch_value_name (guint index);
+int sc_bus_patch_value_index (const char *name);
+/* Floating or the caller's reference: take it with g_variant_take_ref(). NULL, with @omit_empty, where the
+ * value is "", 0, "/" or an empty array. */
+GVariant *sc_bus_patch_value (const ScPatch *patch, guint index, gboolean omit_empty);
+
 /* ---- one call ---- */
 
 typedef struct ScBusCall ScBusCall;

@@ -51,6 +51,7 @@ static const ScOptionRow option_table[] = {
   PLAIN ("expected-generation", "t", SC_OPTION_EXPECTED_GENERATION, expected_generation, "a generation (t)"),
   PLAIN ("offset", "u", SC_OPTION_OFFSET, offset, "a number (u)"),
   PLAIN ("limit", "u", SC_OPTION_LIMIT, limit, "a number (u)"),
+  PLAIN ("omit-empty", "b", SC_OPTION_OMIT_EMPTY, omit_empty, "a boolean"),
   { "reason", "s", SC_OPTION_REASON, 0, set_reason, "a string of at most 1024 bytes" },
   { "on-failure", "s", SC_OPTION_ON_FAILURE, 0, set_on_failure, "\"rollback\" or \"keep\"" },
   { "consistency", "s", SC_OPTION_CONSISTENCY, 0, set_consistency, "\"strict\" or \"entry\"" },

@@ -19,6 +19,7 @@ typedef enum {
   SC_OPTION_ACCEPTED = 1 << 8,
   SC_OPTION_OFFSET = 1 << 9,
   SC_OPTION_LIMIT = 1 << 10,
+  SC_OPTION_OMIT_EMPTY = 1 << 11,
 } ScOptionFlags;
 
 /* What Submit and its relatives take. */
@@ -33,6 +34,7 @@ typedef struct {
   gboolean keep_on_failure;
   gboolean error_if_unchanged;
   gboolean accepted;
+  gboolean omit_empty;
   guint64 timeout; /* microseconds; 0: the service's setting */
   guint64 expected_generation;
   guint32 offset;

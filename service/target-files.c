@@ -15,10 +15,12 @@ typedef struct {
   ino_t inode;
   struct timespec changed;
   char *build_id; /* "" when it has none */
+  guint64 round;  /* of the check that looked at it last */
 } ScTargetFile;
 
 struct ScTargetFiles {
   GHashTable *by_path; /* path -> ScTargetFile */
+  guint64 round;       /* number of the check under way */
 };
 
 static void
@@ -66,17 +68,24 @@ build_id_of (ScTargetFiles *files, const char *path)
   struct stat status;
   ScTargetFile *file = g_hash_table_lookup (files->by_path, path);
 
+  /* Many patches of one program: it is looked at once. */
+  if (file != NULL && file->round == files->round)
+    return file->build_id;
   if (stat (path, &status) != 0 || !S_ISREG (status.st_mode))
     return NULL;
   if (file != NULL && file->device == status.st_dev && file->inode == status.st_ino
       && file->changed.tv_sec == status.st_ctim.tv_sec && file->changed.tv_nsec == status.st_ctim.tv_nsec)
-    return file->build_id;
+    {
+      file->round = files->round;
+      return file->build_id;
+    }
 
   file = g_new0 (ScTargetFile, 1);
   file->device = status.st_dev;
   file->inode = status.st_ino;
   file->changed = status.st_ctim;
   file->build_id = read_build_id (path);
+  file->round = files->round;
   g_hash_table_insert (files->by_path, g_strdup (path), file);
   return file->build_id;
 }
@@ -104,6 +113,7 @@ sc_target_files_check (ScTargetFiles *files, GPtrArray *infos)
 {
   GHashTable *problems = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
 
+  files->round++;
   for (guint i = 0; i < infos->len; i++)
     {
       const ScPatchInfo *info = g_ptr_array_index (infos, i);

@@ -100,6 +100,12 @@ def _():
     equal(page(offset=2), [])
     row = call(PATH, MANAGER, 'ListPatches', '(a{sv}asa{sv})', {}, ['State'], {})[0][0]
     equal(sorted(row), ['Path', 'State', 'Uuid'])
+    # The list is made another way than the properties of the objects: it must say the same.
+    for row in call(PATH, MANAGER, 'ListPatches', '(a{sv}asa{sv})', {}, [], {})[0]:
+        path = row.pop('Path')
+        equal(row, call(path, 'org.freedesktop.DBus.Properties', 'GetAll', '(s)', PATCH)[0])
+        short = call(PATH, MANAGER, 'ListPatches', '(a{sv}asa{sv})', {'id': GLib.Variant('s', row['Uuid'])}, [], {'omit-empty': GLib.Variant('b', True)})[0]
+        equal(short, [{'Path': path, **{name: value for name, value in row.items() if value not in ('', '/', 0, [])}}])
     shutil.rmtree(second)
     root.manager('Rescan', '(a{sv})', {})
 

@@ -329,7 +329,7 @@ def load(self, parameters):
 @dbus.service.method(MAIN_IFACE, in_signature='a{sv}asa{sv}', out_signature='aa{sv}')
 def ListPatches(self, match, properties, options):
     self.fail_if_told('ListPatches')
-    check_options(options, {'offset': dbus.UInt32, 'limit': dbus.UInt32})
+    check_options(options, {'offset': dbus.UInt32, 'limit': dbus.UInt32, 'omit-empty': dbus.Boolean})
     first = options.get('offset', 0)
     page = select(match)[first:first + min(options.get('limit', 0) or PAGE, PAGE)]
     known = patch_properties(0)
@@ -337,7 +337,10 @@ def ListPatches(self, match, properties, options):
         if name not in known:
             raise error('InvalidArgs', f'unknown property "{name}"')
     wanted = set(properties or known) | {'Uuid'}
-    return dictionaries([{'Path': dbus.ObjectPath(p.path), **{name: p.get(name) for name in wanted}} for p in page])
+    rows = [{'Path': dbus.ObjectPath(p.path), **{name: p.get(name) for name in wanted}} for p in page]
+    if options.get('omit-empty', False):
+        rows = [{name: value for name, value in row.items() if value and value != '/'} for row in rows]
+    return dictionaries(rows)
 
 
 @dbus.service.method(MAIN_IFACE, in_signature='a{sv}a{sv}', out_signature='ao')
