@@ -40,7 +40,7 @@ round net 1 --without=gate
 round net-4 4 --without=gate
 END
 chmod +x "$work/share/run"
-"$source_root/tools/guest" run --quiet --timeout 400 "$work/share" >"$work/guest.log" 2>&1
+"$source_root/tools/guest" run --quiet --timeout 800 "$work/share" >"$work/guest.log" 2>&1
 ran=$?
 [ -e "$work/share/output" ] || { tail -5 "$work/guest.log" | sed 's/^/# /'; echo 'Bail out! the guest did not run'; exit 1; }
 sed 's/^/# /' "$work/share/output"
