@@ -47,6 +47,7 @@ toast (ScWindow *self, const char *text, gboolean offer_undo)
   gtk_label_set_max_width_chars (GTK_LABEL (label), adw_leaflet_get_folded (self->leaflet)
                                                         ? NARROW_TOAST_CHARS
                                                         : WIDE_TOAST_CHARS);
+  gtk_label_set_natural_wrap_mode (GTK_LABEL (label), GTK_NATURAL_WRAP_NONE);
   adw_toast_set_custom_title (item, label);
   if (offer_undo)
     {
