@@ -89,6 +89,7 @@ const cases = [
       await noSeriousRemark(`a patch, ${name}`);
       await frame.getByRole("tab").nth(1).click();
       await frame.locator('tr[data-pid="1207"]').waitFor();
+      await frame.locator('tr[data-pid="1207"]').scrollIntoViewIfNeeded();
       await picture(`processes-${name}`);
       await frame.getByRole("tab").nth(2).click();
       await until("a history", async () => await frame.locator(".pf-v6-c-empty-state, tr[data-verb]").count() > 0);

@@ -46,6 +46,10 @@ export class Store {
   private reading = false;
   private readAgain = false;
   private reloadTimer = 0;
+  /** Counts the manager's signals: Cockpit tells a signal at once but an answer that came before it later, as if it were newer. */
+  private managerSignals = 0;
+  /** Jobs that ended on this channel: an older answer about one must not bring it back. */
+  private readonly ended = new Set<string>();
 
   constructor() {
     this.connection = new Connection({
@@ -104,10 +108,16 @@ export class Store {
   private async begin(): Promise<void> {
     const session = ++this.session;
     this.reading = false;
+    this.ended.clear();
     try {
-      const values = await this.connection.properties(PATH, MANAGER);
-      if (session !== this.session)
-        return;
+      let values: Dictionary;
+      let signals: number;
+      do {
+        signals = this.managerSignals;
+        values = await this.connection.properties(PATH, MANAGER);
+        if (session !== this.session)
+          return;
+      } while (signals !== this.managerSignals);
       if (!values.Generation || !values.Degraded || !values.Version) {
         this.setServiceState("incompatible", { message: _("The service says it is version %s.", text(values, "Version")) });
         return;
@@ -207,9 +217,10 @@ export class Store {
   }
 
   private takeProperties(path: string, iface: string, values: Dictionary): void {
-    if (iface === MANAGER)
+    if (iface === MANAGER) {
+      this.managerSignals++;
       this.takeManager(values);
-    else if (iface === PATCH)
+    } else if (iface === PATCH)
       this.takePatch(path, values);
     else if (iface === JOB && this.now.jobs.has(path))
       this.setJob(jobWith(this.now.jobs.get(path) ?? newJob(path), values));
@@ -248,7 +259,7 @@ export class Store {
   // ------------------------------------------------------------------------------------------------- jobs
 
   private setJob(job: Job): void {
-    if (isEnded(job))
+    if (isEnded(job) || this.ended.has(job.path))
       this.dropJob(job.path);
     else
       this.change({ jobs: new Map(this.now.jobs).set(job.path, job) });
@@ -276,6 +287,7 @@ export class Store {
   /** Tells a job's end with all that is known of it: a short one may not have been seen before. */
   private async endJob(path: string, ending: Dictionary): Promise<void> {
     let job = jobWith(this.now.jobs.get(path) ?? newJob(path), ending);
+    this.ended.add(path);
     this.dropJob(path);
     try {
       job = jobWith(job, await this.connection.properties(path, JOB));

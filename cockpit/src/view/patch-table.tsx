@@ -51,7 +51,7 @@ export function PatchTable({ patches, view, setView, onInstall }: Props) {
       <h2 className="syscare-visually-hidden">{_("Patches")}</h2>
       <TableToolbar view={view} setView={setView} onInstall={onInstall} shown={shown.length} all={patches.size} />
       {chosen.length > 0 && (
-        <Toolbar aria-label={_("Selected patches")}>
+        <Toolbar aria-label={_("Selected patches")} isSticky>
           <ToolbarContent>
             <ToolbarItem alignSelf="center">
               {ngettext("%u patch selected", "%u patches selected", chosen.length, chosen.length)}

@@ -7,11 +7,19 @@ import {
 import type { Outcome } from "../bus/operations";
 import { _, withoutMnemonic } from "../i18n";
 import type { Failure } from "../model/errors";
+import { titleOf } from "../model/patch";
 import { resultWord } from "../model/words";
+import { useSnapshot } from "./context";
 import { WordLabel } from "./parts";
 
 export function ResultDialog({ outcome, onClose }: { outcome: Outcome; onClose: () => void }) {
   const { failure, results } = outcome;
+  const { patches } = useSnapshot();
+  // As the list calls it; an uninstalled patch is only known by its full name.
+  const nameOf = (path: string, name: string): string => {
+    const patch = patches?.get(path);
+    return patch ? titleOf(patch) : name;
+  };
   const done = results.filter(result => ["succeeded", "unchanged"].includes(result.result)).length;
   return (
     <Modal isOpen variant="medium" onClose={onClose} aria-labelledby="result-title">
@@ -30,7 +38,7 @@ export function ResultDialog({ outcome, onClose }: { outcome: Outcome; onClose: 
                     <DataListItemRow>
                       <DataListItemCells
                         dataListCells={[
-                          <DataListCell key="name" wrapModifier="breakWord">{result.name}</DataListCell>,
+                          <DataListCell key="name" wrapModifier="breakWord">{nameOf(result.path, result.name)}</DataListCell>,
                           <DataListCell key="result" isFilled={false}><WordLabel word={resultWord(result.result)} /></DataListCell>,
                         ]}
                       />
