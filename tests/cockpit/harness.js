@@ -112,9 +112,12 @@ export class Person {
     await dialogButton(/^Add$/).click();
     // Newer versions ask whether the host's key is the right one, and what it means to be connected to several machines.
     const secret = page.locator("[role=dialog] input[type=password]:visible");
-    const consent = dialogButton(/^(Trust and add host|Accept key and connect|Connect)/);
-    while (await secret.or(consent).first().waitFor().then(() => consent.isVisible()))
-      await consent.click();
+    const consent = dialogButton(/^(Trust and add host|Accept key and connect|Connect)/).and(page.locator("button:enabled"));
+    await until("the password is asked for", async () => {
+      if (await consent.isVisible())
+        await consent.click({ timeout: 1000 }).catch(() => undefined); // it may be gone by now, or be working
+      return secret.isVisible();
+    });
     await secret.fill(password);
     await dialogButton(/^Log in$/).click();
     await secret.waitFor({ state: "detached" });
@@ -123,8 +126,8 @@ export class Person {
   }
 
   /** The frame of our page on @host, by its address. */
-  async goToHost(host) {
-    await this.page.goto(`${this.machine.address}${host === "localhost" ? "" : `/@${host}`}/syscare`);
+  async goToHost(host, hash = "") {
+    await this.page.goto(`${this.machine.address}${host === "localhost" ? "" : `/@${host}`}/syscare${hash}`);
     return this.frame(host);
   }
 

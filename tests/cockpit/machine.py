@@ -111,9 +111,12 @@ class Machine:
         for user in USERS:
             # Cockpit's newer bridge wants a session bus, which a login gives where there is a logind.
             home = os.path.expanduser('~' + user)
+            stage.run('install', '-d', '-m', '700', '-o', user, f'{home}/.runtime')
             self.spawn('runuser', '-u', user, '--', 'dbus-daemon', '--session', '--nofork', '--nopidfile', f'--address=unix:path={home}/.bus')
         with open('/etc/security/pam_env.conf', 'a', encoding='utf-8') as file:
             file.write('DBUS_SESSION_BUS_ADDRESS DEFAULT=unix:path=@{HOME}/.bus\n')
+            # So does this; without it the newer bridge finds no place to talk to ssh, and says that the host can't be reached.
+            file.write('XDG_RUNTIME_DIR DEFAULT=@{HOME}/.runtime\n')
         if version != '287':
             os.makedirs('/etc/cockpit', exist_ok=True)
             with open('/etc/cockpit/cockpit.conf', 'w', encoding='utf-8') as file:

@@ -30,10 +30,11 @@ async function backToList() {
   await row("HP001").waitFor();
 }
 
-async function confirm(verb) {
+async function confirm(verb, reason = "") {
   await button(`${verb}…`).click();
   const dialog = frame.getByRole("dialog");
   await dialog.getByText("Dry run").waitFor();
+  await dialog.getByRole("textbox", { name: "Reason" }).fill(reason);
   await dialog.getByRole("button", { name: verb, exact: true }).click();
 }
 
@@ -88,7 +89,7 @@ const cases = [
     await frame.getByRole("tab", { name: "Overview" }).click();
   }],
   ["deactivating brings the original code back, undo the new one", async () => {
-    await confirm("Deactivate");
+    await confirm("Deactivate", "a rehearsal of the rollback");
     await state("deactivated");
     equal(await machine.answers(), [42, 42, 105], "the programs");
     await frame.locator(".pf-v6-c-alert").filter({ hasText: "deactivated" }).getByRole("button", { name: "Undo" }).click();
@@ -102,9 +103,10 @@ const cases = [
     await machine.syscare("active", "HP001");
     await state("active");
   }],
-  ["the history names what was done and by whom", async () => {
+  ["the history names what was done, by whom and for which reason", async () => {
     await frame.getByRole("tab", { name: "History" }).click();
     await frame.locator('tr[data-verb="apply"]').getByText("by ").first().waitFor();
+    await frame.locator('tr[data-verb="deactivate"]').getByText("a rehearsal of the rollback").waitFor();
     await frame.getByRole("tab", { name: "Overview" }).click();
   }],
   ["a killed service is a page of its own, and the truth comes back with it", async () => {
@@ -205,6 +207,7 @@ const cases = [
     await check("the list");
     await openFirst();
     await check("a patch");
+    await until("the button is on", async () => !await isOff(button("Apply…")));
     await button("Apply…").click();
     await frame.getByText("Dry run").waitFor();
     await check("a dialog");

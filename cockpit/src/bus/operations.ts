@@ -107,13 +107,17 @@ export class Operations {
     return this.finish(path);
   }
 
-  private submit(call: Call): Promise<Outcome> {
-    const options = call.loadOnly ? { activate: variant("b", false) } : {};
+  private submit(call: Call, reason = ""): Promise<Outcome> {
+    const options = {
+      ...(call.loadOnly ? { activate: variant("b", false) } : {}),
+      ...(reason ? { reason: variant("s", reason) } : {}),
+    };
     return this.run("Submit", [call.verb, call.paths, options], "saoa{sv}");
   }
 
-  perform(verb: Verb, patches: Patch[]): Promise<Outcome> {
-    return this.submit({ verb, paths: patches.map(patch => patch.path) });
+  /** @reason is kept in the journal and in the history; "" for none. */
+  perform(verb: Verb, patches: Patch[], reason = ""): Promise<Outcome> {
+    return this.submit({ verb, paths: patches.map(patch => patch.path) }, reason);
   }
 
   /** Brings the patches back to the states in @before (by path); null when they are there already. */

@@ -47,9 +47,9 @@ export function ActionButtons({ patches, onBegun }: Props) {
   // An answer about another selection must not be acted on: its patches are not these.
   const value = answer?.paths === paths ? answer.permissions : null;
 
-  const begin = (verb: Verb, fit: Patch[]): void => {
+  const begin = (verb: Verb, fit: Patch[], reason = ""): void => {
     setAsked(null);
-    wishes.perform(verb, fit);
+    wishes.perform(verb, fit, reason);
     onBegun?.();
   };
   // Verbs that the states rule out aren't offered; those that only the user's rights rule out say so.
@@ -74,7 +74,7 @@ export function ActionButtons({ patches, onBegun }: Props) {
         })}
       </Flex>
       {asked && (
-        <VerbDialog verb={asked.verb} patches={asked.patches} onClose={() => setAsked(null)} onConfirm={() => begin(asked.verb, asked.patches)} />
+        <VerbDialog verb={asked.verb} patches={asked.patches} onClose={() => setAsked(null)} onConfirm={reason => begin(asked.verb, asked.patches, reason)} />
       )}
     </>
   );

@@ -22,7 +22,7 @@ interface Notice {
 }
 
 export interface Wishes {
-  perform(verb: Verb, patches: Patch[]): void;
+  perform(verb: Verb, patches: Patch[], reason?: string): void;
   uninstall(patches: Patch[]): void;
   install(file: File): Promise<void>;
   tell(text: string): void;
@@ -79,9 +79,9 @@ export function Feedback({ children }: { children: ReactNode }) {
     return {
       tell,
       tellFailure,
-      async perform(verb, patches) {
+      async perform(verb, patches, reason) {
         const before = new Map(patches.map(patch => [patch.path, patch.state]));
-        const ended = await operations.perform(verb, patches);
+        const ended = await operations.perform(verb, patches, reason);
         const words = patchesWords(patches);
         tellEnd(ended, ended.changed ? _(TABLE[verb].done, words) : _("%s: nothing to do", words), patches.length > 1,
                 ended.changed ? before : null);

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // The question before something is done: what it means for the running processes, and what a dry run found.
-import { Alert, Button, Content, Modal, ModalBody, ModalFooter, ModalHeader, Stack, StackItem } from "@patternfly/react-core";
+import {
+  Alert, Button, Content, FormGroup, Modal, ModalBody, ModalFooter, ModalHeader, Stack, StackItem, TextInput,
+} from "@patternfly/react-core";
+import { useState } from "react";
 import type { Finding } from "../bus/operations";
 import { _, ngettext, withoutMnemonic } from "../i18n";
 import { titleOf, type Patch } from "../model/patch";
@@ -12,12 +15,14 @@ import { Loading, NotReadable } from "./parts";
 /** Rows that are drawn; the most serious come first. */
 const MOST_FINDINGS = 100;
 const MOST_ISSUES = 5;
+/** The interface takes 1024 bytes, and none of JavaScript's characters is more than three. */
+const MOST_REASON = 341;
 
 interface Props {
   verb: Verb;
   patches: Patch[];
   onClose: () => void;
-  onConfirm: () => void;
+  onConfirm: (reason: string) => void;
 }
 
 /** What changes for the processes and for the protection. */
@@ -46,6 +51,7 @@ export function VerbDialog({ verb, patches, onClose, onConfirm }: Props) {
   const { operations } = usePage();
   const known = useSnapshot().patches;
   const { value, problem, again } = useLoaded(() => operations.check(verb, patches), `${verb} ${patches.map(patch => patch.path).join(" ")}`);
+  const [reason, setReason] = useState("");
   const refused = value?.some(finding => finding.severity === "error") ?? false;
   return (
     <Modal isOpen variant="medium" onClose={onClose} aria-labelledby="verb-title" data-dialog={verb}>
@@ -70,10 +76,17 @@ export function VerbDialog({ verb, patches, onClose, onConfirm }: Props) {
             </StackItem>
           ))}
           {value?.length === 0 && <StackItem><Alert isInline isPlain component="h4" variant="success" title={_("Nothing speaks against it")} /></StackItem>}
+          <StackItem>
+            <FormGroup label={_("Reason")} fieldId="verb-reason">
+              <TextInput
+                id="verb-reason" value={reason} onChange={(_event, text) => setReason(text)} maxLength={MOST_REASON} placeholder={_("Kept in the history")}
+              />
+            </FormGroup>
+          </StackItem>
         </Stack>
       </ModalBody>
       <ModalFooter>
-        <Button variant={TABLE[verb].destructive ? "danger" : "primary"} isDisabled={refused} onClick={onConfirm}>{nounOf(verb)}</Button>
+        <Button variant={TABLE[verb].destructive ? "danger" : "primary"} isDisabled={refused} onClick={() => onConfirm(reason.trim())}>{nounOf(verb)}</Button>
         <Button variant="link" onClick={onClose}>{withoutMnemonic(_("_Cancel"))}</Button>
       </ModalFooter>
     </Modal>
