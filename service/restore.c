@@ -16,6 +16,9 @@
 /* A worker that has not ended after a minute hangs; its processes are then found busy, one by one. */
 #define LOCK_TRIES 600
 #define LOCK_PAUSE 100000 /* microseconds */
+/* What starts after the service doesn't wait longer than this for busy processes, such as one with a
+ * debugger: the trigger catches them later, at their next old call. */
+#define START_BUSY_MAX 5 /* seconds */
 
 /* @only: nothing but these patches, NULL: all. */
 static ScJob *
@@ -151,7 +154,11 @@ on_bound_at_start (GObject *source, GAsyncResult *result, gpointer user_data)
 
   sc_binding_update_finish (service, result);
   if (service->settings->restore_at_start)
-    job = restore (service, start->kind, /* only= */ NULL, self, sc_call_options_new_none (), NULL);
+    {
+      ScCallOptions *options = sc_call_options_new_none ();
+      options->timeout = (guint64)MIN (service->settings->busy_timeout, START_BUSY_MAX) * G_USEC_PER_SEC;
+      job = restore (service, start->kind, /* only= */ NULL, self, options, NULL);
+    }
   if (job == NULL || sc_job_is_finished (job))
     {
       g_task_return_boolean (task, TRUE);

@@ -9,12 +9,15 @@
 #include <glib/gstdio.h>
 #include <unistd.h>
 
+#define OUTCOMES_MAX 10000 /* of one patch, as its trigger told them */
+
 static void
 on_truth_updated (gpointer user_data)
 {
   ScService *service = user_data;
 
   sc_catalog_observe (service->catalog, service->truth, service->settings->require_signature);
+  sc_trigger_recheck_async (service->trigger, NULL, NULL);
 }
 
 static void
@@ -83,6 +86,29 @@ on_trigger_changed (gpointer user_data)
   tell_status (user_data);
 }
 
+/* Shown by ListProcesses() while the process lives unpatched. */
+static void
+on_trigger_failed (const ScTriggerFailure *failure, gpointer user_data)
+{
+  const ScService *service = user_data;
+  const GPtrArray *patches = sc_catalog_patches (service->catalog);
+
+  for (guint i = 0; failure->start_time != 0 && i < patches->len; i++)
+    {
+      ScPatch *patch = patches->pdata[i];
+      gboolean in_effect = patch->state == LP_STATE_ACTIVE || patch->state == LP_STATE_ACCEPTED;
+
+      if (!in_effect || sc_patch_is_kernel (patch))
+        continue;
+      if (g_hash_table_size (patch->outcomes) >= OUTCOMES_MAX)
+        g_hash_table_remove_all (patch->outcomes); /* most of them will have ended */
+      sc_patch_set_outcome (patch, failure->pid, failure->start_time,
+                            failure->may_pass ? "pending" : "unpatchable", failure->reason, "");
+    }
+}
+
+static const ScTriggerListener trigger_listener = { on_trigger_changed, on_trigger_failed };
+
 ScService *
 sc_service_new (const ScPaths *paths)
 {
@@ -96,7 +122,7 @@ sc_service_new (const ScPaths *paths)
   service->catalog = sc_catalog_new (on_catalog_event, service);
   service->authority = sc_authority_new (on_authority_changed, service);
   service->trigger
-      = sc_trigger_new (service->settings->gate ? paths->trigger : NULL, on_trigger_changed, service);
+      = sc_trigger_new (service->settings->gate ? paths->trigger : NULL, &trigger_listener, service);
   service->queue = sc_queue_new ();
   service->watch = sc_watch_new (on_files_changed, service);
   service->jobs = g_hash_table_new_full (g_str_hash, g_str_equal, NULL, (GDestroyNotify)sc_job_unref);
@@ -150,6 +176,16 @@ take_over (ScService *service, const ScRecordsSnapshot *snapshot)
 }
 
 static void
+on_rescan_rechecked (GObject *source, GAsyncResult *result, gpointer user_data)
+{
+  g_autoptr (GTask) task = user_data;
+  ScService *service = g_task_get_task_data (task);
+
+  sc_trigger_bind_finish (service->trigger, result);
+  g_task_return_boolean (task, TRUE);
+}
+
+static void
 on_rescan_looked (GObject *source, GAsyncResult *result, gpointer user_data)
 {
   g_autoptr (GTask) task = user_data;
@@ -157,7 +193,7 @@ on_rescan_looked (GObject *source, GAsyncResult *result, gpointer user_data)
 
   sc_truth_refresh_finish (service->truth, result);
   tell_status (service);
-  g_task_return_boolean (task, TRUE);
+  sc_trigger_recheck_async (service->trigger, on_rescan_rechecked, g_steal_pointer (&task));
 }
 
 static void

@@ -12,6 +12,7 @@
 #include <errno.h>
 #include <gio/gunixinputstream.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 
 /* A trigger that doesn't answer holds up every start of a target: it is asked this often, and killed when the
  * answer isn't there by the second question after. Only while something is bound. */
@@ -25,9 +26,10 @@
 
 struct ScTrigger {
   char *program;
-  void (*changed) (gpointer user_data);
+  const ScTriggerListener *listener;
   gpointer user_data;
   GPtrArray *infos; /* ScPatchInfo: what shall be bound */
+  GArray *files;    /* ScFileIdentity: what lay at their paths when the child was told */
   char *problem;
   GPtrArray *lacks; /* utf8: "WORD: reason" of each mechanism that this machine's trigger is without */
   gint64 old_calls; /* of the present child */
@@ -48,6 +50,11 @@ struct ScTrigger {
   gsize body_size;
 };
 
+typedef struct {
+  dev_t device;
+  ino_t inode;
+} ScFileIdentity;
+
 /* Somebody who waits for a bind to be answered. */
 typedef struct {
   GTask *task;
@@ -67,7 +74,7 @@ set_problem (ScTrigger *trigger, const char *problem)
     sc_log (G_LOG_LEVEL_WARNING, SC_MESSAGE_GATE, NULL, "gate: %s", problem);
   g_free (trigger->problem);
   trigger->problem = g_strdup (problem);
-  trigger->changed (trigger->user_data);
+  trigger->listener->changed (trigger->user_data);
 }
 
 static void
@@ -164,7 +171,7 @@ take_lacks (ScTrigger *trigger, JsonArray *array)
       sc_log (G_LOG_LEVEL_WARNING, SC_MESSAGE_TROUBLE, NULL, "trigger: without the %s",
               (char *)trigger->lacks->pdata[i]);
     }
-  trigger->changed (trigger->user_data);
+  trigger->listener->changed (trigger->user_data);
 }
 
 static void
@@ -176,7 +183,7 @@ handle_pong (ScTrigger *trigger, JsonObject *message)
   if (old_calls == trigger->old_calls)
     return;
   trigger->old_calls = old_calls;
-  trigger->changed (trigger->user_data);
+  trigger->listener->changed (trigger->user_data);
 }
 
 static void
@@ -197,7 +204,7 @@ handle_bound (ScTrigger *trigger, JsonObject *message)
 }
 
 static void
-handle_met (JsonObject *message)
+handle_met (ScTrigger *trigger, JsonObject *message)
 {
   gboolean patched = sc_wire_bool (message, "patched");
   const char *reason = sc_wire_string (message, "reason");
@@ -208,6 +215,14 @@ handle_met (JsonObject *message)
           &fields, "process %" G_GINT64_FORMAT ": %s%s%s", sc_wire_int (message, "pid"),
           patched ? "patched at its start" : "not patched at its start", reason[0] != '\0' ? ": " : "",
           reason);
+  if (patched || sc_wire_int (message, "pid") <= 0)
+    return;
+  g_auto (GStrv) lines = g_strsplit (reason, "\n", 2);
+  const ScTriggerFailure failure = { .pid = (int)sc_wire_int (message, "pid"),
+                                     .start_time = (guint64)sc_wire_int (message, "start-time"),
+                                     .may_pass = sc_wire_bool (message, "may-pass"),
+                                     .reason = lines[0] != NULL ? lines[0] : "" };
+  trigger->listener->failed (&failure, trigger->user_data);
 }
 
 static void
@@ -220,7 +235,7 @@ handle_message (ScTrigger *trigger, JsonObject *message)
   else if (g_str_equal (type, "bound"))
     handle_bound (trigger, message);
   else if (g_str_equal (type, "met"))
-    handle_met (message);
+    handle_met (trigger, message);
   else if (g_str_equal (type, "failed"))
     child_failed (trigger, sc_wire_string (message, "reason"));
 }
@@ -295,6 +310,34 @@ on_ping_time (gpointer data)
   return trigger->ping_timer == timer ? G_SOURCE_CONTINUE : G_SOURCE_REMOVE;
 }
 
+/* What lies at the paths of all patches now, in their order. */
+static GArray *
+identify_files (const ScTrigger *trigger)
+{
+  GArray *files = g_array_new (FALSE, /* clear= */ TRUE, sizeof (ScFileIdentity));
+
+  for (guint i = 0; i < trigger->infos->len; i++)
+    {
+      const ScPatchInfo *info = trigger->infos->pdata[i];
+      for (guint j = 0; info->files != NULL && info->files[j] != NULL; j++)
+        {
+          struct stat status = { 0 };
+          ScFileIdentity identity = { 0 };
+          if (stat (info->files[j], &status) == 0)
+            identity = (ScFileIdentity){ status.st_dev, status.st_ino };
+          g_array_append_val (files, identity);
+        }
+    }
+  return files;
+}
+
+static gboolean
+same_files (const GArray *a, const GArray *b)
+{
+  return a->len == b->len
+         && (a->len == 0 || memcmp (a->data, b->data, a->len * sizeof (ScFileIdentity)) == 0);
+}
+
 static JsonObject *
 describe (const ScPatchInfo *info)
 {
@@ -318,6 +361,8 @@ send_bind (ScTrigger *trigger)
   g_autoptr (JsonObject) message = json_object_new ();
   JsonArray *patches = json_array_new ();
 
+  g_array_unref (trigger->files);
+  trigger->files = identify_files (trigger);
   for (guint i = 0; i < trigger->infos->len; i++)
     json_array_add_object_element (patches, describe (trigger->infos->pdata[i]));
   json_object_set_string_member (message, "type", "bind");
@@ -384,15 +429,16 @@ start_child (ScTrigger *trigger)
 }
 
 ScTrigger *
-sc_trigger_new (const char *program, void (*changed) (gpointer user_data), gpointer user_data)
+sc_trigger_new (const char *program, const ScTriggerListener *listener, gpointer user_data)
 {
   ScTrigger *trigger = g_new0 (ScTrigger, 1);
 
   trigger->program = g_strdup (program != NULL ? program : "");
-  trigger->changed = changed;
+  trigger->listener = listener;
   trigger->user_data = user_data;
   trigger->infos = g_ptr_array_new_with_free_func ((GDestroyNotify)sc_patch_info_unref);
   trigger->lacks = g_ptr_array_new_with_free_func (g_free);
+  trigger->files = g_array_new (FALSE, FALSE, sizeof (ScFileIdentity));
   trigger->restart_pause = FIRST_RESTART;
   trigger->fd = -1;
   g_queue_init (&trigger->waiting);
@@ -409,6 +455,7 @@ sc_trigger_free (ScTrigger *trigger)
   g_clear_handle_id (&trigger->restart_timer, g_source_remove);
   g_ptr_array_unref (trigger->infos);
   g_ptr_array_unref (trigger->lacks);
+  g_array_unref (trigger->files);
   g_free (trigger->problem);
   g_free (trigger->program);
   g_free (trigger);
@@ -434,6 +481,36 @@ same_infos (const GPtrArray *a, const GPtrArray *b)
     if (!sc_patch_info_equal (a->pdata[i], b->pdata[i]))
       return FALSE;
   return a->len == b->len;
+}
+
+/* @task (given away) ends when the bind that is sent next is answered. */
+static void
+await_bind (ScTrigger *trigger, GTask *task)
+{
+  ScWait *wait = g_new0 (ScWait, 1);
+
+  wait->task = task;
+  wait->serial = trigger->serial;
+  wait->timer = g_timeout_add_seconds (SC_TRIGGER_PATIENCE, on_bind_late, wait);
+  g_queue_push_tail (&trigger->waiting, wait);
+}
+
+void
+sc_trigger_recheck_async (ScTrigger *trigger, GAsyncReadyCallback callback, gpointer user_data)
+{
+  GTask *task = g_task_new (NULL, NULL, callback, user_data);
+  g_autoptr (GArray) files = identify_files (trigger);
+
+  g_task_set_task_data (task, trigger, NULL);
+  if (trigger->helper == NULL || same_files (files, trigger->files))
+    {
+      g_task_return_boolean (task, TRUE);
+      g_object_unref (task);
+      return;
+    }
+  trigger->serial++;
+  await_bind (trigger, task);
+  send_bind (trigger);
 }
 
 void
@@ -463,11 +540,7 @@ sc_trigger_bind_async (ScTrigger *trigger, GPtrArray *infos, GAsyncReadyCallback
       return;
     }
 
-  ScWait *wait = g_new0 (ScWait, 1);
-  wait->task = task;
-  wait->serial = trigger->serial;
-  wait->timer = g_timeout_add_seconds (SC_TRIGGER_PATIENCE, on_bind_late, wait);
-  g_queue_push_tail (&trigger->waiting, wait);
+  await_bind (trigger, task);
   if (trigger->helper != NULL)
     send_bind (trigger);
   else

@@ -7,9 +7,23 @@
 
 typedef struct ScTrigger ScTrigger;
 
-/* @program: or a socket (helper.h); NULL or "" when there shall be none. @changed is called when
- * sc_trigger_problem() may be different. */
-ScTrigger *sc_trigger_new (const char *program, void (*changed) (gpointer user_data), gpointer user_data);
+/* A process that met a patch and could not be patched. @start_time: 0 when it has ended. @may_pass: it is
+ * tried again when it is seen in the old code later. */
+typedef struct {
+  int pid;
+  guint64 start_time;
+  gboolean may_pass;
+  const char *reason; /* one line */
+} ScTriggerFailure;
+
+/* changed: sc_trigger_problem() may be different. */
+typedef struct {
+  void (*changed) (gpointer user_data);
+  void (*failed) (const ScTriggerFailure *failure, gpointer user_data);
+} ScTriggerListener;
+
+/* @program: or a socket (helper.h); NULL or "" when there shall be none. @listener must stay. */
+ScTrigger *sc_trigger_new (const char *program, const ScTriggerListener *listener, gpointer user_data);
 void sc_trigger_free (ScTrigger *trigger); /* ends it: whoever it holds goes on */
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (ScTrigger, sc_trigger_free)
 
@@ -20,6 +34,10 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (ScTrigger, sc_trigger_free)
 void sc_trigger_bind_async (ScTrigger *trigger, GPtrArray *infos, GAsyncReadyCallback callback,
                             gpointer user_data);
 void sc_trigger_bind_finish (ScTrigger *trigger, GAsyncResult *result);
+
+/* Binds anew when another file of the same build lies at a path by now, as after a package was installed
+ * again. Ends at once otherwise, and in any case as above. */
+void sc_trigger_recheck_async (ScTrigger *trigger, GAsyncReadyCallback callback, gpointer user_data);
 
 /* Why new processes may escape, NULL when all is well. Borrowed. */
 const char *sc_trigger_problem (ScTrigger *trigger);

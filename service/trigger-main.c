@@ -7,23 +7,44 @@
 #include "wire.h"
 
 #include "base/error.h"
+#include "base/urgent.h"
+#include "process/process.h"
 #include "user/trigger.h"
+
+/* Messages that wait for a service that doesn't read. Nobody but the journal needs to hear of each process.
+ */
+#define UNTOLD_MAX 1000
 
 typedef struct {
   GMainLoop *loop;
   LpTrigger *trigger;
+  GThreadPool *opener; /* of one thread */
+  GThreadPool *teller; /* of one thread */
 } ScKeeper;
 
 /* A message on its way from the reading thread to the loop. */
 typedef struct {
   ScKeeper *keeper;
   JsonObject *message; /* NULL: the service is gone */
+  GPtrArray *bindings; /* of a "bind" message: LpBinding */
+  GPtrArray *unopened; /* of a "bind" message: utf8, what couldn't be opened */
 } ScDelivery;
 
 static void
-tell (JsonObject *message)
+write_message (gpointer data, gpointer user_data)
 {
+  g_autoptr (JsonObject) message = data;
+
+  lp_urgent_end ();
   sc_wire_write (SC_WIRE_FD, message, NULL);
+}
+
+/* In a thread of its own: a service that is frozen, or is slower than processes start, must not keep the loop
+ * from answering the kernel. */
+static void
+tell (ScKeeper *keeper, JsonObject *message)
+{
+  g_thread_pool_push (keeper->teller, json_object_ref (message), NULL);
 }
 
 /* Which mechanisms are missing, and why. */
@@ -41,13 +62,23 @@ describe_lacks (LpTrigger *trigger)
 static void
 report_meeting (const LpMeetResult *result, gpointer user_data)
 {
+  ScKeeper *keeper = user_data;
   g_autoptr (JsonObject) message = json_object_new ();
 
+  if (g_thread_pool_unprocessed (keeper->teller) >= UNTOLD_MAX)
+    return;
   json_object_set_string_member (message, "type", "met");
   json_object_set_int_member (message, "pid", result->pid);
   json_object_set_boolean_member (message, "patched", result->outcome == LP_MEET_PATCHED);
+  json_object_set_boolean_member (message, "may-pass", result->may_pass);
+  if (result->outcome != LP_MEET_PATCHED && result->pid > 0)
+    {
+      g_autoptr (LpProcess) process = lp_process_open (result->pid, NULL);
+      json_object_set_int_member (message, "start-time",
+                                  process != NULL ? (gint64)lp_process_start_time (process) : 0);
+    }
   json_object_set_string_member (message, "reason", result->reason);
-  tell (message);
+  tell (keeper, message);
 }
 
 /* The files that the request names. */
@@ -91,18 +122,18 @@ open_bindings (JsonObject *request, GPtrArray *problems)
 }
 
 static void
-bind (ScKeeper *keeper, JsonObject *request)
+bind (ScDelivery *delivery)
 {
+  ScKeeper *keeper = delivery->keeper;
+  const GPtrArray *unopened = delivery->unopened;
   g_autoptr (JsonObject) reply = json_object_new ();
-  g_autoptr (GPtrArray) unopened = g_ptr_array_new_with_free_func (g_free);
-  g_autoptr (GPtrArray) bindings = open_bindings (request, unopened);
   g_autoptr (GPtrArray) unwatched = NULL;
   g_autoptr (GError) error = NULL;
   JsonArray *problems = json_array_new ();
 
   json_object_set_string_member (reply, "type", "bound");
-  json_object_set_int_member (reply, "serial", sc_wire_int (request, "serial"));
-  if (!lp_trigger_bind (keeper->trigger, bindings, &unwatched, &error))
+  json_object_set_int_member (reply, "serial", sc_wire_int (delivery->message, "serial"));
+  if (!lp_trigger_bind (keeper->trigger, delivery->bindings, &unwatched, &error))
     json_array_add_string_element (problems, error->message);
   for (guint i = 0; i < unopened->len; i++)
     json_array_add_string_element (problems, unopened->pdata[i]);
@@ -110,7 +141,7 @@ bind (ScKeeper *keeper, JsonObject *request)
     json_array_add_string_element (problems, unwatched->pdata[i]);
   json_object_set_array_member (reply, "problems", problems);
   json_object_set_array_member (reply, "lacks", describe_lacks (keeper->trigger));
-  tell (reply);
+  tell (keeper, reply);
 }
 
 static gboolean
@@ -123,32 +154,58 @@ handle_message (gpointer data)
   if (delivery->message == NULL)
     g_main_loop_quit (keeper->loop);
   else if (g_str_equal (type, "bind"))
-    bind (keeper, delivery->message);
+    bind (delivery);
   else if (g_str_equal (type, "ping"))
     {
       g_autoptr (JsonObject) pong = json_object_new ();
       json_object_set_string_member (pong, "type", "pong");
       json_object_set_int_member (pong, "old-calls", (gint64)lp_trigger_counts (keeper->trigger).old_calls);
-      tell (pong);
+      tell (keeper, pong);
     }
   g_clear_pointer (&delivery->message, json_object_unref);
+  g_clear_pointer (&delivery->bindings, g_ptr_array_unref);
+  g_clear_pointer (&delivery->unopened, g_ptr_array_unref);
   g_free (delivery);
   return G_SOURCE_REMOVE;
+}
+
+static void
+deliver (ScDelivery *delivery)
+{
+  /* Not g_main_context_invoke(), which calls it in this thread when the loop doesn't run yet. */
+  g_idle_add_full (G_PRIORITY_DEFAULT, handle_message, delivery, NULL);
+}
+
+/* Many bundles take a while, in which questions are answered, and disks may be slow. One after another. */
+static void
+open_and_deliver (gpointer data, gpointer user_data)
+{
+  ScDelivery *delivery = data;
+
+  lp_urgent_end ();
+  delivery->unopened = g_ptr_array_new_with_free_func (g_free);
+  delivery->bindings = open_bindings (delivery->message, delivery->unopened);
+  deliver (delivery);
 }
 
 /* Reads in a thread of its own: the loop, which answers the kernel, waits for nobody. */
 static gpointer
 read_messages (gpointer data)
 {
+  ScKeeper *keeper = data;
   JsonObject *message;
 
+  lp_urgent_end ();
   do
     {
       ScDelivery *delivery = g_new0 (ScDelivery, 1);
       message = sc_wire_read (SC_WIRE_FD, NULL);
-      delivery->keeper = data;
+      delivery->keeper = keeper;
       delivery->message = message;
-      g_main_context_invoke_full (NULL, G_PRIORITY_DEFAULT, handle_message, delivery, NULL);
+      if (message != NULL && g_strcmp0 (sc_wire_string (message, "type"), "bind") == 0)
+        g_thread_pool_push (keeper->opener, delivery, NULL);
+      else
+        deliver (delivery);
   } while (message != NULL);
   return NULL;
 }
@@ -177,15 +234,18 @@ main (int argc, char **argv)
     return 2;
   g_autoptr (GMainLoop) loop = g_main_loop_new (NULL, FALSE);
   keeper.loop = loop;
-  keeper.trigger = lp_trigger_new (parse_arguments (argc, argv), report_meeting, NULL, &error);
+  keeper.teller = g_thread_pool_new (write_message, NULL, /* max_threads= */ 1, /* exclusive= */ TRUE, NULL);
+  keeper.trigger = lp_trigger_new (parse_arguments (argc, argv), report_meeting, &keeper, &error);
   if (keeper.trigger == NULL)
     {
       g_autoptr (JsonObject) message = json_object_new ();
       json_object_set_string_member (message, "type", "failed");
       json_object_set_string_member (message, "reason", error->message);
-      tell (message);
+      sc_wire_write (SC_WIRE_FD, message, NULL);
       return 1;
     }
+  keeper.opener
+      = g_thread_pool_new (open_and_deliver, NULL, /* max_threads= */ 1, /* exclusive= */ FALSE, NULL);
   g_thread_unref (g_thread_new ("messages", read_messages, &keeper));
   g_main_loop_run (keeper.loop);
   lp_trigger_free (keeper.trigger);

@@ -318,6 +318,15 @@ sc_operation_get_verb (ScOperation *self, ScVerb *verb)
   return self->is_verb;
 }
 
+gboolean
+sc_operation_changes_state (ScOperation *self)
+{
+  for (guint i = 0; self->is_verb && i < self->patches->len; i++)
+    if (sc_verb_is_from (self->verb, self->before[i]))
+      return TRUE;
+  return FALSE;
+}
+
 void
 sc_outcome_free (ScOutcome *outcome)
 {

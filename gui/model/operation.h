@@ -41,6 +41,8 @@ ScOutcome *sc_operation_run_finish (ScOperation *self, GAsyncResult *result, GEr
 GPtrArray *sc_operation_get_patches (ScOperation *self); /* ScPatch; NULL for an installation */
 gboolean sc_operation_is_undo (ScOperation *self);
 gboolean sc_operation_get_verb (ScOperation *self, ScVerb *verb); /* FALSE when it isn't one verb */
+/* TRUE when it is a verb that leads at least one patch to another state, so that there is a way back. */
+gboolean sc_operation_changes_state (ScOperation *self);
 
 void sc_outcome_free (ScOutcome *outcome);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (ScOutcome, sc_outcome_free)

@@ -301,6 +301,12 @@ sc_patch_get_problems (ScPatch *self)
   return (const char *const *)self->problems;
 }
 
+gboolean
+sc_patch_has_problem (ScPatch *self, const char *problem)
+{
+  return g_strv_contains ((const char *const *)self->problems, problem);
+}
+
 ScKind
 sc_patch_get_kind (ScPatch *self)
 {

@@ -61,6 +61,7 @@ const char *sc_patch_get_description (ScPatch *self); /* "" when there is none *
 const char *sc_patch_get_job (ScPatch *self);         /* object path, NULL when nobody works on it */
 const char *const *sc_patch_get_issues (ScPatch *self);
 const char *const *sc_patch_get_problems (ScPatch *self);
+gboolean sc_patch_has_problem (ScPatch *self, const char *problem);
 ScKind sc_patch_get_kind (ScPatch *self);
 ScState sc_patch_get_state (ScPatch *self);
 ScSeverity sc_patch_get_severity (ScPatch *self);

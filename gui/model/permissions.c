@@ -179,7 +179,7 @@ patches_in_state (ScPermissions *self, ScVerb verb)
   for (guint i = 0; i < self->patches->len; i++)
     {
       ScPatch *patch = g_ptr_array_index (self->patches, i);
-      if (sc_verb_is_from (verb, sc_patch_get_state (patch)) && !sc_patch_get_job (patch))
+      if (sc_verb_fits (verb, patch) && !sc_patch_get_job (patch))
         g_ptr_array_add (fit, g_object_ref (patch));
     }
   return fit;
@@ -208,6 +208,8 @@ reason_of_state (ScPermissions *self, ScVerb verb)
   ScPatch *patch = g_ptr_array_index (self->patches, 0);
   if (sc_patch_get_job (patch))
     return _ ("The patch is being worked on");
+  if (sc_patch_has_problem (patch, "foreign"))
+    return _ ("Something else loaded it, so only that can take it away");
   if (sc_patch_get_state (patch) == SC_STATE_UNKNOWN)
     return _ ("The state of the patch isn’t known at the moment");
   if (verb == SC_VERB_APPLY && sc_patch_get_state (patch) == SC_STATE_DEACTIVATED)

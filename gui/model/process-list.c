@@ -100,9 +100,9 @@ sc_process_get_explanation (ScProcess *self)
     return g_strdup_printf (_ ("%s: %s"), self->reason, self->detail);
   if (*self->reason || *self->detail)
     return g_strdup (*self->reason ? self->reason : self->detail);
-  if (g_str_equal (self->status, "pending"))
-    return g_strdup (_ ("It is still running the original code and will be switched over."));
-  return g_strdup ("");
+  if (g_str_equal (self->status, "patched") || g_str_equal (self->status, "unpatched"))
+    return g_strdup ("");
+  return g_strdup (_ ("Why is told only to the process’s own user and to the administrator."));
 }
 
 static void

@@ -135,6 +135,19 @@ sc_verb_is_from (ScVerb verb, ScState state)
   return (verbs[verb].from & (1u << state)) != 0;
 }
 
+gboolean
+sc_verb_fits (ScVerb verb, ScPatch *patch)
+{
+  ScState state = sc_patch_get_state (patch);
+  gboolean in_effect = state == SC_STATE_ACTIVE || state == SC_STATE_ACCEPTED;
+
+  if (sc_patch_has_problem (patch, "foreign"))
+    return FALSE;
+  if (verb == SC_VERB_ACTIVATE && in_effect && sc_patch_has_problem (patch, "processes-unpatched"))
+    return TRUE;
+  return sc_verb_is_from (verb, state);
+}
+
 /* Ways back, as the table of states gives them. */
 guint
 sc_verb_steps (ScState from, ScState to, ScStep steps[2])

@@ -45,6 +45,10 @@ char *sc_verb_doing (const char *word, const char *object);
 
 gboolean sc_verb_is_from (ScVerb verb, ScState state);
 
+/* TRUE when @verb does something for @patch as it is now: by its state; activating, once more, for one that
+ * some processes lack; nothing for a patch that something else loaded. */
+gboolean sc_verb_fits (ScVerb verb, ScPatch *patch);
+
 /* One step on the way back: @verb, and for apply whether it activates too. */
 typedef struct {
   ScVerb verb;

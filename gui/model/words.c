@@ -65,6 +65,7 @@ sc_word_process (const char *status)
 {
   static const WordRow table[] = {
     { "patched", { N_ ("Patched"), "syscare-active-symbolic", "state-active" } },
+    { "unpatched", { N_ ("Not patched"), "syscare-not-applied-symbolic", "state-not-applied" } },
     { "pending", { N_ ("Pending"), "syscare-pending-symbolic", "state-pending" } },
     { "unpatchable", { N_ ("Can’t be patched"), "syscare-problem-symbolic", "state-problem" } },
     { "failed", { N_ ("Failed"), "syscare-problem-symbolic", "state-problem" } },
@@ -103,15 +104,35 @@ sc_word_result (const char *result)
   return look_up (table, G_N_ELEMENTS (table), result);
 }
 
+/* @sentence and, when the service counts the tasks, how far the kernel is. Caller frees. */
+static char *
+add_transition_count (const char *sentence, ScPatch *patch)
+{
+  guint total = sc_patch_get_total (patch);
+
+  if (total == 0)
+    return g_strdup (sentence);
+  g_autofree char *count = g_strdup_printf (ngettext ("%u of %u task has switched so far.",
+                                                      "%u of %u tasks have switched so far.", total),
+                                            sc_patch_get_patched (patch), total);
+  return g_strdup_printf ("%s %s", sentence, count);
+}
+
+static gboolean
+is_switching (ScPatch *patch)
+{
+  return sc_patch_get_kind (patch) == SC_KIND_KERNEL && sc_patch_has_problem (patch, "transition-pending");
+}
+
+/* The state is the same whichever way the kernel is switching; the job that does it says which. */
 static char *
 active_summary (ScPatch *patch)
 {
   guint total = sc_patch_get_total (patch);
   guint patched = sc_patch_get_patched (patch);
 
-  if (sc_patch_get_kind (patch) == SC_KIND_KERNEL
-      && g_strv_contains (sc_patch_get_problems (patch), "transition-pending"))
-    return g_strdup (_ ("The running kernel is switching its tasks over to the new code."));
+  if (is_switching (patch))
+    return add_transition_count (_ ("The running kernel is switching its tasks over."), patch);
   if (sc_patch_get_kind (patch) == SC_KIND_KERNEL)
     return g_strdup (_ ("The running kernel uses the new code."));
   if (total == 0)
@@ -149,16 +170,20 @@ sc_words_summary (ScPatch *patch)
 }
 
 const char *
-sc_words_problem (const char *problem, const char **advice)
+sc_words_problem (const char *problem, ScKind kind, const char **advice)
 {
   static const struct {
     const char *word;
     const char *sentence;
     const char *advice;
+    gboolean kernel_only; /* stands before the row of the same word for all */
   } table[] = {
+    { "target-changed", N_ ("The patch is for another kernel than the one that runs."),
+      N_ ("Install the patch for the running kernel, or boot the one that this patch is for."), TRUE },
     { "processes-unpatched", N_ ("Some processes run the target without the patch."),
-      N_ ("The page “Processes” says which and why. Those that can’t be patched must be restarted.") },
-    { "transition-pending", N_ ("The kernel hasn’t switched all tasks to the new code yet."),
+      N_ ("The page “Processes” says which and why. “Activate” tries it again; those that can’t be patched "
+          "must be restarted.") },
+    { "transition-pending", N_ ("The kernel hasn’t switched all tasks over yet."),
       N_ ("It goes on by itself. Tasks that hold it up are on the page “Processes”.") },
     { "target-changed", N_ ("The file on disk is another build than the one that the patch is for."),
       N_ ("Probably the package was upgraded. Restart the program, then remove and uninstall the patch.") },
@@ -174,10 +199,12 @@ sc_words_problem (const char *problem, const char **advice)
       N_ ("Ask whoever made it for a signed one, or let the administrator add the key.") },
     { "bundle-missing", N_ ("Processes run this patch, but its files are gone."),
       N_ ("Install the patch again to be able to manage it.") },
+    { "foreign", N_ ("Something else than this service loaded this patch into the kernel."),
+      N_ ("It can only be looked at here. To take it away, use the tool that loaded it.") },
   };
 
   for (gsize i = 0; i < G_N_ELEMENTS (table); i++)
-    if (g_str_equal (table[i].word, problem))
+    if (g_str_equal (table[i].word, problem) && (!table[i].kernel_only || kind == SC_KIND_KERNEL))
       {
         if (advice)
           *advice = _ (table[i].advice);
@@ -191,7 +218,8 @@ sc_words_problem (const char *problem, const char **advice)
 gboolean
 sc_words_problem_is_harmless (const char *problem)
 {
-  return g_str_equal (problem, "overridden") || g_str_equal (problem, "transition-pending");
+  return g_str_equal (problem, "overridden") || g_str_equal (problem, "transition-pending")
+         || g_str_equal (problem, "foreign");
 }
 
 const char *
@@ -248,6 +276,10 @@ sc_words_degraded (const char *trouble)
     { "polkit", N_ ("Nobody can be authorised: polkit doesn’t answer") },
     { "restore", N_ ("An accepted patch could not be restored") },
     { "processes", N_ ("Some processes can’t be read") },
+    { "key", N_ ("A file among the trusted keys is no key") },
+    { "gate", N_ ("New processes of a patched target may run its old code") },
+    { "net", N_ ("Calls that still go into old code can’t be caught") },
+    { "events", N_ ("Programs and libraries can’t be watched as they are loaded") },
     { "bundle-missing", N_ ("Processes run a patch whose files are gone") },
   };
   const char *colon = strchr (trouble, ':');

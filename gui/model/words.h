@@ -17,7 +17,7 @@ typedef struct {
 ScWord sc_word_state (ScState state);
 ScWord sc_word_severity (ScSeverity severity);
 ScWord sc_word_kind (ScKind kind);
-ScWord sc_word_process (const char *status);   /* patched, pending, unpatchable, failed ... */
+ScWord sc_word_process (const char *status);   /* patched, unpatched, pending, unpatchable, failed ... */
 ScWord sc_word_finding (const char *severity); /* ok, info, warning, error */
 ScWord sc_word_result (const char *result);    /* succeeded, unchanged, failed, rolled-back, denied */
 
@@ -25,9 +25,9 @@ ScWord sc_word_result (const char *result);    /* succeeded, unchanged, failed, 
  * frees. */
 char *sc_words_summary (ScPatch *patch);
 
-/* What the word in Patch.Problems means, and what to do about it; borrowed, translated. @advice may be NULL.
- */
-const char *sc_words_problem (const char *problem, const char **advice);
+/* What the word in Patch.Problems of a patch of @kind means, and what to do about it; borrowed, translated.
+ * @advice may be NULL. */
+const char *sc_words_problem (const char *problem, ScKind kind, const char **advice);
 
 /* TRUE when nobody needs to do anything about it. */
 gboolean sc_words_problem_is_harmless (const char *problem);

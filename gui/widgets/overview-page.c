@@ -215,7 +215,7 @@ update_problems (ScOverviewPage *self)
   for (guint i = 0; problems[i]; i++)
     {
       const char *advice;
-      const char *sentence = sc_words_problem (problems[i], &advice);
+      const char *sentence = sc_words_problem (problems[i], sc_patch_get_kind (self->patch), &advice);
       gtk_box_append (self->problems,
                       sc_problem_card_new (sentence, advice, sc_words_problem_is_harmless (problems[i])));
     }

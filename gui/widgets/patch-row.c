@@ -93,7 +93,8 @@ describe (ScPatchRow *self, ScWord state)
   GtkWidget *item = gtk_widget_get_parent (GTK_WIDGET (self));
   const char *const *problems = sc_patch_get_problems (self->patch);
   const char *severity = sc_word_severity (sc_patch_get_severity (self->patch)).word;
-  const char *problem = problems[0] ? sc_words_problem (problems[0], NULL) : "";
+  const char *problem
+      = problems[0] ? sc_words_problem (problems[0], sc_patch_get_kind (self->patch), NULL) : "";
   g_autofree char *issues = g_strjoinv (", ", (char **)sc_patch_get_issues (self->patch));
   g_autofree char *label
       = join (", ", sc_patch_get_title (self->patch), sc_patch_get_target (self->patch), state.word);

@@ -12,6 +12,9 @@
 #include <unistd.h>
 
 #define UNDO_TOAST_SECONDS 10
+/* Beside “Undo” and the button that closes it; at 360 pixels there is room for the former. */
+#define NARROW_TOAST_CHARS 20
+#define WIDE_TOAST_CHARS 60
 
 /* -------------------------------------------------------------------------------------------------------
  * telling it */
@@ -37,9 +40,14 @@ static void
 toast (ScWindow *self, const char *text, gboolean offer_undo)
 {
   AdwToast *item = adw_toast_new ("");
-  g_autofree char *escaped = g_markup_escape_text (text, -1);
+  GtkWidget *label = sc_text_new (text, "heading");
 
-  adw_toast_set_title (item, escaped);
+  /* A toast cuts its own title off instead of wrapping it, and gives any other all the width that it likes.
+   */
+  gtk_label_set_max_width_chars (GTK_LABEL (label), adw_leaflet_get_folded (self->leaflet)
+                                                        ? NARROW_TOAST_CHARS
+                                                        : WIDE_TOAST_CHARS);
+  adw_toast_set_custom_title (item, label);
   if (offer_undo)
     {
       adw_toast_set_button_label (item, _ ("_Undo"));
@@ -106,8 +114,7 @@ tell_success (ScWindow *self, ScOperation *operation, ScOutcome *outcome)
 {
   g_autofree char *words = success_words (operation, outcome);
   GPtrArray *patches = sc_operation_get_patches (operation);
-  ScVerb verb;
-  gboolean can_undo = sc_operation_get_verb (operation, &verb) && outcome->changed;
+  gboolean can_undo = outcome->changed && sc_operation_changes_state (operation);
 
   if (can_undo)
     g_set_object (&self->undoable, operation);

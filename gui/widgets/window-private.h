@@ -19,7 +19,7 @@ struct _ScWindow {
   ScJobTracker *tracker;
   GSettings *settings;
   GCancellable *cancellable; /* of everything that the window asked for; cancelled when it closes */
-  guint look_timer;          /* runs while the window is active */
+  guint look_timer;          /* for the next look at the processes */
   gboolean was_filled;       /* patches were shown at least once */
   char *wanted_path;         /* patch to show as soon as it is known */
   ScOperation *undoable;     /* the last operation that a toast offers to undo */

@@ -9,7 +9,7 @@
 #include <glib/gi18n.h>
 #include <unistd.h>
 
-/* How often the service is asked to look at the processes while somebody looks at the window. */
+/* How often the service is asked to look at the processes while the window can be seen. */
 #define LOOK_SECONDS 5
 
 G_DEFINE_FINAL_TYPE (ScWindow, sc_window, ADW_TYPE_APPLICATION_WINDOW)
@@ -168,20 +168,33 @@ on_cancel_failed (ScWindow *self, const GError *error)
   sc_window_tell_failure (self, failure, _ ("The job can’t be cancelled"));
 }
 
+/* Also without the keyboard: whoever types in the terminal beside it sees what that does. */
+static gboolean
+is_in_sight (ScWindow *self)
+{
+  GdkSurface *surface = gtk_native_get_surface (GTK_NATIVE (self));
+
+  return gtk_widget_get_mapped (GTK_WIDGET (self)) && GDK_IS_TOPLEVEL (surface)
+         && (gdk_toplevel_get_state (GDK_TOPLEVEL (surface)) & GDK_TOPLEVEL_STATE_MINIMIZED) == 0;
+}
+
+/* What changes without being asked for (a process ends, say) is only seen by looking. */
 static gboolean
 on_look_time (gpointer user_data)
 {
-  sc_patch_store_look (SC_WINDOW (user_data)->store);
+  ScWindow *self = user_data;
+
+  if (is_in_sight (self))
+    sc_patch_store_look (self->store);
   return G_SOURCE_CONTINUE;
 }
 
-/* What changes without being asked for (a process ends, another starts) is only seen by looking. */
+/* Whoever comes back to the window needn't wait for the next look. */
 static void
-update_looking (ScWindow *self)
+on_active (ScWindow *self)
 {
-  g_clear_handle_id (&self->look_timer, g_source_remove);
-  if (gtk_window_is_active (GTK_WINDOW (self)))
-    self->look_timer = g_timeout_add_seconds (LOOK_SECONDS, on_look_time, self);
+  if (self->store && gtk_window_is_active (GTK_WINDOW (self)))
+    sc_patch_store_look (self->store);
 }
 
 /* ------------------------------------------------------------------------------------------------------------
@@ -413,7 +426,7 @@ connect_model (ScWindow *self)
                            G_CONNECT_SWAPPED);
   g_signal_connect_object (self->leaflet, "notify::visible-child", G_CALLBACK (update_folded), self,
                            G_CONNECT_SWAPPED);
-  g_signal_connect (self, "notify::is-active", G_CALLBACK (update_looking), NULL);
+  g_signal_connect (self, "notify::is-active", G_CALLBACK (on_active), NULL);
 }
 
 static void
@@ -435,5 +448,6 @@ sc_window_init (ScWindow *self)
   sc_list_pane_capture_keys (self->list_pane, GTK_WIDGET (self->list_pane));
 
   update_folded (self);
+  self->look_timer = g_timeout_add_seconds (LOOK_SECONDS, on_look_time, self);
   sc_client_start (self->client);
 }

@@ -195,12 +195,12 @@ put_image (const LpEntityWriter *writer, Output *output)
                               .sh_size = sizeof note,
                               .sh_addralign = 4 });
   put_sites (writer, output);
+  put_part (writer, output, LP_ENTITY_GOT);
   put_part (writer, output, LP_ENTITY_TEXT);
   put_part (writer, output, LP_ENTITY_RODATA);
   if (writer->frame_header_size > 0)
     put_frame_header (writer, output);
   put_part (writer, output, LP_ENTITY_EH_FRAME);
-  put_part (writer, output, LP_ENTITY_GOT);
   if (output->file->len < writer->text_end)
     grow_to (output->file, writer->text_end);
   if (writer->data_end > 0)

@@ -205,10 +205,10 @@ lp_entity_writer_lay_out (LpEntityWriter *writer, GError **error)
   cursor += writer->n_segments * sizeof (Elf64_Phdr);
   writer->identity.sites = cursor;
   cursor += writer->n_functions * sizeof (LpEntitySite);
+  cursor = place (&parts[LP_ENTITY_GOT], cursor);
   cursor = place (&parts[LP_ENTITY_TEXT], cursor);
   cursor = place (&parts[LP_ENTITY_RODATA], cursor);
   cursor = place_frames (writer, cursor);
-  cursor = place (&parts[LP_ENTITY_GOT], cursor);
   writer->text_end = cursor;
 
   if (has_data)

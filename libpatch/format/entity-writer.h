@@ -28,15 +28,17 @@ typedef struct LpEntityWriter LpEntityWriter;
  * .syscare.sites before them; DATA and BSS, if there are any, get the rw- segment, which starts on a page of
  * its own. */
 typedef enum {
-  LP_ENTITY_TEXT,   /* .text: stubs and functions */
+  LP_ENTITY_GOT,  /* .got: slots; one piece (size 8, bytes NULL) per slot, with an absolute relocation on it.
+                     Close to the headers, because the process gets its own copy of what the engine writes to
+                   */
+  LP_ENTITY_TEXT, /* .text: stubs and functions */
   LP_ENTITY_RODATA, /* .rodata: constants, also those with relocations (the engine writes them before anything
                        runs) */
   LP_ENTITY_EH_FRAME, /* .eh_frame: CIEs and FDEs, laid end to end in the order they were added. Their size is
                          a multiple of 4 and @align is ignored: readers take padding for the end. The
                          terminating zero word is the writer's */
-  LP_ENTITY_GOT, /* .got: slots; one piece (size 8, bytes NULL) per slot, with an absolute relocation on it */
-  LP_ENTITY_DATA, /* .data */
-  LP_ENTITY_BSS,  /* .bss: bytes NULL */
+  LP_ENTITY_DATA,     /* .data */
+  LP_ENTITY_BSS,      /* .bss: bytes NULL */
   LP_ENTITY_N_PARTS,
 } LpEntityPart;
 

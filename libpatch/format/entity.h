@@ -14,9 +14,9 @@
  *
  *   then            program headers: PT_LOAD r-x (offset 0, vaddr 0): headers, .syscare.sites
  *                   (LpEntitySite, one per function; best right behind the headers: that page is
- *                   private anyway), .text (stubs and functions), .rodata, .eh_frame_hdr, .eh_frame,
- *                   .got (slots that the engine fills before anything runs); PT_LOAD rw- (optional):
- *                   .data, .bss. PT_NOTE, PT_GNU_EH_FRAME (optional).
+ *                   private anyway), .got (slots that the engine fills before anything runs, there for the
+ *                   same reason), .text (stubs and functions), .rodata, .eh_frame_hdr, .eh_frame;
+ *                   PT_LOAD rw- (optional): .data, .bss. PT_NOTE, PT_GNU_EH_FRAME (optional).
  *
  *   not loaded      .syscare.functions, .syscare.ranges, .syscare.symbols, .syscare.relocations
  *                   (arrays of the structs below, little-endian), .syscare.strings (NUL-terminated),

@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The registers of x86-64: system calls and DWARF numbers. Must not know about threads or ptrace. */
+/* The registers of x86-64: system calls, DWARF numbers, calls and pointers. Must not know what threads do. */
 #include "process/registers.h"
 
+#include <elf.h>
 #include <errno.h>
 #include <string.h>
+#include <sys/ptrace.h>
 #include <sys/syscall.h>
+#include <sys/uio.h>
 
 static const guint8 call_instruction[] = { 0x0f, 0x05 }; /* syscall */
 
@@ -78,4 +81,39 @@ lp_registers_find_call (const guint8 *code, gsize size)
   const guint8 *found = memmem (code, size, call_instruction, sizeof call_instruction);
 
   return found != NULL ? found - code : -1;
+}
+
+gssize
+lp_registers_read_vectors (int tid, void *buffer, gsize size)
+{
+  struct iovec part = { buffer, size };
+
+  if (ptrace (PTRACE_GETREGSET, tid, NT_X86_XSTATE, &part) == 0)
+    return (gssize)part.iov_len;
+  return errno == ENODEV || errno == EINVAL ? 0 : -1;
+}
+
+/* Length of the indirect call (FF /2) that @bytes begin with; 0 when they don't. Source: Intel SDM vol. 2,
+ * CALL and tables 2-2, 2-3. */
+static gsize
+indirect_call_length (const guint8 *bytes, gsize size)
+{
+  if (size < 2 || bytes[0] != 0xff || (bytes[1] & 0x38) != 0x10)
+    return 0;
+  guint mod = bytes[1] >> 6, rm = bytes[1] & 7;
+  gboolean has_sib = mod != 3 && rm == 4;
+  gboolean is_wide = mod == 2 || (mod == 0 && (rm == 5 || (has_sib && size > 2 && (bytes[2] & 7) == 5)));
+
+  return 2 + has_sib + (is_wide ? 4 : mod == 1 ? 1 : 0);
+}
+
+gboolean
+lp_registers_call_ends (const guint8 bytes[LP_LONGEST_CALL])
+{
+  if (bytes[LP_LONGEST_CALL - 5] == 0xe8)
+    return TRUE;
+  for (gsize i = 0; i < LP_LONGEST_CALL; i++)
+    if (indirect_call_length (bytes + i, LP_LONGEST_CALL - i) == LP_LONGEST_CALL - i)
+      return TRUE;
+  return FALSE;
 }

@@ -32,6 +32,24 @@ lp_registers_sp (const LpRegisters *regs)
   return regs->rsp;
 }
 
+/* Base of the thread's block of thread-local variables, which C libraries put at the end of a stack that they
+ * make. */
+static inline guint64
+lp_registers_thread_pointer (const LpRegisters *regs)
+{
+  return regs->fs_base;
+}
+
+/* glibc hides pointers to functions that it keeps: rotated, and mixed with a word that lies here behind the
+ * thread pointer. Source: sysdeps/unix/sysv/linux/x86_64/pointer_guard.h, sysdeps/x86_64/nptl/tls.h. */
+#define LP_POINTER_GUARD_OFFSET 0x30
+
+static inline guint64
+lp_registers_demangle (guint64 word, guint64 guard)
+{
+  return (word >> 17 | word << 47) ^ guard;
+}
+
 static inline gboolean
 lp_registers_are_64_bit (const LpRegisters *regs)
 {
@@ -50,6 +68,16 @@ gint64 lp_registers_call_result (const LpRegisters *regs);
 gboolean lp_registers_interrupted_call (const LpRegisters *regs);
 /* Puts the thread back to the call instruction. */
 void lp_registers_repeat_call (LpRegisters *regs);
+
+#define LP_VECTORS_MAX (16u << 10) /* bytes: with AMX, the largest so far, 11 KiB */
+/* Reads floating-point and vector registers of stopped thread @tid into @buffer as the kernel lays them out,
+ * at most @size bytes; returns how many, 0 when the machine has none to show, -1 on an error. For the
+ * tracer. */
+gssize lp_registers_read_vectors (int tid, void *buffer, gsize size);
+
+#define LP_LONGEST_CALL 7 /* bytes, without prefixes that no compiler emits */
+/* Whether the last of LP_LONGEST_CALL bytes ends a call instruction, as far as that can be told backwards. */
+gboolean lp_registers_call_ends (const guint8 bytes[LP_LONGEST_CALL]);
 
 /* Offset of a system call instruction in @code, or -1. */
 gssize lp_registers_find_call (const guint8 *code, gsize size);

@@ -61,9 +61,8 @@ visit_frame (guint64 pc, gboolean is_return, gpointer data)
 /* TRUE when the words of the stack hold something that looks like a return address into @ranges, or when that
  * can't be told. */
 static gboolean
-stack_looks_busy (LpProcess *process, const LpMaps *maps, const GArray *ranges, guint64 sp, guint8 *buffer)
+words_look_busy (LpProcess *process, const LpMapping *stack, const GArray *ranges, guint64 sp, guint8 *buffer)
 {
-  const LpMapping *stack = lp_maps_find (maps, sp);
   guint64 low = g_array_index (ranges, LpCodeRange, 0).start, high = 0;
 
   if (stack == NULL || stack->end - sp > MAX_STACK || (sp & 7) != 0)
@@ -87,6 +86,34 @@ stack_looks_busy (LpProcess *process, const LpMaps *maps, const GArray *ranges, 
   return FALSE;
 }
 
+/* The stack that the thread was started with, as far as that can be told; else NULL. */
+static const LpMapping *
+own_stack (const LpThread *thread, const LpMaps *maps)
+{
+  guint64 block = lp_registers_thread_pointer (&thread->registers);
+  const LpMapping *mapping
+      = thread->tid != lp_process_pid (thread->process) ? lp_maps_find (maps, block) : NULL;
+
+  for (guint i = 0; mapping == NULL && i < maps->mappings->len; i++)
+    if (strcmp (g_array_index (maps->mappings, LpMapping, i).path, "[stack]") == 0)
+      mapping = &g_array_index (maps->mappings, LpMapping, i);
+  return mapping;
+}
+
+/* The words of the stack that @thread is on; when that is another than its own (a signal handler's, a
+ * coroutine's), those of its own as well, down to its lowest page: how much of it is in use isn't known. */
+static gboolean
+stack_looks_busy (LpProcess *process, const LpThread *thread, const LpMaps *maps, const GArray *ranges,
+                  guint8 *buffer)
+{
+  guint64 sp = lp_registers_sp (&thread->registers);
+  const LpMapping *current = lp_maps_find (maps, sp), *own = own_stack (thread, maps);
+
+  if (words_look_busy (process, current, ranges, sp, buffer))
+    return TRUE;
+  return own != NULL && own != current && words_look_busy (process, own, ranges, own->start, buffer);
+}
+
 /* *@busy for one thread. */
 static gboolean
 check_thread (LpStop *stop, LpThread *thread, const LpMaps *maps, LpUnwinder *unwinder, const GArray *ranges,
@@ -100,9 +127,7 @@ check_thread (LpStop *stop, LpThread *thread, const LpMaps *maps, LpUnwinder *un
   hit->needs_unwinder = FALSE;
   hit->range = find_executing_range (ranges, lp_registers_pc (&thread->registers));
   *busy = hit->range != NULL;
-  if (*busy
-      || !stack_looks_busy (lp_stop_process (stop), maps, ranges, lp_registers_sp (&thread->registers),
-                            buffer))
+  if (*busy || !stack_looks_busy (lp_stop_process (stop), thread, maps, ranges, buffer))
     return TRUE;
 
   hit->needs_unwinder = *busy = unwinder == NULL;

@@ -25,8 +25,9 @@ typedef struct {
 /* Checks all stopped threads of @stop against @ranges (element-type LpCodeRange, any order; sorted here).
  * TRUE and *@busy FALSE: nobody is in them. *@busy TRUE: @hit says who and where. @unwinder: (nullable).
  * First the words between stack pointer and end of the stack are compared with the ranges, which finds every
- * return address (and stale ones); only threads with a find are unwound, which is exact. Errors:
- * LP_ERROR_PROCESS_GONE, LP_ERROR_FAILED. */
+ * return address (and stale ones); only threads with a find are unwound, which is exact. A thread on a signal
+ * handler's stack is looked at on its own one, too; what a coroutine that isn't running has on its stack
+ * isn't found here (see process/references.h). Errors: LP_ERROR_PROCESS_GONE, LP_ERROR_FAILED. */
 gboolean lp_stack_check (LpStop *stop, const LpMaps *maps, LpUnwinder *unwinder, GArray *ranges,
                          gboolean *busy, LpStackHit *hit, GError **error);
 

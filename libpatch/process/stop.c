@@ -7,6 +7,7 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/ptrace.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
@@ -85,11 +86,27 @@ run_tracer (void *data)
   return 0; /* clone() ends this process, and nothing else: memory and descriptors are the caller's */
 }
 
+/* When this thread is killed, the kernel writes 0 to where the C library has the thread's number, in the
+ * memory that the tracer goes on with as if it were this thread: to it, locks that nobody has would seem to
+ * be its own (pthread_rwlock_rdlock() says EDEADLK). Returns where the kernel shall write again after the
+ * tracer's end; NULL: unknown. Source: set_tid_address(2), PR_GET_TID_ADDRESS in prctl(2). */
+static int *
+keep_thread_number (int *instead)
+{
+  int *address = NULL;
+
+  if (prctl (PR_GET_TID_ADDRESS, &address, 0, 0, 0) != 0 || address == NULL)
+    return NULL;
+  syscall (SYS_set_tid_address, instead);
+  return address;
+}
+
 gboolean
 lp_stop_run (LpStopFunc func, gpointer data, GError **error)
 {
   Run run = { func, data, error, FALSE };
   sigset_t all, before;
+  int written_instead;
   void *stack = mmap (NULL, TRACER_STACK, PROT_READ | PROT_WRITE,
                       MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK | MAP_NORESERVE, -1, 0);
 
@@ -103,9 +120,12 @@ lp_stop_run (LpStopFunc func, gpointer data, GError **error)
    * hit it. */
   sigfillset (&all);
   pthread_sigmask (SIG_SETMASK, &all, &before);
+  int *address = keep_thread_number (&written_instead);
   int pid = clone (run_tracer, (char *)stack + TRACER_STACK, CLONE_VM | CLONE_VFORK | CLONE_FILES | CLONE_FS,
                    &run);
   int errnum = errno;
+  if (address != NULL)
+    syscall (SYS_set_tid_address, address);
   pthread_sigmask (SIG_SETMASK, &before, NULL);
   if (pid < 0)
     lp_error_set_errno (error, LP_ERROR_FAILED, errnum, "can't start a tracer");

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* The tracer's side of the net. Must not know how a hit is reported. Source: ptrace(2). */
 #include "user/catch.h"
+#include "base/step.h"
+#include "base/urgent.h"
 #include "user/entries.h"
 
 #include <errno.h>
@@ -9,15 +11,21 @@
 #include <string.h>
 #include <sys/ptrace.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #define STOP_TIMEOUT_MS 500
-/* Somebody else (a job's worker, the gate) may be about to let go of the thread. */
+/* Somebody else (a job's worker) may be about to let go of the thread, and one of our own tracers (the
+ * gate's, or one that looks at it again) does so for certain: it only takes as long as the machine is busy.
+ */
 #define SEIZE_TIMEOUT_US 20000
+#define OWN_SEIZE_TIMEOUT_US 500000
 #define SEIZE_PAUSE_US 100
+#define UNTRACED_MAX 3
 #define PARENT_LOOKS 50 /* at a parent that may be about to stop itself */
 #define PARENT_PAUSE_US 2000
 
 typedef struct {
+  int owner; /* process that started the tracer */
   LpNet *net;
   const struct lp_net_hit *hit;
   GPtrArray *entities;
@@ -34,32 +42,60 @@ set_outcome (Catch *work, LpMeetOutcome outcome, const char *reason)
   work->result->meeting->reason = g_strdup (reason);
 }
 
+static int
+read_number (int tid, const char *field)
+{
+  g_autoptr (LpProcess) process = lp_process_open (tid, NULL);
+  g_autofree char *text = process != NULL ? lp_process_status (process, 0, field) : NULL;
+
+  return text != NULL ? atoi (text) : 0;
+}
+
+/* Whether it is worth waiting any longer for a thread that couldn't be seized. Our children are tracers. */
+static gboolean
+will_be_free (const Catch *work, guint *untraced)
+{
+  int tracer = read_number ((int)work->hit->tid, "TracerPid");
+
+  /* Let go just now: the next try will do, if it was that. */
+  if (tracer == 0)
+    return ++*untraced < UNTRACED_MAX;
+  return read_number (tracer, "PPid") == work->owner;
+}
+
 /* FALSE: errno says why. */
 static gboolean
-seize (int tid)
+seize (const Catch *work)
 {
-  gint64 end = g_get_monotonic_time () + SEIZE_TIMEOUT_US;
+  int tid = (int)work->hit->tid;
+  gint64 started = g_get_monotonic_time ();
+  guint untraced = 0;
 
   while (ptrace (PTRACE_SEIZE, tid, 0, PTRACE_O_TRACESYSGOOD) != 0)
     {
-      if (errno != EPERM || g_get_monotonic_time () > end)
-        return FALSE;
+      gint64 waited = g_get_monotonic_time () - started;
+      if (errno != EPERM || waited > OWN_SEIZE_TIMEOUT_US
+          || (waited > SEIZE_TIMEOUT_US && !will_be_free (work, &untraced)))
+        {
+          errno = errno == ESRCH ? ESRCH : EPERM;
+          return FALSE;
+        }
       g_usleep (SEIZE_PAUSE_US);
     }
   return ptrace (PTRACE_INTERRUPT, tid, 0, 0) == 0;
 }
 
-/* Waits for the seized thread, which leaves the kernel now. Returns a stop over it, or NULL when it has
- * ended. */
+/* Waits for the seized thread, which leaves the kernel now. Returns a stop over it. Errors:
+ * LP_ERROR_PROCESS_GONE, LP_ERROR_PROCESS_BUSY (it goes on unpatched). */
 static LpStop *
-await_thread (Catch *work, LpProcess *process)
+await_thread (Catch *work, LpProcess *process, GError **error)
 {
   LpStop *stop = lp_stop_adopt (process, (int)work->hit->tid);
   LpThread *thread = lp_stop_get_thread (stop, 0);
   int status;
 
   thread->stopped = FALSE;
-  status = lp_stop_wait (stop, thread, STOP_TIMEOUT_MS, NULL);
+  status = lp_stop_wait (stop, thread, STOP_TIMEOUT_MS, error);
   if (status < 0)
     {
       lp_stop_free (stop);
@@ -138,23 +174,34 @@ catch_in_tracer (gpointer data, GError **error)
   Catch *work = data;
   g_autoptr (LpProcess) process = lp_process_open ((int)work->hit->pid, NULL);
 
-  if (process == NULL || !seize ((int)work->hit->tid))
+  if (process == NULL || !seize (work))
     {
       gboolean gone = process == NULL || errno == ESRCH;
       set_outcome (work, gone ? LP_MEET_NOT_CONCERNED : LP_MEET_LATER, gone ? "" : "another tracer has it");
       work->result->old_call = !gone;
+      work->result->was_held = lp_net_is_held (work->net, work->hit);
       lp_net_end (work->net, work->hit);
       return TRUE;
     }
+  lp_step ("caught thread seized");
   lp_net_seize (work->net, work->hit);
-  g_autoptr (LpStop) stop = await_thread (work, process);
+  work->result->was_held = lp_net_is_held (work->net, work->hit);
+  lp_urgent_end ();
+  lp_step ("caught thread taken over");
+  g_autoptr (GError) local_error = NULL;
+  g_autoptr (LpStop) stop = await_thread (work, process, &local_error);
+  lp_step ("caught thread stopped");
   if (stop != NULL)
     patch_here (work, stop);
-  else
+  else if (g_error_matches (local_error, LP_ERROR, LP_ERROR_PROCESS_GONE))
     set_outcome (work, LP_MEET_NOT_CONCERNED, "");
+  else
+    set_outcome (work, LP_MEET_LATER, local_error->message);
+  lp_step ("caught process patched");
   work->was_signalled = lp_net_was_signalled (work->net, work->hit);
   /* While it is held still, so that it never is seen to be stopped by a signal longer than needed. */
   lp_net_end (work->net, work->hit);
+  lp_step ("hold ended");
   return TRUE;
 }
 
@@ -163,13 +210,14 @@ lp_catch (LpNet *net, const struct lp_net_hit *hit, GPtrArray *entities, GPtrArr
 {
   LpCatchResult *result = g_new0 (LpCatchResult, 1);
   gint64 started = g_get_monotonic_time ();
-  Catch work = { net, hit, entities, entries, result, /* was_signalled= */ FALSE };
+  Catch work = { getpid (), net, hit, entities, entries, result, /* was_signalled= */ FALSE };
   g_autoptr (GError) error = NULL;
 
   result->meeting = g_new0 (LpMeetResult, 1);
   result->meeting->pid = (int)hit->pid;
   result->meeting->reason = g_strdup ("");
   result->old_call = TRUE;
+  result->was_held = lp_net_is_held (net, hit);
   if (!lp_stop_run (catch_in_tracer, &work, &error))
     set_outcome (&work, LP_MEET_LATER, error->message);
   lp_net_end (net, hit); /* there was no tracer, or it was killed */

@@ -15,6 +15,7 @@ typedef struct {
   LpMeetResult *meeting; /* PATCHED; NOT_CONCERNED: it was patched already, or has ended; LATER; FAILED */
   gboolean was_patched;  /* before */
   gboolean old_call;     /* the call that hit goes on in the old function */
+  gboolean was_held;     /* FALSE: it had gone on before, and the net has counted that call */
 } LpCatchResult;
 
 /* Blocks. @entities, @entries: element for element. When we are killed meanwhile the tracer brings it to its

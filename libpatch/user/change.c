@@ -299,6 +299,12 @@ take_figures (Entry *entry)
 {
   entry->result->stop_ns = lp_target_stop_ns (entry->target);
   entry->result->private_pages = lp_target_private_pages (entry->target);
+  if (lp_target_kept (entry->target) != NULL)
+    {
+      g_free (entry->result->detail);
+      entry->result->detail
+          = g_strdup_printf ("the patch's memory stays in the process: %s", lp_target_kept (entry->target));
+    }
 }
 
 static guint

@@ -27,6 +27,18 @@ lp_entries_read (LpEntity *entity, const LpElf *elf)
   return g_bytes_new_take (bytes, n);
 }
 
+gboolean
+lp_entries_all_can_have_probes (LpEntity *entity)
+{
+  guint n;
+  const LpEntityFunction *functions = lp_entity_functions (entity, &n);
+
+  for (guint i = 0; i < n; i++)
+    if (!can_have_probe (&functions[i]))
+      return FALSE;
+  return TRUE;
+}
+
 void
 lp_entries_add_probes (LpEntity *entity, const LpElf *elf, GBytes *entries, int fd, GArray *probes)
 {

@@ -17,6 +17,9 @@ G_BEGIN_DECLS
  * (the redirect stands at the entry) are 0xcc. */
 GBytes *lp_entries_read (LpEntity *entity, const LpElf *elf);
 
+/* FALSE: the net can't see all calls of @entity's old functions. */
+gboolean lp_entries_all_can_have_probes (LpEntity *entity);
+
 /* Appends to @probes (of LpProbe) one for each function of @entity that can have one. @fd: of the target's
  * file. */
 void lp_entries_add_probes (LpEntity *entity, const LpElf *elf, GBytes *entries, int fd, GArray *probes);

@@ -2,6 +2,8 @@
 /* The tracer's side of the gate: seize, let the kernel go on, catch the thread before the target's code,
  * patch, let go. Must not know fanotify. Source: ptrace(2). */
 #include "user/meet.h"
+#include "base/step.h"
+#include "base/urgent.h"
 #include "process/stop.h"
 #include "user/entries.h"
 #include "user/target.h"
@@ -11,10 +13,12 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/ptrace.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
+#include <unistd.h>
 
 /* A stop is mostly reached within this time, so it is awaited without sleeping. */
 #define SPIN_US 200
@@ -26,6 +30,7 @@
 #define STATUS_EVENT(status) ((status) >> 16)
 
 typedef struct {
+  int owner;         /* process that started the tracer */
   int tid;           /* as waitpid() names it: becomes the process's id at exec */
   gboolean exec;     /* the gate held it inside exec */
   gboolean executed; /* the exec has happened */
@@ -130,8 +135,10 @@ patch_here (Meeting *meeting)
                   && lp_target_activate_held (target, stop, &error);
   if (done && meeting->keeper->entries != NULL)
     lp_entries_restore (target, meeting->tid, meeting->entities, meeting->keeper->entries);
+  lp_step ("opener patched");
   tell_leaving (meeting);
   lp_stop_release (stop);
+  lp_step ("opener let go");
   if (done)
     {
       set_outcome (meeting, LP_MEET_PATCHED, "");
@@ -177,6 +184,7 @@ handle_stop (Meeting *meeting, int status, gboolean *may_patch)
     {
       /* Still inside exec: the next stop is on its way out, with nothing executed. */
       meeting->executed = TRUE;
+      lp_step ("opener has executed");
       meeting->result->pid = meeting->tid;
       *may_patch = meeting->exec;
       return ptrace (PTRACE_INTERRUPT, meeting->tid, 0, 0) == 0 && resume (meeting, PTRACE_CONT, 0);
@@ -217,16 +225,33 @@ process_of (int tid)
   return tgid != NULL ? (int)g_ascii_strtoll (tgid, NULL, 10) : 0;
 }
 
+/* Until the opener is let through, the tracer may wait for it while it waits for an answer from the gate,
+ * which our descriptor keeps open: if our owner is killed, nobody gives that answer any more, and only our
+ * end closes the gate. Nothing has been changed in the opener by then. FALSE: the owner has ended already. */
+static gboolean
+end_with_owner (const Meeting *meeting)
+{
+  return prctl (PR_SET_PDEATHSIG, SIGKILL) == 0 && getppid () == meeting->owner;
+}
+
 /* The whole meeting, in the tracer. */
 static gboolean
 hold_meeting (gpointer data, GError **error)
 {
   Meeting *meeting = data;
+
+  if (!end_with_owner (meeting))
+    return TRUE;
+  lp_step ("opener about to be seized");
   gboolean seized = ptrace (PTRACE_SEIZE, meeting->tid, 0, PTRACE_O_TRACEEXEC | PTRACE_O_TRACESYSGOOD) == 0
                     && ptrace (PTRACE_INTERRUPT, meeting->tid, 0, 0) == 0;
   int number = errno;
 
+  lp_step ("opener seized");
   meeting->keeper->allow (meeting->keeper->user_data);
+  prctl (PR_SET_PDEATHSIG, 0);
+  lp_urgent_end ();
+  lp_step ("opener let through");
   if (!seized)
     {
       g_autofree char *reason = g_strdup_printf ("can't attach: %s", g_strerror (number));
@@ -249,7 +274,8 @@ lp_meet (int tid, gboolean exec, GPtrArray *entities, guint timeout_ms, const Lp
 {
   LpMeetResult *result = g_new0 (LpMeetResult, 1);
   gint64 started = g_get_monotonic_time ();
-  Meeting meeting = { .tid = tid,
+  Meeting meeting = { .owner = getpid (),
+                      .tid = tid,
                       .exec = exec,
                       .deadline = started + (gint64)timeout_ms * 1000,
                       .entities = entities,

@@ -21,8 +21,9 @@ typedef enum {
 typedef struct {
   int pid;
   LpMeetOutcome outcome;
-  char *reason;    /* "" or one line */
-  guint64 held_ns; /* from the seizure to the release */
+  char *reason;      /* "" or one line */
+  gboolean may_pass; /* FAILED for now: it is tried again when it is seen in the old code later */
+  guint64 held_ns;   /* from the seizure to the release */
 } LpMeetResult;
 
 /* What the gate's keeper wants to be told; from the tracer, which shares our memory and files but is a

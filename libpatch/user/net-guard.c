@@ -2,6 +2,7 @@
 /* The guard: a small process that outlives the trigger and lets go whom the net has stopped by a signal. Must
  * not need anything but the shared page: no allocation, no locks, no descriptors. */
 #include "user/net.h"
+#include "base/urgent.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -38,6 +39,7 @@ run_guard (struct lp_net_control *control, int parent)
   sigprocmask (SIG_SETMASK, &all, NULL);
   prctl (PR_SET_NAME, "syscare-guard");
   setsid ();
+  lp_urgent_end ();
   /* All of the trigger's descriptors but the one of itself: what ends with the trigger must end with it. */
   if (parent > 0)
     syscall (SYS_close_range, 0, parent - 1, 0);

@@ -10,7 +10,8 @@
 
 /* How a held thread is held; a slot's state holds the thread's id above it, so that nobody takes another
  * one's hold for his own. WAITING -> SEIZED by the tracer, or WAITING -> STOPPING -> STOPPED by the program
- * in the kernel, whose patience is over; whoever makes the exchange decides. */
+ * in the kernel, whose patience is over, or WAITING -> FREE by it when nobody may be stopped (it counts the
+ * old call then); whoever makes the exchange decides. */
 enum {
   LP_NET_FREE,
   LP_NET_WAITING,  /* in the kernel, for a tracer */
@@ -31,10 +32,8 @@ struct lp_net_slot {
 struct lp_net_control {
   unsigned long long alive_until; /* the heartbeat: nobody is held or stopped later than this */
   unsigned long long patience;    /* nanoseconds: how long a thread waits quietly */
-  unsigned int waiters_max;       /* threads that may wait at the same time: each occupies a processor */
   unsigned int may_signal;        /* SIGSTOP may be sent: somebody is there to send SIGCONT in any case */
-  unsigned int waiters;
-  unsigned int has_namespace; /* the trigger isn't in the initial pid namespace, but in this one: */
+  unsigned int has_namespace;     /* the trigger isn't in the initial pid namespace, but in this one: */
   unsigned long long namespace_device;
   unsigned long long namespace_inode;
   unsigned long long hits;      /* uprobe hits of all kinds */
@@ -55,6 +54,7 @@ struct lp_net_identity {
 struct lp_net_known {
   struct lp_net_identity identity;
   unsigned long long until; /* hits before this are no news */
+  unsigned long long code;  /* of a patched process: where it hit; elsewhere it is news */
   unsigned int is_old;      /* they run the old function, and are counted */
   unsigned int reserved;
 };
@@ -65,5 +65,6 @@ struct lp_net_hit {
   unsigned int tid;
   unsigned int slot; /* LP_NET_SLOTS: none, the thread is not held */
   unsigned int reserved;
+  unsigned long long code; /* address of the uprobe in the process */
   struct lp_net_identity identity;
 };

@@ -3,12 +3,19 @@
  * the thread for a moment, so that it can be stopped without a signal. Must never hold anybody when nobody
  * listens.
  *
- * It is a sleepable program because one that isn't would keep the processor from everything else (RCU) while
- * it waits. Sources: bpf-helpers(7), Documentation/bpf/ in the kernel. */
+ * It is a sleepable program, and calls a helper that sleeps while it waits: a kernel that isn't preemptible
+ * gives the processor to somebody else only there, and the one who would end the wait may need this very
+ * processor.
+ *
+ * No function here may have 64 bytes of local variables (the build sees to it): newer kernels put those of
+ * such functions into one memory per processor, as if nothing could come between, and the next thread that
+ * hits on this processor overwrites them while this one waits (seen with 6.18). Sources: bpf-helpers(7),
+ * Documentation/bpf/ and BPF_PRIV_STACK_MIN_SIZE in kernel/bpf/verifier.c in the kernel. */
 #include <linux/bpf.h>
+#include <linux/ptrace.h>
 
-#include <bpf/bpf_core_read.h>
 #include <bpf/bpf_helpers.h>
+#include <bpf/bpf_tracing.h>
 
 #include "net-shared.h"
 
@@ -18,7 +25,7 @@
 
 /* The fields that are read; the loader finds where this kernel has them. */
 struct task_struct {
-  unsigned int self_exec_id;
+  unsigned long long self_exec_id;
   unsigned long long start_boottime;
   struct task_struct *group_leader;
 } __attribute__ ((preserve_access_index));
@@ -43,19 +50,27 @@ struct {
   __uint (max_entries, LP_NET_RING);
 } hits SEC (".maps");
 
+enum { IS_NEWS, IS_OLD, IS_PATCHED };
+
 struct wait {
   struct lp_net_control *control;
+  const void *code; /* something of the process that is mapped for certain */
   unsigned int slot;
   unsigned int state;
   unsigned long long end;
 };
 
+/* Reading the process's memory this way is for the sake of cond_resched() inside, and fails when the process
+ * is being killed. */
 static long
 look (unsigned int index, struct wait *wait)
 {
   struct lp_net_slot *slot = &wait->control->slots[wait->slot % LP_NET_SLOTS];
+  unsigned char byte;
 
-  return *(volatile unsigned int *)&slot->state != wait->state || bpf_ktime_get_ns () > wait->end;
+  if (*(volatile unsigned int *)&slot->state != wait->state || bpf_ktime_get_ns () > wait->end)
+    return 1;
+  return bpf_copy_from_user_task (&byte, sizeof byte, wait->code, bpf_get_current_task_btf (), 0) != 0;
 }
 
 static unsigned int
@@ -75,108 +90,131 @@ claim_slot (struct lp_net_control *control, unsigned int pid, unsigned int tid)
 }
 
 /* Keeps the thread until the tracer has it; when that takes too long, it stops at a signal. */
-static void
-hold (struct lp_net_control *control, unsigned int index, unsigned int tid)
+static __attribute__ ((noinline)) int
+hold (struct lp_net_control *control, unsigned int index, unsigned int tid, const void *code)
 {
   const unsigned int waiting = LP_NET_STATE (tid, LP_NET_WAITING),
                      stopping = LP_NET_STATE (tid, LP_NET_STOPPING);
   struct lp_net_slot *slot = &control->slots[index % LP_NET_SLOTS];
-  struct wait wait = {
-    .control = control, .slot = index, .state = waiting, .end = bpf_ktime_get_ns () + control->patience
-  };
+  struct wait wait = { .control = control,
+                       .code = code,
+                       .slot = index,
+                       .state = waiting,
+                       .end = bpf_ktime_get_ns () + control->patience };
 
-  if (__sync_fetch_and_add (&control->waiters, 1) < control->waiters_max)
-    bpf_loop (LOOKS, look, &wait, 0);
-  __sync_fetch_and_add (&control->waiters, -1);
+  bpf_loop (LOOKS, look, &wait, 0);
   if (!control->may_signal || bpf_ktime_get_ns () > control->alive_until)
-    return; /* the tracer that still comes finds a thread that runs, and sees where */
+    {
+      /* The tracer that still comes finds a thread that runs, if it hasn't ended. */
+      if (__sync_val_compare_and_swap (&slot->state, waiting, LP_NET_FREE) == waiting)
+        __sync_fetch_and_add (&control->old_calls, 1);
+      return 0;
+    }
   if (__sync_val_compare_and_swap (&slot->state, waiting, stopping) != waiting)
     {
       __sync_fetch_and_add (&control->quiet, 1);
-      return;
+      return 0;
     }
   __sync_fetch_and_add (&control->signalled, 1);
   bpf_send_signal_thread (SIGSTOP);
   __sync_val_compare_and_swap (&slot->state, stopping, LP_NET_STATE (tid, LP_NET_STOPPED));
+  return 0;
 }
 
 /* Process and thread as the trigger knows them. 0: it can't see this process. */
-static unsigned long long
-who_is_it (const struct lp_net_control *control)
+static __attribute__ ((noinline)) unsigned long long
+who_is_it (void)
 {
+  const unsigned int zero = 0;
+  const struct lp_net_control *all = bpf_map_lookup_elem (&control, &zero);
   struct bpf_pidns_info info = {};
 
-  if (!control->has_namespace)
+  if (!all || !all->has_namespace)
     return bpf_get_current_pid_tgid ();
-  if (bpf_get_ns_current_pid_tgid (control->namespace_device, control->namespace_inode, &info, sizeof info))
+  if (bpf_get_ns_current_pid_tgid (all->namespace_device, all->namespace_inode, &info, sizeof info))
     return 0;
   return (unsigned long long)info.tgid << 32 | info.pid;
 }
 
-static int
-handle_hit (void)
+/* What the trigger has said about this process. */
+static __attribute__ ((noinline)) int
+recall (unsigned int pid, unsigned long long code)
+{
+  const struct task_struct *leader = bpf_get_current_task_btf ()->group_leader;
+  const struct lp_net_known *old = bpf_map_lookup_elem (&known, &pid);
+
+  if (!old || old->identity.start_time != leader->start_boottime
+      || old->identity.exec_id != (unsigned int)leader->self_exec_id || bpf_ktime_get_ns () >= old->until)
+    return IS_NEWS;
+  if (old->is_old)
+    return IS_OLD;
+  /* A second copy of a library in the same process (dlmopen) isn't patched because the first one is. */
+  return old->code == code ? IS_PATCHED : IS_NEWS;
+}
+
+/* Tells the trigger. Returns the slot that the thread holds; LP_NET_SLOTS: none; negative: it could not be
+ * told. */
+static __attribute__ ((noinline)) int
+report (struct lp_net_control *control, unsigned long long both, unsigned long long code)
+{
+  const struct task_struct *leader = bpf_get_current_task_btf ()->group_leader;
+  struct lp_net_hit *hit = bpf_ringbuf_reserve (&hits, sizeof *hit, 0);
+
+  if (!hit)
+    return -1;
+  unsigned int slot = claim_slot (control, both >> 32, (unsigned int)both);
+  hit->pid = both >> 32;
+  hit->tid = (unsigned int)both;
+  hit->slot = slot;
+  hit->reserved = 0;
+  hit->code = code;
+  hit->identity.start_time = leader->start_boottime;
+  hit->identity.exec_id = (unsigned int)leader->self_exec_id;
+  hit->identity.reserved = 0;
+  bpf_ringbuf_submit (hit, BPF_RB_FORCE_WAKEUP);
+  return (int)slot;
+}
+
+static __attribute__ ((noinline)) int
+handle_hit (const void *code)
 {
   const unsigned int zero = 0;
-  unsigned long long now = bpf_ktime_get_ns ();
-  struct task_struct *task = (struct task_struct *)bpf_get_current_task ();
   struct lp_net_control *all = bpf_map_lookup_elem (&control, &zero);
-  struct lp_net_identity identity = { .start_time = BPF_CORE_READ (task, group_leader, start_boottime),
-                                      .exec_id = BPF_CORE_READ (task, group_leader, self_exec_id) };
-  struct lp_net_hit *hit;
+  unsigned long long both = who_is_it ();
 
   if (!all)
     return 0;
   __sync_fetch_and_add (&all->hits, 1);
-  unsigned long long both = who_is_it (all);
-  unsigned int pid = both >> 32, tid = (unsigned int)both;
-  struct lp_net_known *old = bpf_map_lookup_elem (&known, &pid);
-  if (old && old->identity.start_time == identity.start_time && old->identity.exec_id == identity.exec_id
-      && now < old->until)
+  int said = recall (both >> 32, (unsigned long long)code);
+  if (said == IS_PATCHED)
+    return 0;
+  int slot = LP_NET_SLOTS;
+  if (said == IS_NEWS && both && bpf_ktime_get_ns () <= all->alive_until)
+    slot = report (all, both, (unsigned long long)code);
+  if (slot >= 0 && slot < LP_NET_SLOTS)
     {
-      if (old->is_old)
-        __sync_fetch_and_add (&all->old_calls, 1);
+      hold (all, slot, (unsigned int)both, code);
       return 0;
     }
-  if (!both || now > all->alive_until)
-    {
-      __sync_fetch_and_add (&all->old_calls, 1);
-      return 0;
-    }
-
-  hit = bpf_ringbuf_reserve (&hits, sizeof *hit, 0);
-  if (!hit)
-    {
-      __sync_fetch_and_add (&all->old_calls, 1);
-      __sync_fetch_and_add (&all->lost, 1);
-      return 0;
-    }
-  unsigned int slot = claim_slot (all, pid, tid);
-  hit->pid = pid;
-  hit->tid = tid;
-  hit->slot = slot;
-  hit->reserved = 0;
-  hit->identity = identity;
-  bpf_ringbuf_submit (hit, BPF_RB_FORCE_WAKEUP);
-  if (slot < LP_NET_SLOTS)
-    hold (all, slot, tid);
-  else
-    __sync_fetch_and_add (&all->old_calls, 1);
+  __sync_fetch_and_add (&all->old_calls, 1);
+  if (slot < 0)
+    __sync_fetch_and_add (&all->lost, 1);
   return 0;
 }
 
 /* The same twice: a program is loaded either for a link over many uprobes or for one perf event each. */
 SEC ("uprobe.s")
 int
-hit_many (void *context)
+hit_many (struct pt_regs *registers)
 {
-  return handle_hit ();
+  return handle_hit ((const void *)PT_REGS_IP (registers));
 }
 
 SEC ("uprobe.s")
 int
-hit_one (void *context)
+hit_one (struct pt_regs *registers)
 {
-  return handle_hit ();
+  return handle_hit ((const void *)PT_REGS_IP (registers));
 }
 
 /* What the kernel asks for. The LGPL allows to use this under the GPL (its section 3). */

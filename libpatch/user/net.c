@@ -18,8 +18,9 @@
 #include <time.h>
 #include <unistd.h>
 
-/* A tracer needs some 100 us to take a thread over. */
-#define PATIENCE_NS 2000000
+/* A tracer needs some 100 us to take a thread over, and more when many hit at once. Meanwhile the thread
+ * occupies its processor, but gives it away to whoever is more urgent. */
+#define PATIENCE_NS 20000000
 #define PMU_TYPE "/sys/bus/event_source/devices/uprobe/type"
 
 /* Of linux/bpf.h since Linux 6.6; older headers lack them. */
@@ -165,11 +166,20 @@ lp_net_new (GError **error)
     return NULL;
   tell_namespace (net);
   net->control->patience = PATIENCE_NS;
-  /* Somebody must have a processor left to do the tracer's work on. */
-  net->control->waiters_max = MAX (g_get_num_processors (), 2) - 1;
   net->guard_fd = lp_net_guard_start (net->control, &net->guard);
   net->control->may_signal = net->guard_fd >= 0;
   return g_steal_pointer (&net);
+}
+
+static void
+end_guard (LpNet *net)
+{
+  if (net->guard_fd < 0)
+    return;
+  kill (net->guard, SIGKILL);
+  waitpid (net->guard, NULL, 0);
+  close (net->guard_fd);
+  net->guard_fd = -1;
 }
 
 void
@@ -188,9 +198,7 @@ lp_net_free (LpNet *net)
           const struct lp_net_hit held = { .slot = i, .pid = slot->pid, .tid = slot->state >> 3 };
           lp_net_end (net, &held);
         }
-      kill (net->guard, SIGKILL);
-      waitpid (net->guard, NULL, 0);
-      close (net->guard_fd);
+      end_guard (net);
     }
   if (net->control != MAP_FAILED)
     munmap (net->control, sizeof *net->control);
@@ -365,6 +373,20 @@ lp_net_set (LpNet *net, const GArray *probes, GError **error)
 }
 
 void
+lp_net_be_impatient (LpNet *net)
+{
+  net->control->patience = 0;
+}
+
+void
+lp_net_hold_nobody (LpNet *net)
+{
+  net->control->patience = 0;
+  net->control->may_signal = FALSE;
+  end_guard (net);
+}
+
+void
 lp_net_beat (LpNet *net, guint ms)
 {
   /* Without a guard nobody would send SIGCONT if we were killed. */
@@ -413,6 +435,12 @@ lp_net_seize (LpNet *net, const struct lp_net_hit *hit)
 }
 
 gboolean
+lp_net_is_held (LpNet *net, const struct lp_net_hit *hit)
+{
+  return how_held (net, hit) != LP_NET_FREE;
+}
+
+gboolean
 lp_net_was_signalled (LpNet *net, const struct lp_net_hit *hit)
 {
   return how_held (net, hit) >= LP_NET_STOPPING;
@@ -421,7 +449,7 @@ lp_net_was_signalled (LpNet *net, const struct lp_net_hit *hit)
 void
 lp_net_end (LpNet *net, const struct lp_net_hit *hit)
 {
-  guint64 patience = now_ns () + 100 * PATIENCE_NS;
+  guint64 patience = now_ns () + 10 * PATIENCE_NS;
 
   if (exchange (net, hit, LP_NET_WAITING, LP_NET_FREE) || exchange (net, hit, LP_NET_SEIZED, LP_NET_FREE))
     return;
@@ -438,7 +466,8 @@ lp_net_end (LpNet *net, const struct lp_net_hit *hit)
 void
 lp_net_ignore (LpNet *net, const struct lp_net_hit *hit, guint64 until, gboolean is_old)
 {
-  const struct lp_net_known known = { .identity = hit->identity, .until = until, .is_old = is_old != FALSE };
+  const struct lp_net_known known
+      = { .identity = hit->identity, .until = until, .code = hit->code, .is_old = is_old != FALSE };
 
   bpf_map_update_elem (bpf_map__fd (net->skeleton->maps.known), &hit->pid, &known, BPF_ANY);
 }

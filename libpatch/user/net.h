@@ -49,18 +49,25 @@ void lp_net_dispatch (LpNet *net, LpNetFunc func, gpointer user_data);
  * LP_ERROR_FAILED (some don't stand; the others do). */
 gboolean lp_net_set (LpNet *net, const GArray *probes, GError **error);
 
+/* Threads are stopped by SIGSTOP at once, for tests of that. */
+void lp_net_be_impatient (LpNet *net);
+/* Threads go on at once, for tests of what is done about those. Before any uprobe is set. */
+void lp_net_hold_nobody (LpNet *net);
+
 /* The heartbeat: hits hold threads for the next @ms milliseconds. */
 void lp_net_beat (LpNet *net, guint ms);
 
 /* The tracer has asked the thread of @hit to stop; it goes there. FALSE: it was (also) sent SIGSTOP. */
 gboolean lp_net_seize (LpNet *net, const struct lp_net_hit *hit);
+/* Whether the thread of @hit is held in any way. FALSE: it went on, and its call was counted when it did. */
+gboolean lp_net_is_held (LpNet *net, const struct lp_net_hit *hit);
 /* After the thread was seen to stop: whether it was sent SIGSTOP, so that it needs SIGCONT. */
 gboolean lp_net_was_signalled (LpNet *net, const struct lp_net_hit *hit);
 /* Ends a hold, whatever its state: the thread is running again, or about to. May be called again. */
 void lp_net_end (LpNet *net, const struct lp_net_hit *hit);
 
 /* Further hits of the process of @hit are no news before @until (monotonic nanoseconds; LP_NET_FOREVER).
- * @is_old: they run the old function, and are counted. */
+ * @is_old: they run the old function, and are counted; else those elsewhere in the process are news still. */
 void lp_net_ignore (LpNet *net, const struct lp_net_hit *hit, guint64 until, gboolean is_old);
 /* Forgets all of these. */
 void lp_net_forget (LpNet *net);

@@ -3,6 +3,7 @@
 #include "user/place.h"
 #include "arch/arch.h"
 
+#include <elf.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
@@ -237,4 +238,13 @@ lp_place_unmap (LpProcess *process, LpRemote *remote, guint64 base, guint64 imag
                 "process %d: can't unmap the image at 0x%" G_GINT64_MODIFIER "x: %s",
                 lp_process_pid (process), base, g_strerror (-result));
   return FALSE;
+}
+
+gboolean
+lp_place_retire (LpProcess *process, guint64 base, int stopped_tid, GError **error)
+{
+  const guint32 none = 0;
+
+  return lp_process_write (process, base + LP_ENTITY_NOTE_OFFSET + offsetof (Elf64_Nhdr, n_type), &none,
+                           sizeof none, stopped_tid, error);
 }

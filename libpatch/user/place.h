@@ -24,4 +24,8 @@ gboolean lp_place_map (LpProcess *process, LpRemote *remote, LpEntity *entity, c
 gboolean lp_place_unmap (LpProcess *process, LpRemote *remote, guint64 base, guint64 image_size,
                          GError **error);
 
+/* Leaves the image where it is and takes its identity away: it is a mapping like any other then, and nobody's
+ * patch. For a process that may still use something of it. */
+gboolean lp_place_retire (LpProcess *process, guint64 base, int stopped_tid, GError **error);
+
 G_END_DECLS

@@ -31,6 +31,8 @@ struct LpTarget {
   LpUnwinder *unwinder;
   GArray *changes; /* LpSiteChange of the last switch that was made */
   gboolean switched_on;
+  gboolean was_on; /* some switch of ours has led into the images */
+  char *kept;      /* why an image was left where it is when it should have been unmapped; else NULL */
   guint64 stop_ns;
   guint private_pages;
 };

@@ -2,6 +2,7 @@
 /* The steps in one process: map, switch, unmap. Each runs in a tracer thread of its own, so that the kernel
  * lets the process go whatever happens to us. Must not know about other processes. */
 #include "user/target-private.h"
+#include "process/references.h"
 #include "process/sharing.h"
 #include "user/fill.h"
 #include "user/place.h"
@@ -372,6 +373,7 @@ switch_scene (Work *work, Scene *scene, GError **error)
   g_clear_pointer (&target->changes, g_array_unref);
   target->changes = g_steal_pointer (&changes);
   target->switched_on = work->on;
+  target->was_on |= work->on;
   return TRUE;
 }
 
@@ -511,8 +513,41 @@ verify_inactive (LpTarget *target, const LpPart *part, Scene *scene, GError **er
   return FALSE;
 }
 
+/* TRUE when the process may still use something of @part's image (a string or callback that got about, a
+ * coroutine that waits in its code), which then stays, as nobody's. Only an image that nothing ever led into
+ * is surely free of that. */
 static gboolean
-unmap_parts (Work *work, Scene *scene, GError **error)
+is_still_used (Work *work, Scene *scene, const LpPart *part, const GArray *code)
+{
+  LpTarget *target = work->target;
+  guint64 where;
+
+  if (part->placed && !target->was_on)
+    return FALSE;
+  if (!lp_references_exist (scene->stop, scene->maps, part->base, part->base + part->image_size, code,
+                            &where))
+    return FALSE;
+  g_free (target->kept);
+  target->kept = where != 0 ? g_strdup_printf ("0x%" G_GINT64_MODIFIER "x still points to it", where)
+                            : g_strdup ("it may still be pointed to");
+  return TRUE;
+}
+
+static gboolean
+unmap_part (Work *work, Scene *scene, LpRemote *remote, LpPart *part, const GArray *code, GError **error)
+{
+  LpProcess *process = work->target->process;
+  gboolean done = is_still_used (work, scene, part, code)
+                      ? lp_place_retire (process, part->base, lp_stop_get_thread (scene->stop, 0)->tid, error)
+                      : lp_place_unmap (process, remote, part->base, part->image_size, error);
+
+  part->base = done ? 0 : part->base;
+  part->placed = done ? FALSE : part->placed;
+  return done;
+}
+
+static gboolean
+unmap_parts (Work *work, Scene *scene, const GArray *code, GError **error)
 {
   LpTarget *target = work->target;
   LpRemote *remote = lp_remote_begin (scene->stop, scene->maps, error);
@@ -524,11 +559,8 @@ unmap_parts (Work *work, Scene *scene, GError **error)
   for (guint i = 0; i < target->parts->len && done; i++)
     {
       LpPart *part = &g_array_index (target->parts, LpPart, i);
-      if (!is_to_unmap (part, work->only_placed))
-        continue;
-      done = lp_place_unmap (target->process, remote, part->base, part->image_size, error);
-      part->base = done ? 0 : part->base;
-      part->placed = done ? FALSE : part->placed;
+      if (is_to_unmap (part, work->only_placed))
+        done = unmap_part (work, scene, remote, part, code, error);
     }
   gboolean ended = lp_remote_end (remote, done ? error : NULL);
   return done && ended;
@@ -550,7 +582,7 @@ unmap_in_tracer (gpointer data, GError **error)
       lp_part_add_image_ranges (part, ranges);
       done = verify_inactive (work->target, part, &scene, error);
     }
-  done = done && nobody_in (work, &scene, ranges, error) && unmap_parts (work, &scene, error);
+  done = done && nobody_in (work, &scene, ranges, error) && unmap_parts (work, &scene, ranges, error);
   if (done)
     {
       lp_stop_release (scene.stop);
@@ -569,4 +601,10 @@ lp_target_unmap (LpTarget *target, gboolean only_placed, char **detail, GError *
   for (guint i = 0; i < target->parts->len; i++)
     needed |= is_to_unmap (&g_array_index (target->parts, LpPart, i), only_placed);
   return !needed || run_step (&work, unmap_in_tracer, detail, error);
+}
+
+const char *
+lp_target_kept (const LpTarget *target)
+{
+  return target->kept;
 }

@@ -161,6 +161,7 @@ lp_target_free (LpTarget *target)
   g_clear_pointer (&target->modules, g_ptr_array_unref);
   lp_maps_free (target->maps);
   lp_process_free (target->process);
+  g_free (target->kept);
   g_free (target);
 }
 

@@ -59,8 +59,13 @@ gboolean lp_target_activate_held (LpTarget *target, LpStop *stop, GError **error
 gboolean lp_target_undo_switch (LpTarget *target, char **detail, GError **error);
 
 /* Unmaps images without redirects: all of them, or (@only_placed) those that lp_target_place() mapped.
+ * One that the process may still point into stays, but is nobody's patch any more (lp_target_kept()).
  * Errors: as above. */
 gboolean lp_target_unmap (LpTarget *target, gboolean only_placed, char **detail, GError **error);
+
+/* Why an image was left in the process, as nobody's, when lp_target_unmap() should have taken it away:
+ * something there may still use it. NULL when none was. Borrowed. */
+const char *lp_target_kept (const LpTarget *target);
 
 guint64 lp_target_stop_ns (const LpTarget *target);
 guint lp_target_private_pages (const LpTarget *target);

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Which files are watched and probed for which patches. Must not know what happens to those who come. */
+#include "base/step.h"
+#include "base/urgent.h"
 #include "user/trigger-private.h"
 
 #include <fcntl.h>
@@ -141,6 +143,7 @@ set_net (gpointer data)
   Setting *setting = data;
   g_autoptr (GArray) probes = g_array_new (FALSE, TRUE, sizeof (LpProbe));
 
+  lp_urgent_end ();
   for (guint i = 0; i < setting->entities->len; i++)
     {
       LpEntity *entity = setting->entities->pdata[i];
@@ -174,15 +177,17 @@ bind_net (LpTrigger *trigger, GPtrArray *problems)
 
   setting.entries = g_ptr_array_new_with_free_func ((GDestroyNotify)g_bytes_unref);
   lp_net_forget (trigger->net);
-  GThread *thread = g_thread_new ("net", set_net, &setting);
-  while (!g_atomic_int_get (&setting.done))
+  GThread *thread = g_thread_try_new ("net", set_net, &setting, &setting.error);
+  while (thread != NULL && !g_atomic_int_get (&setting.done))
     {
       poll (fds, G_N_ELEMENTS (fds), SETTING_POLL_MS);
       lp_trigger_dispatch_gate (trigger);
       lp_trigger_dispatch_net (trigger);
       lp_trigger_enforce_deadline (trigger);
     }
-  g_thread_join (thread);
+  if (thread != NULL)
+    g_thread_join (thread);
+  lp_step ("uprobes set");
   g_ptr_array_unref (trigger->entries);
   trigger->entries = setting.entries;
   lp_trigger_beat_net (trigger, setting.has_probes);
@@ -215,6 +220,7 @@ lp_trigger_bind (LpTrigger *trigger, GPtrArray *bindings, GPtrArray **problems, 
   g_ptr_array_unref (trigger->entries);
   trigger->entries = g_ptr_array_new_with_free_func ((GDestroyNotify)g_bytes_unref);
   lp_trigger_set_spotter (trigger);
+  lp_step ("files watched");
   if (trigger->net != NULL)
     bind_net (trigger, *problems);
   return TRUE;

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Looks again at processes that couldn't be patched when they were met, by the engine's ordinary way. Must
  * not know why they couldn't. */
+#include "base/step.h"
+#include "base/urgent.h"
 #include "user/trigger-private.h"
 
 #include <time.h>
@@ -10,6 +12,12 @@
 static const guint second_look_ms[] = { 1, 50, 500, 3000 };
 /* How long an attempt on a busy process may take. */
 #define LOOK_MS 100
+/* Looks at the same time, so that they leave threads to those that are held meanwhile, and how long the
+ * others wait for their turn. */
+#define LOOKS_MAX 16
+#define TURN_MS 20
+/* When a scan gets no thread (somebody has taken all of them), it is tried again after this. */
+#define SCAN_PAUSE_MS 500
 /* A process that was busy each time is caught again when it still runs old code after this. */
 #define BUSY_PAUSE_NS G_GUINT64_CONSTANT (10000000000)
 
@@ -60,6 +68,14 @@ look_end (Look *look)
   g_hash_table_remove (trigger->looks, GINT_TO_POINTER (look->pid));
 }
 
+static void
+wait_ms (Look *look, guint ms)
+{
+  look->wait = g_timeout_source_new (ms);
+  g_source_set_callback (look->wait, start_look, look, NULL);
+  g_source_attach (look->wait, look->trigger->context);
+}
+
 /* Plans the next look at a process, or reports it when there were enough. */
 static void
 look_again (Look *look)
@@ -68,12 +84,11 @@ look_again (Look *look)
 
   if (look->look < G_N_ELEMENTS (second_look_ms) && !trigger->closing)
     {
-      look->wait = g_timeout_source_new (second_look_ms[look->look++]);
-      g_source_set_callback (look->wait, start_look, look, NULL);
-      g_source_attach (look->wait, trigger->context);
+      wait_ms (look, second_look_ms[look->look++]);
       return;
     }
   look->result->outcome = LP_MEET_FAILED;
+  look->result->may_pass = !look->is_hopeless;
   trigger->counts.failed++;
   if (trigger->net != NULL && look->hit.pid != 0)
     lp_net_ignore (trigger->net, &look->hit,
@@ -86,7 +101,9 @@ look_finished (gpointer data)
 {
   Look *look = data;
 
+  lp_step ("look over");
   look->trigger->threads--;
+  look->trigger->n_looking--;
   g_clear_pointer (&look->entities, g_ptr_array_unref);
   if (look->result->outcome == LP_MEET_LATER)
     look_again (look);
@@ -106,6 +123,8 @@ look_thread (gpointer data)
   LpChange change
       = { .step = LP_STEP_ACTIVATE, .entities = look->entities, .pids = pids, .timeout_ms = LOOK_MS };
 
+  lp_urgent_end ();
+  lp_trigger_leave_gate (look->trigger);
   g_array_append_val (pids, look->pid);
   gboolean done = lp_change_run (&change, NULL, NULL, NULL, &results, &error);
   const LpProcessResult *first = results != NULL && results->len > 0 ? results->pdata[0] : NULL;
@@ -130,9 +149,17 @@ start_look (gpointer data)
   Look *look = data;
 
   g_clear_pointer (&look->wait, g_source_unref);
+  if (look->trigger->n_looking >= LOOKS_MAX)
+    {
+      wait_ms (look, TURN_MS);
+      return G_SOURCE_REMOVE;
+    }
+  lp_step ("look begun");
   /* Those that are bound now, not when it was met. */
   look->entities = g_ptr_array_ref (look->trigger->entities);
-  if (!lp_trigger_start_thread (look->trigger, "look", look_thread, look))
+  if (lp_trigger_start_thread (look->trigger, "look", look_thread, look))
+    look->trigger->n_looking++;
+  else
     {
       g_clear_pointer (&look->entities, g_ptr_array_unref);
       look_again (look);
@@ -183,6 +210,7 @@ scan_finished (gpointer data)
   Scan *scan = data;
   LpTrigger *trigger = scan->trigger;
 
+  lp_step ("all looked at");
   trigger->threads--;
   trigger->is_scanning = FALSE;
   for (guint i = 0; scan->results != NULL && i < scan->results->len; i++)
@@ -200,6 +228,8 @@ scan_finished (gpointer data)
   g_clear_pointer (&scan->results, g_ptr_array_unref);
   g_ptr_array_unref (scan->entities);
   g_free (scan);
+  if (trigger->must_scan_again)
+    lp_trigger_scan (trigger);
   return G_SOURCE_REMOVE;
 }
 
@@ -211,23 +241,55 @@ scan_thread (gpointer data)
     .step = LP_STEP_ACTIVATE, .entities = scan->entities, .timeout_ms = LOOK_MS, .keep_on_failure = TRUE
   };
 
+  lp_urgent_end ();
+  lp_trigger_leave_gate (scan->trigger);
   lp_change_run (&change, NULL, NULL, NULL, &scan->results, NULL); /* each process's result says it */
   lp_trigger_run_in_loop (scan->trigger, scan_finished, scan);
   return NULL;
 }
 
+static gboolean
+on_scan_time (gpointer data)
+{
+  LpTrigger *trigger = data;
+
+  g_clear_pointer (&trigger->scan_source, g_source_unref);
+  lp_trigger_scan (trigger);
+  return G_SOURCE_REMOVE;
+}
+
 void
 lp_trigger_scan (LpTrigger *trigger)
 {
-  if (trigger->is_scanning || trigger->closing || trigger->entities->len == 0)
+  /* One that is under way may have seen a process too early. */
+  trigger->must_scan_again = trigger->is_scanning;
+  if (trigger->is_scanning || trigger->scan_source != NULL || trigger->closing || trigger->entities->len == 0)
     return;
   Scan *scan = g_new0 (Scan, 1);
   scan->trigger = trigger;
   scan->entities = g_ptr_array_ref (trigger->entities);
-  trigger->is_scanning = lp_trigger_start_thread (trigger, "scan", scan_thread, scan);
-  if (!trigger->is_scanning)
+  /* Not one of LP_TRIGGER_THREADS_MAX: something is lost just when there are too many. */
+  GThread *thread = g_thread_try_new ("scan", scan_thread, scan, NULL);
+  if (thread != NULL)
     {
-      g_ptr_array_unref (scan->entities);
-      g_free (scan);
+      g_thread_unref (thread);
+      trigger->is_scanning = TRUE;
+      trigger->threads++;
+      return;
     }
+  g_ptr_array_unref (scan->entities);
+  g_free (scan);
+  trigger->scan_source = g_timeout_source_new (SCAN_PAUSE_MS);
+  g_source_set_callback (trigger->scan_source, on_scan_time, trigger, NULL);
+  g_source_attach (trigger->scan_source, trigger->context);
+}
+
+void
+lp_trigger_drop_looks (LpTrigger *trigger)
+{
+  g_hash_table_remove_all (trigger->looks);
+  if (trigger->scan_source == NULL)
+    return;
+  g_source_destroy (trigger->scan_source);
+  g_clear_pointer (&trigger->scan_source, g_source_unref);
 }

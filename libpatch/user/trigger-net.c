@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* The net's keeper: gives each thread that the net holds a tracer, and tells the net whose hits are no news.
  * Must not know BPF or ptrace. */
+#include "base/step.h"
 #include "user/catch.h"
 #include "user/trigger-private.h"
 
@@ -59,9 +60,10 @@ catch_finished (gpointer data)
   const LpMeetResult *meeting = result->meeting;
   gboolean is_current = caught->entities == trigger->entities;
 
+  lp_step ("catch over");
   trigger->threads--;
-  /* Without a slot it was not held, and was counted when it hit. */
-  if (result->old_call && caught->hit.slot < LP_NET_SLOTS
+  /* One that wasn't held was counted when it hit. */
+  if (result->old_call && result->was_held
       && !(meeting->outcome == LP_MEET_NOT_CONCERNED && !result->was_patched))
     lp_net_count_old_call (trigger->net);
   if (meeting->outcome == LP_MEET_LATER)
@@ -86,6 +88,7 @@ catch_thread (gpointer data)
 {
   Caught *caught = data;
 
+  lp_trigger_leave_gate (caught->trigger);
   caught->result = lp_catch (caught->trigger->net, &caught->hit, caught->entities, caught->entries);
   lp_trigger_run_in_loop (caught->trigger, catch_finished, caught);
   return NULL;
@@ -99,6 +102,7 @@ handle_hit (const struct lp_net_hit *hit, gpointer user_data)
 
   caught->trigger = trigger;
   caught->hit = *hit;
+  lp_step ("hit read");
   caught->entities = g_ptr_array_ref (trigger->entities);
   caught->entries = g_ptr_array_ref (trigger->entries);
   if (!trigger->closing && lp_trigger_start_thread (trigger, "catch", catch_thread, caught))

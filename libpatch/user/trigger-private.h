@@ -27,8 +27,11 @@ struct LpTrigger {
   GSource *spotter_source; /* it is listened to, or will be again in a moment */
   gint n_found;            /* atomic: files that were found by it and have a gate since */
   guint64 lost;            /* hits that the net had lost when it was last asked */
+  guint n_looking;         /* of the threads: looks */
   gboolean is_scanning;
-  GPtrArray *lacks; /* utf8: "WORD: reason" of what is missing */
+  gboolean must_scan_again; /* something was lost meanwhile */
+  GSource *scan_source;     /* while a scan waits for a thread */
+  GPtrArray *lacks;         /* utf8: "WORD: reason" of what is missing */
   LpTriggerReport report;
   gpointer user_data;
   GPtrArray *entities; /* LpEntity; replaced as a whole, so that tracers keep theirs */
@@ -47,6 +50,11 @@ void lp_trigger_run_in_loop (LpTrigger *trigger, GSourceFunc func, gpointer data
  */
 gboolean lp_trigger_start_thread (LpTrigger *trigger, const char *name, GThreadFunc func, gpointer data);
 
+/* For threads that have tracers: takes the gate's descriptor from the calling thread and those that it
+ * starts. A tracer that goes on after our death, and opens a watched file then, would else wait for itself.
+ */
+void lp_trigger_leave_gate (LpTrigger *trigger);
+
 /* trigger-look.c. Looks at a process again, some times, until it is patched or nothing more is to be hoped
  * for.
  * @hit: (nullable) what the net knows of it. Nothing happens when it is being looked at already. */
@@ -55,6 +63,7 @@ gboolean lp_trigger_is_looking (LpTrigger *trigger, int pid);
 void lp_trigger_look_free (gpointer look);
 /* Looks at all processes once, because some may have been overlooked. */
 void lp_trigger_scan (LpTrigger *trigger);
+void lp_trigger_drop_looks (LpTrigger *trigger); /* what is planned, once no thread is left */
 
 /* trigger.c */
 void lp_trigger_dispatch_gate (LpTrigger *trigger); /* reads what waits; never blocks */

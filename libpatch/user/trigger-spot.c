@@ -4,6 +4,7 @@
  * follow. Must not know how they are seen.
  *
  * Such a file may lie on a mount that its owner wants to take away: nothing here keeps it open. */
+#include "base/urgent.h"
 #include "user/trigger-private.h"
 
 #include <fcntl.h>
@@ -21,7 +22,8 @@ typedef struct {
   int pid;
   guint64 start, end;
   GPtrArray *entities;
-  GArray *watched; /* dup()s */
+  GArray *watched;    /* dup()s */
+  gboolean is_probed; /* the net catches whoever reaches an old function */
   gboolean is_news;
 } Sighting;
 
@@ -67,6 +69,7 @@ sighting_thread (gpointer data)
 {
   Sighting *sighting = data;
   LpTrigger *trigger = sighting->trigger;
+  lp_urgent_end ();
   g_autofree char *path
       = g_strdup_printf ("/proc/%d/map_files/%" G_GINT64_MODIFIER "x-%" G_GINT64_MODIFIER "x", sighting->pid,
                          sighting->start, sighting->end);
@@ -78,7 +81,7 @@ sighting_thread (gpointer data)
       gboolean watched = is_watched (sighting, &file);
       if (!watched && trigger->gate != NULL && g_atomic_int_add (&trigger->n_found, 1) < FOUND_MAX)
         lp_gate_watch (trigger->gate, fd, NULL);
-      sighting->is_news = !watched || (trigger->gate == NULL && trigger->net == NULL);
+      sighting->is_news = !watched || (trigger->gate == NULL && !sighting->is_probed);
     }
   if (fd >= 0)
     close (fd);
@@ -99,6 +102,9 @@ handle_sighting (int pid, guint64 start, guint64 end, gpointer user_data)
   sighting->start = start;
   sighting->end = end;
   sighting->entities = g_ptr_array_ref (trigger->entities);
+  sighting->is_probed = trigger->net != NULL;
+  for (guint i = 0; i < trigger->entities->len; i++)
+    sighting->is_probed &= lp_entries_all_can_have_probes (trigger->entities->pdata[i]);
   sighting->watched = g_array_new (FALSE, FALSE, sizeof (int));
   for (guint i = 0; i < trigger->watched->len; i++)
     {

@@ -2,6 +2,8 @@
 /* The gate's keeper: watches the files of the bound patches, gives each held opener a tracer thread and a
  * deadline, and looks again at those that couldn't be patched at the gate. Must not know fanotify or ptrace.
  */
+#include "base/step.h"
+#include "base/urgent.h"
 #include "user/trigger-private.h"
 
 #include <glib-unix.h>
@@ -96,7 +98,20 @@ keeper_leaving (gpointer user_data)
 void
 lp_trigger_run_in_loop (LpTrigger *trigger, GSourceFunc func, gpointer data)
 {
-  g_main_context_invoke_full (trigger->context, G_PRIORITY_DEFAULT, func, data, NULL);
+  /* Not g_main_context_invoke(), which calls @func in this thread when nobody happens to have the context, as
+   * between two turns of the loop while it closes. */
+  g_autoptr (GSource) source = g_idle_source_new ();
+
+  g_source_set_priority (source, G_PRIORITY_DEFAULT);
+  g_source_set_callback (source, func, data, NULL);
+  g_source_attach (source, trigger->context);
+}
+
+void
+lp_trigger_leave_gate (LpTrigger *trigger)
+{
+  if (trigger->gate != NULL)
+    lp_gate_abandon (trigger->gate);
 }
 
 gboolean
@@ -117,6 +132,8 @@ meeting_finished (gpointer data)
 {
   Held *held = data;
   LpTrigger *trigger = held->trigger;
+
+  lp_step ("meeting over");
   gpointer key = GINT_TO_POINTER (held->event.tid);
 
   if (g_hash_table_lookup (trigger->held, key) == held)
@@ -226,6 +243,7 @@ handle_event (const LpGateEvent *event, gpointer user_data)
   held->entities = g_ptr_array_ref (trigger->entities);
   held->entries = g_ptr_array_ref (trigger->entries);
   trigger->counts.met++;
+  lp_step ("opener known");
   arm_deadline (trigger);
   if (lp_trigger_start_thread (trigger, "meeting", meeting_thread, held))
     {
@@ -297,12 +315,20 @@ lp_trigger_new (LpTriggerFlags without, LpTriggerReport report, gpointer user_da
     g_ptr_array_add (trigger->lacks, g_strdup ("net: switched off"));
   else
     lp_trigger_open_net (trigger);
+  if ((without & LP_TRIGGER_QUIET) && trigger->net != NULL)
+    lp_net_be_impatient (trigger->net);
+  if ((without & LP_TRIGGER_HOLD) && trigger->net != NULL)
+    lp_net_hold_nobody (trigger->net);
   if (without & LP_TRIGGER_EVENTS)
     g_ptr_array_add (trigger->lacks, g_strdup ("events: switched off"));
   else
     lp_trigger_open_spotter (trigger);
   if (trigger->gate != NULL || trigger->net != NULL || trigger->spotter != NULL)
-    return g_steal_pointer (&trigger);
+    {
+      /* Others are held until the loop, and the tracers that it starts, get to run. */
+      lp_urgent_begin ();
+      return g_steal_pointer (&trigger);
+    }
   lp_error_set (error, LP_ERROR_KERNEL_UNSUPPORTED, NULL, "%s; %s; %s", (char *)trigger->lacks->pdata[0],
                 (char *)trigger->lacks->pdata[1], (char *)trigger->lacks->pdata[2]);
   return NULL;
@@ -328,7 +354,7 @@ lp_trigger_close (LpTrigger *trigger)
    * results. */
   while (trigger->threads > 0)
     g_main_context_iteration (trigger->context, TRUE);
-  g_hash_table_remove_all (trigger->looks);
+  lp_trigger_drop_looks (trigger);
 }
 
 void
@@ -369,5 +395,6 @@ lp_trigger_counts (LpTrigger *trigger)
   counts.hits = net.hits;
   counts.signalled = net.signalled;
   counts.old_calls = net.old_calls;
+  counts.lost = net.lost;
   return counts;
 }

@@ -31,6 +31,7 @@ typedef struct {
   guint64 hits;      /* of uprobes; a patched process has none */
   guint64 signalled; /* threads that could only be stopped by SIGSTOP */
   guint64 old_calls; /* calls that were seen to go on in an old function */
+  guint64 lost;      /* of these: without that anybody could be told; a look at all processes follows */
 } LpTriggerCounts;
 
 /* The mechanisms. Each is used where the kernel has it. */
@@ -38,12 +39,15 @@ typedef enum {
   LP_TRIGGER_GATE = 1 << 0,   /* fanotify permission events on the files */
   LP_TRIGGER_NET = 1 << 1,    /* uprobes on the replaced functions */
   LP_TRIGGER_EVENTS = 1 << 2, /* the kernel's mmap events: copies of the file, some 10 ms after the fact */
+  LP_TRIGGER_QUIET = 1 << 3,  /* the net's way without a signal */
+  LP_TRIGGER_HOLD = 1 << 4,   /* holding who hits the net: hits are only told */
 } LpTriggerFlags;
 
 /* A process that was met (element of interest for the administrator); from the main context. */
 typedef void (*LpTriggerReport) (const LpMeetResult *result, gpointer user_data);
 
-/* @without: mechanisms that shall not be used. Errors: LP_ERROR_KERNEL_UNSUPPORTED (none is left). */
+/* The calling thread, whose context is the loop, becomes an urgent one (base/urgent.h).
+ * @without: mechanisms that shall not be used. Errors: LP_ERROR_KERNEL_UNSUPPORTED (none is left). */
 LpTrigger *lp_trigger_new (LpTriggerFlags without, LpTriggerReport report, gpointer user_data,
                            GError **error);
 /* Binds nothing any more, and waits until nobody is held. The counts are final then. */

@@ -15,12 +15,16 @@ const { chromium, selectors } = modules("playwright-core");
 export const axeSource = fs.readFileSync(modules.resolve("axe-core/axe.min.js"), "utf8");
 
 /** Nothing takes so long on a busy machine: what does hangs. */
-export const PATIENCE = 30000;
+export const PATIENCE = 60000;
 
-/** What root does and knows: methods of machine.py, each a promise. */
-export async function bootMachine(version) {
-  const child = spawn("/usr/bin/python3", ["-B", path.join(here, "machine.py"), version, process.env.WORLD_CACHE],
-                      { stdio: ["pipe", "pipe", "inherit"] });
+/** What root does and knows: methods of machine.py, each a promise; in this world, or in a new one of its own on the same network. */
+export async function bootMachine(version, { ownWorld = false } = {}) {
+  const cache = process.env.WORLD_CACHE;
+  fs.mkdirSync(cache, { recursive: true });
+  const command = ["/usr/bin/python3", "-B", path.join(here, "machine.py"), version, cache];
+  const world = ownWorld ? [path.join(here, "../../tools/world"), "--rw", cache, "--"] : [];
+  const [program, ...words] = [...world, ...command];
+  const child = spawn(program, words, { stdio: ["pipe", "pipe", "inherit"] });
   const waiting = [];
   let ended = false;
   const next = () => new Promise((resolve, reject) => {
@@ -95,6 +99,33 @@ export class Person {
     const frame = await element.contentFrame();
     await frame.waitForSelector("#app > *");
     return frame;
+  }
+
+  /** Adds the machine at @port of this one by the shell's own dialogs; the frame of our page there. */
+  async addHost(user, password, port) {
+    const { page } = this;
+    const dialogButton = name => page.locator("[role=dialog] button:visible").filter({ hasText: name }).first();
+    await page.locator("#host-toggle, #hosts-sel button").first().click();
+    await page.getByRole("button", { name: "Add new host" }).click();
+    await page.locator("#add-machine-address").fill(`127.0.0.1:${port}`);
+    await page.locator("#add-machine-user").fill(user);
+    await dialogButton(/^Add$/).click();
+    // Newer versions ask whether the host's key is the right one, and what it means to be connected to several machines.
+    const secret = page.locator("[role=dialog] input[type=password]:visible");
+    const consent = dialogButton(/^(Trust and add host|Accept key and connect|Connect)/);
+    while (await secret.or(consent).first().waitFor().then(() => consent.isVisible()))
+      await consent.click();
+    await secret.fill(password);
+    await dialogButton(/^Log in$/).click();
+    await secret.waitFor({ state: "detached" });
+    this.farKey = `${user}@127.0.0.1:${port}`;
+    return this.goToHost(this.farKey);
+  }
+
+  /** The frame of our page on @host, by its address. */
+  async goToHost(host) {
+    await this.page.goto(`${this.machine.address}${host === "localhost" ? "" : `/@${host}`}/syscare`);
+    return this.frame(host);
   }
 
   /** Administrative access by the shell's own button. */

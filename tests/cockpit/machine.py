@@ -6,6 +6,8 @@ test's questions, one JSON array [method, argument...] a line on standard input,
     machine.py VERSION_PREFIX CACHE_FOLDER       ("287" from the machine's own package sources, else from its backports)
 
 Must not know what the page looks like."""
+import base64
+import fcntl
 import glob
 import json
 import os
@@ -62,6 +64,15 @@ def install_cockpit(version, cache):
     options = ['-q', '-y', '--no-install-recommends', '-o', f'Dir::Cache::archives={cache}', '-o', 'APT::Keep-Downloaded-Packages=true',
                '-o', 'APT::Sandbox::User=root']
     os.environ['DEBIAN_FRONTEND'] = 'noninteractive'
+    with open(os.path.join(cache, 'one-at-a-time'), 'w', encoding='utf-8') as lock:  # apt doesn't wait for another world's
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        install_packages(version, options)
+    installed, _ = stage.run('dpkg-query', '-W', '-f', '${Version}', 'cockpit-ws')
+    if not installed.startswith(version):
+        raise stage.Failed(f'Cockpit {installed} instead of {version}')
+
+
+def install_packages(version, options):
     if version != '287':
         suite = backports()
         stage.run('apt-get', '-q', 'update')
@@ -72,9 +83,6 @@ def install_cockpit(version, cache):
         except stage.Failed:
             stage.run('apt-get', '-q', 'update')
             stage.run('apt-get', *options, 'install', *PACKAGES)
-    installed, _ = stage.run('dpkg-query', '-W', '-f', '${Version}', 'cockpit-ws')
-    if not installed.startswith(version):
-        raise stage.Failed(f'Cockpit {installed} instead of {version}')
 
 
 class Machine:
@@ -120,10 +128,21 @@ class Machine:
     def address(self):
         return f'http://127.0.0.1:{self.port}'
 
+    def serve_ssh(self):
+        """The port at which other machines reach this one, with passwords, as Cockpit on them does."""
+        os.makedirs('/run/sshd', exist_ok=True)
+        port = stage.free_port()
+        with open('/run/world/sshd.log', 'w', encoding='utf-8') as log:
+            self.spawn('/usr/sbin/sshd', '-D', '-e', '-p', str(port), '-o', 'ListenAddress=127.0.0.1', '-o', 'UsePAM=yes',
+                       '-o', 'PasswordAuthentication=yes', '-o', 'KbdInteractiveAuthentication=no', stderr=log)
+        stage.wait_until('sshd listens', lambda: stage.run('ss', '-Hltn', f'sport = :{port}', expect=None)[0] != '', 60)
+        return port
+
     # ------------------------------------------------------------------------------------------------ patches
 
-    def make_patches(self):
-        """Two programs with two patches for one and one for the other; one of each is installed. Two copies of the first run."""
+    def make_patches(self, *names):
+        """Two programs with two patches for one and one for the other, or just those called @names; the first of each is installed.
+        Two copies of the first program run."""
         os.makedirs(WORK)
         os.chmod(WORK, 0o755)
         sources = {'toy': toy.SOURCE, 'other': toy.SOURCE.replace('int factor = 2;', 'int factor = 5;')}
@@ -133,14 +152,16 @@ class Machine:
             stage.run('make', folder=f'/opt/{name}')
         stage.run('chown', '-R', 'patchuser', WORK)
         for number, fix, name in (('HP001', 'good', 'toy'), ('HP002', 'other', 'toy'), ('HP003', 'good', 'other')):
+            if names and number not in names:
+                continue
             patch = f'{WORK}/{number}.patch'
             with open(patch, 'w', encoding='utf-8') as file:
                 file.write(toy.FIXES[fix])
             self.bundles[number] = stage.build('patchuser', patch, number, f'{WORK}/{number}', '--source', f'{WORK}/{name}', '--build', 'make',
                                                '--target', f'/opt/{name}/toy', '--issue', f'CVE-2026-{number[2:]}4', '--severity', 'high')[0]
         self.toys = [toy.Toy('/opt/toy/toy') for _ in range(2)] + [toy.Toy('/opt/other/toy')]
-        stage.install(self.bundles['HP001'])
-        stage.install(self.bundles['HP003'])
+        for number in self.bundles.keys() & {'HP001', 'HP003'}:
+            stage.install(self.bundles[number])
         return [one.pid for one in self.toys]
 
     def answers(self):
@@ -153,6 +174,15 @@ class Machine:
         path = f'{WORK}/{number}.tar.gz'
         stage.run('tar', '-czf', path, '-C', os.path.dirname(bundle), os.path.basename(bundle))
         return path
+
+    def archive_bytes(self, number):
+        """The same for a machine whose files the browser can't see, in base64."""
+        with open(self.archive(number), 'rb') as file:
+            return base64.b64encode(file.read()).decode()
+
+    def names(self):
+        """The installed patches, by the short names."""
+        return sorted(row['name'].split('/')[1] for row in json.loads(stage.run('syscare', 'list', '--json')[0])['patches'])
 
     def syscare(self, *arguments):
         return stage.run('syscare', *arguments)[0]
@@ -167,14 +197,8 @@ class Machine:
             file.write(DELEGATION)
         os.chmod(f'{RULES}/45-test.rules', 0o644)
 
-    def forbid(self, action):
-        path = f'{RULES}/10-forbid.rules'
-        if not action:
-            os.unlink(path)
-            return
-        with open(path, 'w', encoding='utf-8') as file:
-            file.write('polkit.addRule(function(action, subject) { if (action.id == "%s") return polkit.Result.NO; });\n' % action)
-        os.chmod(path, 0o644)
+    def take_delegation_back(self):
+        os.unlink(f'{RULES}/45-test.rules')
 
     def uploads_left(self):
         return glob.glob('/root/.cache/syscare-upload.*') + glob.glob('/home/*/.cache/syscare-upload.*')

@@ -173,6 +173,24 @@ const cases = [
     equal(await button("Apply…").count(), 0, "apply");
     await button("Remove…").waitFor();
     await picture("several");
+    await button("Remove…").click();
+    await frame.getByRole("dialog").getByRole("button", { name: "Remove", exact: true }).click();
+    await frame.getByText("2 done, 0 not done").waitFor();
+    await picture("batch");
+    await frame.getByRole("dialog").locator("footer").getByRole("button", { name: "Close" }).click();
+  }],
+  ["who may not do anything sees everything, and why nothing can be done", async () => {
+    for (const verb of VERBS)
+      await machine.mock_call("Permit", verb, "challenge");
+    await sitDown();
+    await row("nginx").getByRole("button").first().click();
+    await until("the button is off", async () => await button("Apply…").getAttribute("aria-disabled") === "true");
+    await button("Apply…").hover();
+    await frame.getByRole("tooltip").getByText("This needs administrative access.").waitFor();
+    await picture("limited");
+    for (const verb of VERBS)
+      await machine.mock_call("Permit", verb, "yes");
+    await sitDown();
   }],
   ["what isn't well with the service is said, and the shell is told", async () => {
     await machine.mock_call("Degrade", "['settings: /etc/syscare/syscare.conf: line 3', 'polkit: no answer']");
@@ -195,6 +213,11 @@ const cases = [
     await machine.mock("--old");
     await frame.getByText("The patch service is another version").waitFor();
     await picture("other-version");
+  }],
+  ["a service that isn't there is a page that says so", async () => {
+    await machine.end_mock_only();
+    await frame.getByText("The patch service isn’t running").or(frame.getByText("The patch service isn’t installed")).first().waitFor();
+    await picture("missing");
     equal(person.complaints, [], "the browser's complaints");
   }],
 ];

@@ -86,6 +86,10 @@ def demo(show, folder):
     expect('state', state_of(patch), 'accepted')
     show('accepted by the administrator', server.expect(REJECTED))
 
+    newcomer = Server(server.payload)
+    show('a redis-server started now', newcomer.expect(REJECTED))
+    newcomer.end()
+
     stop_service(signal.SIGKILL)
     start_service()
     expect('state after the restart', state_of(patch), 'accepted')

@@ -60,7 +60,7 @@ def free_port():
         return probe.getsockname()[1]
 
 
-def wait_until(what, condition, seconds=30):
+def wait_until(what, condition, seconds=120):
     deadline = time.monotonic() + seconds
     while not condition():
         if time.monotonic() > deadline:

@@ -67,8 +67,8 @@ def make_tree(folder, source=SOURCE, makefile=MAKEFILE):
 class Toy:
     """A running toy; asking it is an event, so nobody has to sleep."""
 
-    def __init__(self, program):
-        self.process = subprocess.Popen([program], stdin=subprocess.PIPE, stdout=subprocess.PIPE, encoding='utf-8')
+    def __init__(self, *command):
+        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, encoding='utf-8')
         self.pid = self.process.pid
 
     def ask(self, number):

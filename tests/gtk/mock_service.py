@@ -33,12 +33,22 @@ CONTROL = """<node><interface name="org.openeuler.SysCare.Mock">
   <method name="Permit"><arg name="verb" type="s"/><arg name="answer" type="s"/></method>
   <method name="Degrade"><arg name="troubles" type="as"/></method>
   <method name="SetState"><arg name="name" type="s"/><arg name="state" type="s"/></method>
+  <method name="SetProblems"><arg name="name" type="s"/><arg name="problems" type="as"/></method>
+  <method name="SetTasks"><arg name="name" type="s"/><arg name="moved" type="u"/><arg name="all" type="u"/></method>
   <method name="Foreign"><arg name="verb" type="s"/><arg name="name" type="s"/></method>
   <method name="Drop"><arg name="name" type="s"/></method>
   <method name="Empty"/>
   <method name="Findings"><arg name="severity" type="s"/><arg name="message" type="s"/></method>
   <method name="Log"><arg name="calls" type="as" direction="out"/></method>
 </interface></node>"""
+
+
+def next_state(verb, values):
+    """The state that @verb leads to; None when it does nothing. What some processes lack can be activated once more."""
+    state = values['State']
+    if verb == 'activate' and 'processes-unpatched' in values['Problems']:
+        return state
+    return TABLE.get((verb, state))
 
 
 class Failure(Exception):
@@ -153,7 +163,7 @@ class Service:
         def permit(path):
             name = self.find(path).values['TargetObject']
             return self.permits.get(f'{verb} {name}', self.permits.get(verb, 'challenge'))
-        return GLib.Variant('(as)', ([permit(p) if (verb, self.find(p).values['State']) in TABLE
+        return GLib.Variant('(as)', ([permit(p) if next_state(verb, self.find(p).values)
                                       else 'invalid-state' for p in paths],))
 
     def do_Check(self, _manager, verb, paths, _options):
@@ -166,7 +176,7 @@ class Service:
     def do_Submit(self, _manager, verb, paths, options):
         patches = [self.find(p) for p in paths]
         for patch in patches:
-            if (verb, patch.values['State']) not in TABLE:
+            if not next_state(verb, patch.values):
                 raise Failure('InvalidState', f'{patch.values["Name"]} is {patch.values["State"]}')
         path = self.start(verb, patches, os.getuid())
         self.jobs[path].load_only = not options.get('activate', True)
@@ -250,9 +260,12 @@ class Service:
             results = job.work()
         for patch in job.patches:
             state = patch.values['State']
-            new = state if failure or job.work else 'deactivated' if job.load_only else TABLE[(verb, state)]
+            new = state if failure or job.work else 'deactivated' if job.load_only else next_state(verb, patch.values)
             total = patch.values['ProcessesTotal']
             if patch.path in self.patches:
+                if verb == 'activate' and not failure:
+                    patch.change(Problems=[word for word in patch.values['Problems'] if word != 'processes-unpatched'])
+                    patch.values['_processes'] = None
                 patch.change(State=new, Job='/', ProcessesPatched=total if new in ('active', 'accepted') else 0, LastChange=scene.CHANGED)
             self.record(verb, patch, failure)
             results.append({'Patch': GLib.Variant('o', patch.path), 'Uuid': GLib.Variant('s', patch.values['Uuid']),
@@ -314,6 +327,14 @@ class Service:
 
     def control_SetState(self, name, state):
         self.by_name(name).change(State=state)
+        self.bump()
+
+    def control_SetProblems(self, name, problems):
+        self.by_name(name).change(Problems=problems)
+        self.bump()
+
+    def control_SetTasks(self, name, moved, total):
+        self.by_name(name).change(ProcessesPatched=moved, ProcessesTotal=total)
         self.bump()
 
     def control_Foreign(self, verb, name):

@@ -63,6 +63,15 @@ class Machine:
         """What the other program makes of 21: 105, or 106 with the patch."""
         return self.other.ask(21)
 
+    def start_toy(self):
+        """One more copy; its process id."""
+        import toy
+        self.toys.append(toy.Toy('/opt/toy/toy'))
+        return self.toys[-1].pid
+
+    def end_toy(self):
+        self.toys.pop().end()
+
     def pids(self):
         return [toy.pid for toy in self.toys]
 
@@ -216,6 +225,23 @@ def test_processes(desktop, machine):
     desktop.app.see('2 of 2 processes run the new code')
     for pid in machine.pids():
         desktop.app.see(contains=f'PID {pid}')
+    desktop.app.click('Overview')
+
+
+def test_processes_live(desktop, machine):
+    """a process that starts while the page is open comes, with the new code, and one that ends goes"""
+    desktop.app.click('Processes')
+    pid = machine.start_toy()
+    desktop.app.see(contains=f'PID {pid}', timeout=60)
+    assert machine.answers() == [43, 43, 43]
+    desktop.app.see('3 of 3 processes run the new code', timeout=60)
+    desktop.app.click('Overview')
+    desktop.app.see(contains='The new code runs in all 3 processes', timeout=60)
+    machine.end_toy()
+    desktop.app.see(contains='The new code runs in all 2 processes', timeout=60)
+    desktop.app.click('Processes')
+    desktop.app.see('2 of 2 processes run the new code', timeout=60)
+    desktop.app.see_not(contains=f'PID {pid}')
     desktop.app.click('Overview')
 
 

@@ -90,7 +90,7 @@ def test_kind_order_and_groups(desktop):
 
 PROBLEMS = {  # what an administrator reads, and what to do
     'processes-unpatched': ('Some processes run the target without the patch.', 'must be restarted'),
-    'transition-pending': ('The kernel hasn’t switched all tasks to the new code yet.', 'It goes on by itself.'),
+    'transition-pending': ('The kernel hasn’t switched all tasks over yet.', 'It goes on by itself.'),
     'target-changed': ('The file on disk is another build', 'Restart the program'),
     'target-missing': ('The file that the patch is for isn’t on this machine.', 'Install the package'),
     'conflict': ('Something else changed the same code.', 'end it'),
@@ -124,7 +124,7 @@ def test_kernel_transition(desktop):
     """a kernel in transition says so, and which tasks hold it up where; afterwards it says that none does"""
     app = desktop.app
     app.select('HP101 · vmlinux')
-    app.see(contains='The running kernel is switching its tasks over to the new code.')
+    app.see(contains='The running kernel is switching its tasks over.')
     app.click('Processes')
     app.see('1 task holds the kernel’s transition up')
     app.see(contains='The task sleeps in an old function: qfq_dequeue, in schedule')
@@ -243,12 +243,17 @@ def test_other_client(desktop):
     app.see(contains='HP102 · tcp_bbr: Apply done by another client')
 
 
+def open_reasons(app):
+    if not app.see('Why other actions are off', harness.BUTTON).has_state(a11y.EXPANDED):
+        app.click('Why other actions are off')
+
+
 def test_reasons(desktop):
     """an action that isn't possible says why: by state, and by polkit"""
     app = desktop.app
     desktop.tell_mock('Permit', 'remove', 'no')
     open_patch(desktop, 'HP004 · libcrypto.so.3')
-    app.click('Why other actions are off')
+    open_reasons(app)
     app.see('Remove: You aren’t allowed to do this')
     app.see('Accept: Only an active patch can be accepted')
     button = app.see('Remove', harness.BUTTON)
@@ -407,6 +412,43 @@ def test_troubles(desktop):
     desktop.app.see_not(contains='Nobody can be authorised')
 
 
+def test_activate_again(desktop):
+    """what some processes lack can be activated once more, and there is no way back from that"""
+    app = desktop.app
+    open_patch(desktop, 'HP007 · libc.so.6')
+    app.see(contains='“Activate” tries it again')
+    app.click('Activate')
+    app.see(contains='The new code runs in all 143 processes')
+    app.see_not(contains='“Activate” tries it again')
+    app.see('HP007 · libc.so.6 activated')
+    assert not app.find('Undo', harness.BUTTON)
+
+
+def test_foreign(desktop):
+    """a livepatch that something else loaded says so, and nothing can be done to it"""
+    app = desktop.app
+    open_patch(desktop, 'HP101 · vmlinux')
+    desktop.tell_mock('SetState', 'HP101', 'accepted')
+    desktop.tell_mock('SetProblems', 'HP101', '["foreign"]')
+    app.see(contains='Something else than this service loaded this patch')
+    open_reasons(app)
+    app.see('Deactivate: Something else loaded it, so only that can take it away')
+    assert not app.find('Deactivate', harness.BUTTON)
+    desktop.tell_mock('SetProblems', 'HP101', '["target-changed"]')
+    app.see(contains='The patch is for another kernel than the one that runs.')
+    app.see('Deactivate', harness.BUTTON)
+
+
+def test_kernel_count(desktop):
+    """the tasks that a kernel in transition has moved are counted"""
+    app = desktop.app
+    open_patch(desktop, 'HP101 · vmlinux')
+    desktop.tell_mock('SetState', 'HP101', 'active')
+    desktop.tell_mock('SetProblems', 'HP101', '["transition-pending"]')
+    desktop.tell_mock('SetTasks', 'HP101', '88', '90')
+    app.see(contains='switching its tasks over. 88 of 90 tasks have switched so far.')
+
+
 def test_empty(desktop):
     """a machine without patches says so, which is another page than “nothing matches”"""
     desktop.tell_mock('Empty')
@@ -522,9 +564,12 @@ def test_many(desktop):
     desktop.kill_mock()
     desktop.start_mock('--patches', '10000')
     app = desktop.start_app()
-    until(app.row_names, 'the first rows')
+    # In the order and with all the words that they have among all 10,000.
+    until(lambda: app.row_names()[:2] == ['HP00000 · lib000.so.1, package000 1.0-2, Not applied',
+                                          'HP00001 · lib000.so.1, package000 1.0-2, Deactivated'], 'the first rows', 60)
     print(f'# first rows after {time.monotonic() - app.began:.2f} s', flush=True)
-    until(lambda: app.find('All: 10000', harness.BUTTON), 'all 10,000', 60)
+    until(lambda: app.find('All: 10000', harness.BUTTON), 'all 10,000', 120)
+    assert app.row_names()[0].startswith('HP00000 · '), app.row_names()[0]
     with open(f'/proc/{app.process.pid}/stat', encoding='utf-8') as file:
         ticks = sum(int(field) for field in file.read().rsplit(')', 1)[1].split()[11:13])
     print(f'# processor time of the window: {ticks / os.sysconf("SC_CLK_TCK"):.2f} s', flush=True)

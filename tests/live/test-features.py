@@ -30,6 +30,7 @@ FEATURES = [
     ('absolute', 'absolute references', ()),
     ('short', 'a short function between neighbours (hazard 10)', ()),
     ('recursion', 'recursion', ()),
+    ('thread_local', 'thread-local variables (hazard 22f)', ()),
     ('variadic', 'variable arguments, floating point, structures', ()),
 ]
 

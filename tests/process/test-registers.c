@@ -73,6 +73,38 @@ test_call_instruction_is_found (void)
   g_assert_cmpint (lp_registers_find_call (code, 0), ==, -1);
 }
 
+/* Bytes as as(1) makes them, at the end of the array. */
+static void
+test_calls_are_seen_from_behind (void)
+{
+  static const guint8 calls[][LP_LONGEST_CALL] = {
+    { 0x90, 0x90, 0xe8, 1, 2, 3, 4 },             /* call rel32 */
+    { 0x90, 0x90, 0x90, 0x90, 0x90, 0xff, 0xd0 }, /* call *%rax */
+    { 0x90, 0x90, 0x90, 0x90, 0x41, 0xff, 0xd4 }, /* call *%r12 */
+    { 0x90, 0x90, 0x90, 0x90, 0x90, 0xff, 0x10 }, /* call *(%rax) */
+    { 0x90, 0x90, 0x90, 0x90, 0xff, 0x50, 8 },    /* call *8(%rax) */
+    { 0x90, 0x90, 0x90, 0x90, 0xff, 0x14, 0xc8 }, /* call *(%rax,%rcx,8) */
+    { 0x90, 0x90, 0x90, 0xff, 0x54, 0x24, 8 },    /* call *8(%rsp) */
+    { 0x90, 0xff, 0x15, 1, 2, 3, 4 },             /* call *rel32(%rip) */
+    { 0x90, 0xff, 0x90, 1, 2, 3, 4 },             /* call *disp32(%rax) */
+    { 0xff, 0x14, 0xc5, 1, 2, 3, 4 },             /* call *disp32(,%rax,8) */
+    { 0xff, 0x94, 0x24, 1, 2, 3, 4 },             /* call *disp32(%rsp) */
+  };
+  static const guint8 others[][LP_LONGEST_CALL] = {
+    { 0x90, 0x90, 0x90, 0x90, 0x90, 0x90, 0xc3 }, /* ret, and the next function */
+    { 0x66, 0x2e, 0x0f, 0x1f, 0x44, 0, 0 },       /* nopw */
+    { 0x90, 0x90, 0x90, 0x90, 0x90, 0xff, 0xe0 }, /* jmp *%rax */
+    { 0x90, 0xff, 0x25, 1, 2, 3, 4 },             /* jmp *rel32(%rip) */
+    { 0x90, 0x90, 0x90, 0xe8, 1, 2, 3 },          /* in the middle of a call */
+    { 0x90, 0x90, 0xe9, 1, 2, 3, 4 },             /* jmp rel32 */
+  };
+
+  for (guint i = 0; i < G_N_ELEMENTS (calls); i++)
+    g_assert_true (lp_registers_call_ends (calls[i]));
+  for (guint i = 0; i < G_N_ELEMENTS (others); i++)
+    g_assert_false (lp_registers_call_ends (others[i]));
+}
+
 static void
 test_dwarf_numbers (void)
 {
@@ -104,6 +136,7 @@ main (int argc, char **argv)
   g_test_add_func ("/registers/other calls are left alone (hazard 18)", test_other_calls_are_left_alone);
   g_test_add_func ("/registers/a call is set up and nothing else changed", test_call_is_set_up);
   g_test_add_func ("/registers/a system call instruction is found", test_call_instruction_is_found);
+  g_test_add_func ("/registers/calls are seen from behind", test_calls_are_seen_from_behind);
   g_test_add_func ("/registers/DWARF numbers are those of the psABI", test_dwarf_numbers);
   return g_test_run ();
 }

@@ -105,6 +105,15 @@ def thread_that_execs(things):
         expect((things.folder / 'thread.out').read_text(), 'new\n')
 
 
+def vfork_by_a_parent(things):
+    """The parent shares its memory with the child and waits until the exec is over: it goes on, and its memory is its own."""
+    with Trigger(things.program):
+        for _ in range(20):
+            expect_new(start(things.vfork, things.program.path))
+            # An exec that fails in the shared memory.
+            expect(start(things.vfork, things.folder / 'nowhere').returncode, 99)
+
+
 def setuid_program(things):
     program = things.folder / 'setuid'
     shutil.copy(things.program.path, program)
@@ -151,6 +160,21 @@ def library_at_start(things):
 def library_by_dlopen(things):
     with Trigger(things.shared):
         expect_new(start(things.loader, things.shared.path))
+
+
+def library_by_dlmopen(things):
+    with Trigger(things.shared):
+        expect(start(things.multiloader, 1).returncode, 0)
+
+
+def several_copies(things):
+    """A second copy of the library in one process isn't patched: that is said, and its calls are counted."""
+    for options in ((), ('--without=gate', '--without=events')):
+        with Trigger(things.shared, options=options) as trigger:
+            expect(start(things.multiloader, 3).returncode, 2, 'old calls')
+            lines, counts = trigger.finish()
+            expect(counts['old'] >= 2, True, counts)
+            expect(any('mapped twice' in line for line in lines), True, lines)
 
 
 def library_by_preload(things):
@@ -213,6 +237,39 @@ class Things:
               int (*answer) (int) = (int (*) (int)) dlsym (dlopen (argv[1], RTLD_NOW), "answer");
               return answer (1) == 3 ? 0 : 1;
             }''')
+        self.multiloader = self.compile('multiloader', '''
+            #define _GNU_SOURCE
+            #include <dlfcn.h>
+            #include <stdlib.h>
+            int main (int argc, char **argv)
+            {
+              int old = 0;
+              for (int i = atoi (argv[1]); i > 0; i--)
+                {
+                  int (*answer) (int) = (int (*) (int)) dlsym (dlmopen (LM_ID_NEWLM, PATH, RTLD_NOW), "answer");
+                  old += answer (1) != 3;
+                }
+              return old;
+            }''', f'-DPATH="{self.shared.path}"')
+        self.vfork = self.compile('vfork', '''
+            #define _GNU_SOURCE
+            #include <sys/wait.h>
+            #include <unistd.h>
+            int main (int argc, char **argv)
+            {
+              volatile int seen = 0;
+              pid_t pid = vfork ();
+              if (pid == 0)
+                {
+                  seen = 1;
+                  execl (argv[1], argv[1], (char *)0);
+                  _exit (99);
+                }
+              int status;
+              if (!seen || waitpid (pid, &status, WUNTRACED) != pid)
+                return 98;
+              return WIFEXITED (status) ? WEXITSTATUS (status) : 97;
+            }''')
         self.caller = self.compile('libcaller.so', '''
             int answer (int x);
             __attribute__ ((constructor)) static void call (void) { answer (1); }''', '-shared', '-fPIC')
@@ -234,11 +291,14 @@ TESTS = [
     ('the interpreter of a script', interpreter_of_a_script),
     ('an exec that fails gives its error to the caller', exec_that_fails),
     ('an exec by a thread that is not the leader', thread_that_execs),
+    ('a child by vfork, and one whose exec fails', vfork_by_a_parent),
     ('a setuid program', setuid_program),
     ('the parent sees no stop and one SIGCHLD', parent_sees_no_stop),
     ('reading the file is nothing special', reading_the_file),
     ('a library that a program needs', library_at_start),
     ('a library by dlopen', library_by_dlopen),
+    ('a library by dlmopen', library_by_dlmopen),
+    ('several copies of a library by dlmopen: those that stay old are named and counted', several_copies),
     ('a library by LD_PRELOAD, called by a constructor', library_by_preload),
     ('another build at the path is left alone and named', another_build),
     ('a trigger killed while programs start leaves none waiting (hazard 22h)', killed_trigger),

@@ -2,14 +2,21 @@
 /* lp-trigger: the trigger by hand, for developers and tests. Binds an entity to files until its standard
  * input ends.
  *
- *   lp-trigger [--without=gate|net|events]... ENTITY FILE...
+ *   lp-trigger [--without=gate|net|events|quiet|hold]... [--kill=VICTIM:N:STEP] ENTITY FILE...
  *
- * Prints "ready" once the files are watched, a line for each process that was met, and the counts at the end.
+ * Prints "ready" once the files are watched; at the end a line for each process that was met, and the counts,
+ * those of the steps (base/step.h) included. --kill: SIGKILL at the Nth time that STEP is made, for the
+ * "trigger" itself or for the net's "guard"; "service": as if the one that wants it had been killed.
  */
+#include <fcntl.h>
 #include <glib-unix.h>
+#include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
+#include "base/step.h"
 #include "user/trigger.h"
 
 static const char *const outcome_words[] = {
@@ -19,12 +26,71 @@ static const char *const outcome_words[] = {
   [LP_MEET_FAILED] = "failed",
 };
 
+/* ---- steps. The hook is also called by tracers, which share our memory: no locks, no allocation. ---- */
+
+#define STEPS_MAX 64
+
+static struct {
+  const char *name; /* atomic */
+  gint times;       /* atomic */
+} steps[STEPS_MAX];
+static char **order; /* VICTIM, N, STEP; NULL: none */
+static pid_t self;
+static char *children_file;
+static int end_pipe[2];
+
+/* The only child of the main thread; tracers are other threads' children. */
 static void
-print_meeting (const LpMeetResult *result, gpointer user_data)
+kill_guard (void)
 {
-  printf ("met %d %s %.1f us %s\n", result->pid, outcome_words[result->outcome], result->held_ns / 1000.0,
-          result->reason);
-  fflush (stdout);
+  char text[64];
+  int fd = open (children_file, O_RDONLY | O_CLOEXEC);
+  gssize size = fd >= 0 ? read (fd, text, sizeof text - 1) : 0;
+
+  if (fd >= 0)
+    close (fd);
+  text[MAX (size, 0)] = '\0';
+  if (atoi (text) > 1)
+    kill (atoi (text), SIGKILL);
+}
+
+static void
+kill_victim (void)
+{
+  if (strcmp (order[0], "trigger") == 0)
+    kill (self, SIGKILL);
+  else if (strcmp (order[0], "guard") == 0)
+    kill_guard ();
+  else if (write (end_pipe[1], "", 1) != 1)
+    abort ();
+}
+
+static void
+on_step (const char *name)
+{
+  guint i = 0;
+
+  while (i < STEPS_MAX - 1 && !g_atomic_pointer_compare_and_exchange (&steps[i].name, NULL, name)
+         && strcmp (steps[i].name, name) != 0)
+    i++;
+  if (g_atomic_int_add (&steps[i].times, 1) + 1 == (order != NULL ? atoi (order[1]) : 0)
+      && strcmp (order[2], name) == 0)
+    kill_victim ();
+}
+
+static void
+print_steps (void)
+{
+  for (guint i = 0; i < STEPS_MAX && steps[i].name != NULL; i++)
+    printf ("step %d %s\n", steps[i].times, steps[i].name);
+}
+
+/* Printed at the end: nobody reads meanwhile, and the loop must not wait for a full pipe. */
+static void
+note_meeting (const LpMeetResult *result, gpointer user_data)
+{
+  g_string_append_printf (user_data, "met %d %s %.1f us %s\n", result->pid, outcome_words[result->outcome],
+                          result->held_ns / 1000.0, result->reason);
 }
 
 static gboolean
@@ -39,12 +105,20 @@ input_is_readable (int fd, GIOCondition condition, gpointer user_data)
 }
 
 static gboolean
+end_is_asked_for (int fd, GIOCondition condition, gpointer user_data)
+{
+  g_main_loop_quit (user_data);
+  return G_SOURCE_REMOVE;
+}
+
+static gboolean
 run (LpTriggerFlags without, char **argv, GError **error)
 {
   g_autoptr (GMainLoop) loop = g_main_loop_new (NULL, FALSE);
   g_autoptr (LpEntity) entity = lp_entity_open (argv[1], error);
+  g_autoptr (GString) meetings = g_string_new (NULL);
   g_autoptr (LpTrigger) trigger
-      = entity != NULL ? lp_trigger_new (without, print_meeting, NULL, error) : NULL;
+      = entity != NULL ? lp_trigger_new (without, note_meeting, meetings, error) : NULL;
   g_autoptr (GPtrArray) bindings = g_ptr_array_new_with_free_func ((GDestroyNotify)lp_binding_free);
   g_autoptr (GPtrArray) problems = NULL;
 
@@ -61,15 +135,18 @@ run (LpTriggerFlags without, char **argv, GError **error)
   fflush (stdout);
 
   g_unix_fd_add (STDIN_FILENO, G_IO_IN | G_IO_HUP, input_is_readable, loop);
+  g_unix_fd_add (end_pipe[0], G_IO_IN, end_is_asked_for, loop);
   g_main_loop_run (loop);
   lp_trigger_close (trigger);
   LpTriggerCounts counts = lp_trigger_counts (trigger);
+  fputs (meetings->str, stdout);
   printf ("counts met %" G_GUINT64_FORMAT " patched %" G_GUINT64_FORMAT " later %" G_GUINT64_FORMAT
           " missed %" G_GUINT64_FORMAT " failed %" G_GUINT64_FORMAT " caught %" G_GUINT64_FORMAT
           " spotted %" G_GUINT64_FORMAT " hits %" G_GUINT64_FORMAT " signalled %" G_GUINT64_FORMAT
-          " old %" G_GUINT64_FORMAT "\n",
+          " old %" G_GUINT64_FORMAT " lost %" G_GUINT64_FORMAT "\n",
           counts.met, counts.patched, counts.later, counts.missed, counts.failed, counts.caught,
-          counts.spotted, counts.hits, counts.signalled, counts.old_calls);
+          counts.spotted, counts.hits, counts.signalled, counts.old_calls, counts.lost);
+  print_steps ();
   return TRUE;
 }
 
@@ -79,13 +156,26 @@ main (int argc, char **argv)
   g_autoptr (GError) error = NULL;
   LpTriggerFlags without = 0;
 
-  for (; argc > 1 && g_str_has_prefix (argv[1], "--without="); argc--, argv++)
-    without |= g_str_equal (argv[1], "--without=gate")  ? LP_TRIGGER_GATE
-               : g_str_equal (argv[1], "--without=net") ? LP_TRIGGER_NET
-                                                        : LP_TRIGGER_EVENTS;
+  self = getpid ();
+  children_file = g_strdup_printf ("/proc/%d/task/%d/children", self, self);
+  lp_step_hook = on_step;
+  if (pipe (end_pipe) != 0)
+    return 1;
+  for (; argc > 1 && g_str_has_prefix (argv[1], "--"); argc--, argv++)
+    if (g_str_has_prefix (argv[1], "--kill="))
+      order = g_strsplit (argv[1] + strlen ("--kill="), ":", 3);
+    else
+      without |= g_str_equal (argv[1], "--without=gate")    ? LP_TRIGGER_GATE
+                 : g_str_equal (argv[1], "--without=net")   ? LP_TRIGGER_NET
+                 : g_str_equal (argv[1], "--without=quiet") ? LP_TRIGGER_QUIET
+                 : g_str_equal (argv[1], "--without=hold")  ? LP_TRIGGER_HOLD
+                                                            : LP_TRIGGER_EVENTS;
+  if (order != NULL && g_strv_length (order) != 3)
+    argc = 0;
   if (argc < 3)
     {
-      fprintf (stderr, "usage: lp-trigger [--without=gate|net|events]... ENTITY FILE...\n");
+      fprintf (stderr, "usage: lp-trigger [--without=gate|net|events|quiet|hold]... [--kill=VICTIM:N:STEP] "
+                       "ENTITY FILE...\n");
       return 2;
     }
   if (run (without, argv, &error))

@@ -50,6 +50,43 @@ SILENT = '''
     #endif
     }
 '''
+# One whose first instruction can't be undone, so that the redirect stands at the entry, where no uprobe may be.
+UNWATCHED = '''
+    int answer (int x);
+    int asked;
+    __attribute__ ((noinline, noipa)) int
+    answer (int x)
+    {
+      asked++;
+    #ifdef PATCHED
+      return x + 2;
+    #else
+      return x + 1;
+    #endif
+    }
+'''
+# Forks as many children as it can at a time, each of which calls; says how many of them were old.
+BOMB = '''
+    #include <sys/wait.h>
+    #include <unistd.h>
+    int answer (int x);
+    int main (void)
+    {
+      int old = 0, status;
+      for (int i = 0; i < 1000; i++)
+        {
+          pid_t pid = fork ();
+          if (pid == 0)
+            _exit (answer (1) == 3 ? 0 : 1);
+          if (pid < 0 && wait (&status) > 0)
+            old += status != 0;
+        }
+      while (wait (&status) > 0)
+        old += status != 0;
+      printf ("%d\\n", old);
+      return 0;
+    }
+'''
 THREADS = '''
     #include <pthread.h>
     #include <unistd.h>
@@ -108,7 +145,37 @@ def one_after_another(things):
         _, counts = trigger.finish()
         expect(outputs.count('old\n'), 0, counts)
         expect((counts['caught'], counts['hits'], counts['old']), (200, 200, 0))
+        expect(counts['signalled'] <= 10, True, f'only the last resort is a signal: {counts}')
     expect(start(things.program.path).stdout, 'old\n', 'after the trigger has ended')
+
+
+def quiet(things):
+    """A parent that asks for stops of its children sees none, but for those that the last resort, SIGSTOP, was used on (hazard 22)."""
+    stops = 0
+    with Trigger(things.program, options=NET) as trigger:
+        for _ in range(100):
+            child = subprocess.Popen([things.program.path], stdout=subprocess.PIPE, text=True)
+            stops += os.waitid(os.P_PID, child.pid, os.WEXITED | os.WSTOPPED | os.WNOWAIT).si_code != os.CLD_EXITED
+            expect(expect_all_ended([child]), ['new\n'])
+        counts = trigger.finish()[1]
+        expect(stops <= counts['signalled'] <= 5, True, f'{stops} stops seen: {counts}')
+
+
+def parent_with_job_control(things):
+    """runuser stops itself when its child is stopped by a signal, as a shell's job would: both go on when the child has been patched."""
+    with Trigger(things.program, options=NET) as trigger:
+        while True:  # until the hit comes within the frozen trigger's last heartbeat, and so has to end by a signal
+            os.kill(trigger.process.pid, signal.SIGSTOP)
+            parent = subprocess.Popen(['runuser', '-u', 'root', '--', things.program.path], stdout=subprocess.PIPE, text=True)
+            code = os.waitid(os.P_PID, parent.pid, os.WEXITED | os.WSTOPPED | os.WNOWAIT).si_code
+            os.kill(trigger.process.pid, signal.SIGCONT)
+            outputs = expect_all_ended([parent])
+            expect(parent.returncode, 0 if code == os.CLD_STOPPED else 1, 'exit status')
+            if code == os.CLD_STOPPED:
+                break
+        expect(outputs, ['new\n'])
+        counts = trigger.finish()[1]
+        expect(counts['signalled'] >= 1, True, counts)
 
 
 def eight_at_a_time(things):
@@ -118,6 +185,7 @@ def eight_at_a_time(things):
         expect(set(outputs) <= {'new\n', 'old\n'}, True, 'outputs')
         expect(outputs.count('old\n') <= counts['old'], True, counts)
         expect(outputs.count('old\n') < 20, True, outputs.count('old\n'))
+        expect(counts['signalled'] <= 20, True, f'only the last resort is a signal: {counts}')
 
 
 def many_at_once(things):
@@ -127,6 +195,32 @@ def many_at_once(things):
         outputs = expect_all_ended(running)
         _, counts = trigger.finish()
         expect(outputs.count('old\n') <= counts['old'], True, counts)
+
+
+def fork_bomb(things):
+    """A thousand children in one go, each of which calls once: all end, the trigger lives and works, whoever was old is counted (hazard 23)."""
+    for options in ((), NET):
+        with Trigger(things.bomb, options=options) as trigger:
+            old = int(start(things.bomb.path, timeout=250).stdout)
+            lines, counts = trigger.finish()
+            expect(old <= counts['old'], True, f'{old} old calls, {counts}')
+            expect(counts['caught'] + counts['patched'] > 0, True, lines[-5:])
+
+
+def overflow(things):
+    """A ring that nobody reads runs over. That is noticed, and a look at all processes finds those whose hits were lost."""
+    while True:  # until all of the calls come within the frozen trigger's last heartbeat
+        with Talker(things.talker.path) as first, Talker(things.talker.path) as second:
+            with Trigger(things.talker, options=(*NET, '--without=events', '--without=hold')) as trigger:
+                os.kill(trigger.process.pid, signal.SIGSTOP)
+                expect(first.ask(20000), 1)
+                expect(second.ask(), 1)
+                os.kill(trigger.process.pid, signal.SIGCONT)
+                lines, counts = trigger.finish()
+            if counts['lost'] > 0:
+                expect([line.split(' ', 2)[2] for line in lines if line.startswith('step ')].count('all looked at'), 1, lines)
+                expect((first.ask(), second.ask()), (2, 2), 'answers after the look at all')
+                return
 
 
 def overlay(things):
@@ -142,7 +236,8 @@ def overlay(things):
         with Trigger(things.program) as trigger:
             expect_new(start('unshare', '-m', 'sh', '-c', script, 'sh', things.program.folder, layers))
             expect(trigger.finish()[1]['old'], 0, 'old calls')
-        with Trigger(things.program, options=NET) as trigger:
+        # The mmap events see it, too, and a look at it may come before the net.
+        with Trigger(things.program, options=(*NET, '--without=events')) as trigger:
             expect_new(start('unshare', '-m', 'sh', '-c', script, 'sh', things.program.folder, layers))
             _, counts = trigger.finish()
             expect((counts['caught'], counts['old']), (1, 0), counts)
@@ -261,6 +356,14 @@ def events_alone(things):
             expect((done.returncode, done.stdout.splitlines()[-1]), (0, 'new'))
 
 
+def unwatched(things):
+    """No gate, and a function that no uprobe can watch: the mmap events are left, as if there were no net either."""
+    with Trigger(things.unwatched, options=NET) as trigger:
+        for _ in range(5):
+            expect(start(things.unwatched.path).returncode, 0, 'it never became new: exit status')
+        expect(trigger.finish()[1]['hits'], 0, 'uprobe hits')
+
+
 def gate_alone(things):
     with Trigger(things.program, options=('--without=net', '--without=events')) as trigger:
         expect(trigger.problems, ['lack net: switched off\n', 'lack events: switched off\n'])
@@ -300,6 +403,8 @@ class Things:
         self.folder = folder
         self.program = Target(folder, 'program', ['-pie'])
         self.patient = Target(folder, 'patient', ['-pie'], main=PATIENT)
+        self.bomb = Target(folder, 'bomb', ['-pie'], main=BOMB, answer=SILENT)
+        self.unwatched = Target(folder, 'unwatched', ['-pie'], main=PATIENT, answer=UNWATCHED)
         self.talker = Target(folder, 'talker', ['-pie'], main=TALKER, answer=SILENT)
         self.threads = Target(folder, 'threads', ['-pie'], main=THREADS, answer=SILENT)
         self.static = Target(folder, 'static', ['-static'], ['-O2', '-fno-pie'])
@@ -317,8 +422,12 @@ class Things:
 
 TESTS = [
     ('200 starts one after another, the gate off: no old call', one_after_another),
+    ('a parent sees no stop of its child (hazard 22)', quiet),
+    ('a parent that stops itself when its child is stopped goes on with it', parent_with_job_control),
     ('400 starts eight at a time, the gate off: old calls are counted, and few', eight_at_a_time),
     ('300 starts at once all end well, and whoever ran the old function is counted (hazard 23)', many_at_once),
+    ('1,000 children at once: the trigger lives, and whoever ran the old function is counted (hazard 23)', fork_bomb),
+    ('lost hits are noticed and repaired by a look at all processes', overflow),
     ('an overlay mount over the same lower file, with and without the gate (hazard 27)', overlay),
     ('a mapping that existed before (hazard 23)', mapped_before),
     ('a patched process never traps', no_traps),
@@ -331,6 +440,7 @@ TESTS = [
     ('a process that a debugger has is left alone, and its calls are counted (hazard 26)', traced_process),
     ('a copy of the file is found by its Build-ID and bound (hazard 27)', copies),
     ('without fanotify and uprobes the mmap events are left (hazard 23)', events_alone),
+    ('a function that no uprobe can watch is patched by the mmap events without the gate', unwatched),
     ('without uprobes and events the gate is left', gate_alone),
     ('a killed trigger leaves nobody stopped (hazards 22, 22g)', killed_trigger),
     ('a frozen trigger stops nobody for long (hazards 22, 22g)', frozen_trigger),

@@ -5,6 +5,7 @@
 Runs inside tools/world. TAP."""
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -14,10 +15,13 @@ import time
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(os.path.dirname(HERE), 'demo'))
 from stage import Failed, build, expect, install, run, service_pid, start_service, state_of, stop_service, wait_until  # noqa: E402
-from toy import FIXES, Toy, make_tree  # noqa: E402
+from toy import FIXES, MAKEFILE, Toy, make_tree  # noqa: E402
 
 WORK, TARGET, MAKER = '/tmp/bound', '/opt/toy/toy', 'patchuser'
 OLD, NEW = 42, 43
+TRIGGER, REAL_TRIGGER = '/usr/libexec/syscare/syscare-trigger', '/usr/libexec/syscare/real/syscare-trigger'
+# The function begins with endbr64, as Debian 13's and other distributions' do: a uprobe can watch it, and the call that it catches is new.
+WATCHABLE = MAKEFILE.replace('-O2', '-O2 -fcf-protection')
 CASES = []
 
 
@@ -73,11 +77,23 @@ def images_of(pid):
         return sum('r-xp' in line and 'syscare' in line for line in file)
 
 
+def restart_with(*words):
+    """The service again, its trigger without some of the mechanisms: the program that the service runs is a script that says so."""
+    stop_service(signal.SIGTERM)
+    if not os.path.exists(REAL_TRIGGER):
+        os.rename(TRIGGER, REAL_TRIGGER)
+    with open(TRIGGER, 'w', encoding='utf-8') as file:
+        file.write(f'#!/bin/sh\nexec {REAL_TRIGGER} {" ".join(words)}\n')
+    os.chmod(TRIGGER, 0o755)
+    start_service()
+
+
 def prepare():
     os.makedirs(WORK)
+    os.makedirs(os.path.dirname(REAL_TRIGGER))
     os.chmod(WORK, 0o755)
-    tree = make_tree(os.path.join(WORK, 'tree'))
-    make_tree('/opt/toy')
+    tree = make_tree(os.path.join(WORK, 'tree'), makefile=WATCHABLE)
+    make_tree('/opt/toy', makefile=WATCHABLE)
     run('make', folder='/opt/toy')
     fix = os.path.join(WORK, 'good.patch')
     with open(fix, 'w', encoding='utf-8') as file:
@@ -147,6 +163,18 @@ def _():
     expect('answer', answer_of_a_new_one(), NEW)
 
 
+@case('a frozen service holds nobody up, however many start: the trigger does not wait for it (hazard 22h)')
+def _():
+    service = service_pid()
+    os.kill(service, signal.SIGSTOP)
+    try:
+        answers = [answer_of_a_new_one() for _ in range(400)]  # more than the socket between the two has room for
+    finally:
+        os.kill(service, signal.SIGCONT)
+    expect('answers', set(answers), {NEW})
+    wait_until('no complaint', lambda: 'gate' not in degraded())
+
+
 @case('with a killed service new processes start, and an accepted patch is bound again when the service is back')
 def _():
     run('syscare', 'accept', 'GOOD')
@@ -176,6 +204,21 @@ def _():
     toy.end()
 
 
+@case('a process that a debugger has is shown with the reason, and is patched once it is let go (hazard 26)')
+def _():
+    toy = Toy('/usr/bin/strace', '-I', '1', '-o', '/dev/null', TARGET)
+    try:
+        expect('answer', toy.ask(21), OLD)
+        wait_until('the reason is shown', lambda: 'traced' in run('syscare', 'processes', 'GOOD', expect=None)[0])  # too many questions are refused
+        expect('OldCalls', int(re.search('uint64 ([0-9]+)', manager('OldCalls')).group(1)) > 0, True)
+        stop_service(signal.SIGTERM)
+        start_service()  # which doesn't wait for the debugger for long
+        os.kill(toy.pid, signal.SIGTERM)  # strace lets it go
+        wait_until('the new answer', lambda: toy.ask(21) == NEW, 120)
+    finally:
+        toy.end()
+
+
 @case('a copy of the program, as in another image, is patched soon and met at its next start (hazard 27)')
 def _():
     copy = '/opt/toy/copy'
@@ -186,6 +229,69 @@ def _():
     toy = Toy(copy)
     expect('answer', toy.ask(21), NEW)
     toy.end()
+
+
+@case('without fanotify the net is left: Features and Degraded say so, new processes run the new function from the first call on')
+def _():
+    restart_with('--without=gate')
+    wait_until('Degraded says so', lambda: 'gate: switched off' in degraded())
+    expect('features', [f"'{word}'" in manager('Features') for word in ('gate', 'net', 'events')], [False, True, True])
+    for _ in range(10):
+        expect('answer', answer_of_a_new_one(), NEW)
+
+
+@case('without uprobes the gate is left')
+def _():
+    restart_with('--without=net')
+    wait_until('Degraded says so', lambda: 'net: switched off' in degraded())
+    expect('features', [f"'{word}'" in manager('Features') for word in ('gate', 'net', 'events')], [True, False, True])
+    for _ in range(10):
+        expect('answer', answer_of_a_new_one(), NEW)
+
+
+@case('without both the mmap events are left: patched some milliseconds after the start')
+def _():
+    restart_with('--without=gate', '--without=net')
+    wait_until('Degraded says so', lambda: 'gate: switched off' in degraded() and 'net: switched off' in degraded())
+    expect('features', [f"'{word}'" in manager('Features') for word in ('gate', 'net', 'events')], [False, False, True])
+    toy = Toy(TARGET)
+    wait_until('the new answer', lambda: toy.ask(21) == NEW)
+    toy.end()
+
+
+@case('without anything new processes may escape, and Degraded says so')
+def _():
+    restart_with('--without=gate', '--without=net', '--without=events')
+    wait_until('Degraded says so', lambda: 'new processes may escape' in degraded())
+    expect('answer of a new one', answer_of_a_new_one(), OLD)
+    restart_with()
+    wait_until('no complaint', lambda: 'gate' not in degraded())
+    expect('answer', answer_of_a_new_one(), NEW)
+
+
+@case('a package update replaces the file: processes of the old one stay managed, the new one is left alone, Problems says target-changed (hazard 28)')
+def _():
+    old = Toy(TARGET)
+    expect('answer', old.ask(21), NEW)
+    with open('/opt/toy/toy.c', encoding='utf-8') as file:
+        source = file.read()
+    with open('/opt/toy/toy.c', 'w', encoding='utf-8') as file:
+        file.write(source.replace('factor = 2', 'factor = 3'))
+    shutil.copy(TARGET, '/opt/toy/kept')
+    os.rename(TARGET, '/opt/toy/before')
+    run('make', folder='/opt/toy')
+    run('syscare', 'rescan')
+    expect('answer of the new file', answer_of_a_new_one(), 63)
+    expect('answer of the old file', old.ask(21), NEW)
+    wait_until('it is listed', lambda: rows_of(old.pid) == ['patched'])
+    expect('problems', 'target-changed' in run('syscare', 'list')[0], True)
+    os.rename('/opt/toy/kept', TARGET)
+    run('syscare', 'rescan')
+    expect('answer', answer_of_a_new_one(), NEW)
+    run('syscare', 'deactive', 'GOOD')
+    expect('answer of the old file', old.ask(21), OLD)
+    old.end()
+    run('syscare', 'active', 'GOOD')
 
 
 @case('two processes that start while the patch is taken away end up with the old function')

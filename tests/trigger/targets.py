@@ -99,9 +99,9 @@ class Trigger:
         self.process.stdout.close()
 
 
-def start(*command, **options):
+def start(*command, timeout=120, **options):
     return subprocess.run([str(word) for word in command], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                          text=True, timeout=60, **options)
+                          text=True, timeout=timeout, **options)
 
 
 def expect(have, want, what=''):

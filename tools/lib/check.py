@@ -378,6 +378,7 @@ def everything(check, quick):
     if 'asan' in other.built:
         check.suite('asan', 'live')
         check.suite('asan', 'bus', only=SANITIZED_BUS)
+        check.suite('asan', 'gtk', only=('gui-clean',))
 
 
 def beside_the_suites(check):

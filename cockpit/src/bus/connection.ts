@@ -32,6 +32,7 @@ export class Connection {
   private owner: string | null = null;
   private startWasTried = false;
   private allowed: boolean | null = null;
+  private accessIsKnown = false;
 
   constructor(private readonly listener: Listener) {}
 
@@ -77,9 +78,12 @@ export class Connection {
     const allowed = current === "init" ? null : current !== "none";
     if (allowed === this.allowed)
       return;
+    // A channel that was opened before this was known is an unprivileged one, as it should be without access: nothing is read twice.
+    const asOpened = !this.accessIsKnown && allowed === false;
     this.allowed = allowed;
+    this.accessIsKnown = true;
     this.listener.access(allowed);
-    if (this.owner)
+    if (this.owner && !asOpened)
       this.open();
   }
 

@@ -62,7 +62,9 @@ export function ActionButtons({ patches, onBegun }: Props) {
           const reason = reasonOf(verb, patches, permission);
           const button = (
             <Button
-              variant={TABLE[verb].destructive ? "danger" : verb === offered[0] ? "primary" : "secondary"} isAriaDisabled={reason !== ""} data-verb={verb}
+              // One button stands out, the next step; a red surface is kept for the one that does it, in the question.
+              variant={!TABLE[verb].destructive && verb === offered[0] ? "primary" : "secondary"} isDanger={TABLE[verb].destructive}
+              isAriaDisabled={reason !== ""} data-verb={verb}
               onClick={() => TABLE[verb].question ? setAsked({ verb, patches: permission?.fit ?? [] }) : begin(verb, permission?.fit ?? [])}
             >
               {labelOf(verb)}

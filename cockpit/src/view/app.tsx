@@ -17,6 +17,13 @@ export function App() {
 
   useEffect(() => tellShell(snapshot), [snapshot]);
 
+  // Another view begins at its top, not where the one before was left.
+  const view = address.path.join("/");
+  useEffect(() => {
+    for (let element: HTMLElement | null = document.querySelector("main"); element; element = element.parentElement)
+      element.scrollTop = 0;
+  }, [view]);
+
   return (
     <Page className="pf-m-no-sidebar" mainAriaLabel={_("Hot Patches")} isContentFilled>
       <h1 className="syscare-visually-hidden">{_("Hot Patches")}</h1>

@@ -46,7 +46,7 @@ export function History({ patch }: { patch: Patch }) {
             <Td dataLabel={_("Time")}>{timeWords(record.time)}</Td>
             <Td dataLabel={_("Action")}>{nounOf(record.verb)}</Td>
             <Td dataLabel={_("By")}>{byWhom(record, user.value?.id)}</Td>
-            <Td dataLabel={_("Result")}><WordLabel word={resultWord(record.result)} /></Td>
+            <Td dataLabel={_("Result")}><div><WordLabel word={resultWord(record.result)} /></div></Td>
             <Td dataLabel={_("Reason")}><div className="syscare-lines">{[record.reason, record.message].filter(part => part !== "").join("\n") || "–"}</div></Td>
           </Tr>
         ))}

@@ -115,7 +115,7 @@ function UninstallButton({ patch }: { patch: Patch }) {
   return (
     <>
       <Tooltip content={off || _("Its files are deleted from this machine. The programs aren’t touched.")}>
-        <Button variant="link" isDanger isAriaDisabled={off !== ""} onClick={() => setAsked(true)}>{withoutMnemonic(_("_Uninstall…"))}</Button>
+        <Button variant="secondary" isDanger isAriaDisabled={off !== ""} onClick={() => setAsked(true)}>{withoutMnemonic(_("_Uninstall…"))}</Button>
       </Tooltip>
       {asked && (
         <Modal isOpen variant="small" onClose={() => setAsked(false)} aria-labelledby="uninstall-title">

@@ -118,7 +118,7 @@ function Row({ patch, index, isSelected, onSelect }: RowProps) {
         </div>
       </Td>
       <Td dataLabel={_("Target")}><bdi>{targetOf(patch)}</bdi></Td>
-      <Td dataLabel={_("Severity")}><WordLabel word={severityWord(patch.severity)} /></Td>
+      <Td dataLabel={_("Severity")}><div><WordLabel word={severityWord(patch.severity)} /></div></Td>
       <Td dataLabel={_("Fixes")}><div>{patch.issues.length > 0 ? <Issues issues={patch.issues} most={MOST_ISSUES} /> : "–"}</div></Td>
       <Td dataLabel={_("State")}>
         <div>

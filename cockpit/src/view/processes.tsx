@@ -48,7 +48,7 @@ export function Processes({ patch }: { patch: Patch }) {
             <Tr key={process.pid} data-pid={process.pid}>
               <Td dataLabel="PID">{process.pid}</Td>
               <Td dataLabel={_("Command")}><div>{process.command}</div></Td>
-              <Td dataLabel={_("State")}><WordLabel word={processWord(process.status)} /></Td>
+              <Td dataLabel={_("State")}><div><WordLabel word={processWord(process.status)} /></div></Td>
               <Td dataLabel={_("Where")}>
                 <div>
                   {[process.unit, process.container && _("container %s", process.container),

@@ -1,0 +1,142 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""SIGKILL of the trigger, of its guard, or the end of the one that wants it, at each step that the code names (libpatch/base/step.h): each
+process that was starting or calling ends by itself and right, nobody is left stopped or waiting. TAP on standard output.
+usage: faults-test.py LP-DIFF LP-TRIGGER [--rounds N]   (N: instead of each place once, N places at random)"""
+import random
+import signal
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from targets import Target, Trigger, expect, run_tests
+
+OPTIONS = {'gate': (), 'net': ('--without=gate',), 'signals': ('--without=gate', '--without=quiet'), 'events': ('--without=gate', '--without=net')}
+VICTIMS = ('trigger', 'guard', 'service')
+STARTS = 6
+# Calls now and then, for as long as its input lasts; says how many calls were old and how many were new.
+CALLER = '''
+    #include <poll.h>
+    int answer (int x);
+    int main (int argc, char **argv)
+    {
+      int old = 0, new = 0;
+      struct pollfd input = { 0, POLLIN, 0 };
+      do
+        if (answer (argc) == argc + 2)
+          new++;
+        else
+          old++;
+      while (poll (&input, 1, 1) == 0);
+      printf ("%d %d\\n", old, new);
+      return 0;
+    }
+'''
+SILENT = '''
+    #include <stdio.h>
+    int answer (int x);
+    __attribute__ ((noinline, noipa)) int
+    answer (int x)
+    {
+    #ifdef PATCHED
+      if (x > 1000000)
+        puts ("far");
+      return x + 2;
+    #else
+      if (x > 1000000)
+        puts ("far away");
+      return x + 1;
+    #endif
+    }
+'''
+
+
+class Things:
+    def __init__(self, folder):
+        self.target = Target(folder, 'program', ['-pie'], main=CALLER, answer=SILENT)
+        self.kills = 0
+        self.places = [(mode, victim, name, time) for mode in OPTIONS for name, times in sorted(self.steps(mode).items())
+                       for time in range(1, times + 1) for victim in VICTIMS]
+
+    def start(self, *before):
+        return subprocess.Popen([*before, self.target.path], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+
+    def starts(self):
+        """Half of them by ld.so, which the kernel keeps tracers away from until the gate has answered."""
+        return [self.start(*(('/lib64/ld-linux-x86-64.so.2',) if number % 2 else ())) for number in range(STARTS)]
+
+    def steps(self, mode):
+        """How often each step is made when all goes well."""
+        before = self.start()
+        with Trigger(self.target, options=OPTIONS[mode]) as trigger:
+            self.end([before, *self.starts()])
+            lines, _ = trigger.finish()
+        words = [line.split(' ', 2) for line in lines if line.startswith('step ')]
+        return {name: int(times) for _, times, name in words}
+
+    @staticmethod
+    def end(processes):
+        """All end when they are told to, by themselves; whoever is stopped or waits makes this fail."""
+        for process in processes:
+            out, _ = process.communicate(timeout=120)
+            old, new = map(int, out.split())
+            expect((process.returncode, old + new > 0), (0, True), out)
+
+    def round(self, mode, victim, name, time):
+        """One fault, amidst programs that start and one that ran before."""
+        before = self.start()
+        command = [sys.argv[2], *OPTIONS[mode], f'--kill={victim}:{time}:{name}', self.target.entity, self.target.path]
+        trigger = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        try:
+            for line in trigger.stdout:  # until it is ready, or its end, if the place comes earlier
+                if line == 'ready\n':
+                    break
+            self.end([before, *self.starts()])
+            complaints = trigger.communicate(timeout=120)[1]  # until the last tracer, too, has ended
+            expect(complaints, '', 'complaints')
+            self.kills += trigger.returncode == -signal.SIGKILL
+            expect(trigger.returncode in ({0, -signal.SIGKILL} if victim == 'trigger' else {0}), True, f'the trigger ended with {trigger.returncode}')
+            self.end([self.start()])
+        finally:
+            trigger.kill()
+            trigger.communicate()
+
+
+def rounds_of(places):
+    def test(things):
+        things.kills = 0
+        for place in places:
+            try:
+                things.round(*place)
+            except (AssertionError, subprocess.TimeoutExpired, ValueError) as error:
+                raise AssertionError(f'{place}: {error}') from error
+        # Some places, later times above all, are reached only when processes happen to come so.
+        firsts = sum(place[3] == 1 for place in places)
+        expect(places[0][1] != 'trigger' or things.kills >= firsts / 2, True, f'only {things.kills} kills')
+    return test
+
+
+def main():
+    with tempfile.TemporaryDirectory(prefix='faults-test.') as folder:
+        things = Things(Path(folder))
+        if '--rounds' in sys.argv:
+            random.seed(4)
+            places = random.choices(things.places, k=int(sys.argv[sys.argv.index('--rounds') + 1]))
+        else:
+            # The first time of each, and one that is amidst others.
+            places = [place for place in things.places if place[3] in (1, 4)]
+        tests = []
+        for mode in OPTIONS:
+            for victim in VICTIMS:
+                mine = [place for place in places if place[:2] == (mode, victim)]
+                names = len({place[2] for place in mine})
+                tests.append((f'{mode}: {victim} killed {len(mine)} times, at {names} steps', rounds_of(mine)))
+                if names < 3:
+                    raise RuntimeError(f'{mode}, {victim}: only {names} steps were seen')
+        print(f'1..{len(tests)}', flush=True)
+        return run_tests(tests, things)
+
+
+if __name__ == '__main__':
+    sys.exit(main())
