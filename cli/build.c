@@ -12,9 +12,12 @@
 #include <unistd.h>
 
 #include "build/build.h"
-#include "build/command.h"
+#include "build/package.h"
 #include "json.h"
 #include "report.h"
+
+#define FORMATS 3      /* of packages */
+#define VERSION_MAX 64 /* bytes of the patch's own version */
 
 typedef struct {
   char **patches;
@@ -27,6 +30,8 @@ typedef struct {
   char **targets;
   char **issues;
   char *name;
+  char *version;
+  char *revision;
   char *description;
   char *severity;
   char *output;
@@ -47,6 +52,7 @@ typedef struct {
   gboolean keep;
   gboolean json;
   gboolean verbose;
+  gboolean write[FORMATS];
 } Options;
 
 static void
@@ -62,6 +68,8 @@ options_clear (Options *options)
   g_free (options->prepare);
   g_free (options->to);
   g_free (options->name);
+  g_free (options->version);
+  g_free (options->revision);
   g_free (options->description);
   g_free (options->severity);
   g_free (options->output);
@@ -123,6 +131,10 @@ parse_options (Options *options, int argc, char **argv, GError **error)
     { "target", 0, 0, G_OPTION_ARG_FILENAME_ARRAY, &options->targets,
       N_ ("patch only this file, installed or in the built folder; may be repeated"), N_ ("ELF") },
     { "name", 0, 0, G_OPTION_ARG_STRING, &options->name, N_ ("name of the patch (HP001)"), N_ ("NAME") },
+    { "patch-version", 0, 0, G_OPTION_ARG_STRING, &options->version, N_ ("version of the patch itself (1)"),
+      N_ ("VERSION") },
+    { "patch-release", 0, 0, G_OPTION_ARG_STRING, &options->revision, N_ ("release of the patch itself (1)"),
+      N_ ("RELEASE") },
     { "issue", 0, 0, G_OPTION_ARG_STRING_ARRAY, &options->issues, N_ ("what it repairs; may be repeated"),
       N_ ("CVE") },
     { "description", 0, 0, G_OPTION_ARG_STRING, &options->description, N_ ("one sentence for people"),
@@ -131,7 +143,7 @@ parse_options (Options *options, int argc, char **argv, GError **error)
       N_ ("WORD") },
     { "output", 'o', 0, G_OPTION_ARG_FILENAME, &options->output, N_ ("folder that gets the bundle (.)"),
       N_ ("DIR") },
-    { "format", 0, 0, G_OPTION_ARG_STRING, &options->format, N_ ("what to write: dir, tar (dir)"),
+    { "format", 0, 0, G_OPTION_ARG_STRING, &options->format, N_ ("what to write: dir, tar, deb, rpm (dir)"),
       N_ ("LIST") },
     { "debuginfo", 0, 0, G_OPTION_ARG_FILENAME, &options->debuginfo,
       N_ ("separate debug information of the target"), N_ ("FILE") },
@@ -174,26 +186,45 @@ usage (GError **error, const char *what)
   return FALSE;
 }
 
+/* What --format may name besides the directory, and who writes it. */
+static const struct {
+  const char *word;
+  char *(*write) (const char *bundle, const LpManifest *manifest, GError **error);
+} formats[FORMATS] = {
+  { "tar", lp_package_write_tar },
+  { "deb", lp_package_write_deb },
+  { "rpm", lp_package_write_rpm },
+};
+
 static gboolean
-check_format (const Options *options, gboolean *tar, GError **error)
+check_format (Options *options, GError **error)
 {
   g_auto (GStrv) words = g_strsplit (options->format != NULL ? options->format : "dir", ",", -1);
 
-  *tar = FALSE;
   for (guint i = 0; words[i] != NULL; i++)
     {
-      if (strcmp (words[i], "tar") == 0)
-        *tar = TRUE;
-      else if (strcmp (words[i], "deb") == 0 || strcmp (words[i], "rpm") == 0)
-        {
-          lp_error_set (error, LP_ERROR_NOT_SUPPORTED, NULL,
-                        _ ("packages of the form '%s' can't be written yet"), words[i]);
-          return FALSE;
-        }
-      else if (strcmp (words[i], "dir") != 0)
-        return usage (error, _ ("--format takes dir and tar"));
+      gsize k = 0;
+      while (k < G_N_ELEMENTS (formats) && strcmp (words[i], formats[k].word) != 0)
+        k++;
+      if (k == G_N_ELEMENTS (formats) && strcmp (words[i], "dir") != 0)
+        return usage (error, _ ("--format takes dir, tar, deb and rpm"));
+      if (k < G_N_ELEMENTS (formats))
+        options->write[k] = TRUE;
     }
+  /* A build takes minutes: a tool that isn't there is told before it. */
+  for (gsize k = 0; k < G_N_ELEMENTS (formats); k++)
+    if (options->write[k] && !lp_package_check_tool (formats[k].word, error))
+      return FALSE;
   return TRUE;
+}
+
+/* As patch.json has it. */
+static gboolean
+is_version (const char *text)
+{
+  return text == NULL
+         || (text[0] != '\0' && strlen (text) <= VERSION_MAX
+             && strspn (text, G_CSET_a_2_z G_CSET_A_2_Z G_CSET_DIGITS "+._~") == strlen (text));
 }
 
 static gboolean
@@ -222,6 +253,8 @@ check_options (const Options *options, GError **error)
   /* A build takes minutes: a key that isn't there is told before it. */
   if (options->sign != NULL && access (options->sign, R_OK) != 0)
     return usage (error, _ ("--sign takes a file with a private key that can be read"));
+  if (!is_version (options->version) || !is_version (options->revision))
+    return usage (error, _ ("a patch's version and release are letters, digits and + . _ ~"));
   if (options->jobs < 0 || options->jobs > 1024)
     return usage (error, _ ("--jobs takes a number from 1 to 1024"));
   if (options->severity != NULL && !g_strv_contains (severities, options->severity))
@@ -266,6 +299,8 @@ make_request (const Options *options)
   request->patches = join (options->patches, options->more_patches);
   request->to = g_strdup (options->to);
   request->name = g_strdup (options->name);
+  request->version = g_strdup (options->version);
+  request->revision = g_strdup (options->revision);
   request->description = g_strdup (options->description);
   request->severity = g_strdup (options->severity);
   request->issues = g_strdupv (options->issues);
@@ -350,13 +385,14 @@ add_object (CliJson *json, const LpManifestObject *object)
 }
 
 static void
-print_json (const LpBuildResult *result)
+print_json (const LpBuildResult *result, GStrv packages)
 {
   const LpManifest *manifest = result->manifest;
   CliJson *json = cli_json_new ();
 
   cli_json_string (json, "bundle", manifest->id);
   cli_json_string (json, "path", result->path);
+  cli_json_strings (json, "packages", (const char *const *)packages);
   cli_json_string (json, "log", result->log);
   cli_json_string (json, "name", manifest->name);
   cli_json_string (json, "target_source", manifest->target_source);
@@ -380,7 +416,7 @@ print_json (const LpBuildResult *result)
 }
 
 static void
-print_result (const LpBuildResult *result)
+print_result (const LpBuildResult *result, GStrv packages)
 {
   for (guint i = 0; i < result->manifest->objects->len; i++)
     {
@@ -393,30 +429,34 @@ print_result (const LpBuildResult *result)
       printf ("%s:%s\n", name, functions->str);
     }
   printf ("%s\n", result->path);
+  for (guint i = 0; packages[i] != NULL; i++)
+    printf ("%s\n", packages[i]);
 }
 
-/* BUNDLE-ID.tar beside the folder. */
-static gboolean
-write_tar (const LpBuildResult *result, GError **error)
+/* Puts the bundle into each package that was asked for; they stand beside its directory. */
+static GStrv
+write_packages (const Options *options, const LpBuildResult *result, GError **error)
 {
-  g_autofree char *folder = g_path_get_dirname (result->path);
-  g_autofree char *name = g_path_get_basename (result->path);
-  g_autofree char *tar = g_strconcat (result->path, ".tar", NULL);
-  g_auto (GStrv) environment = lp_command_environment ("/nonexistent");
-  const char *const argv[]
-      = { "tar", "--sort=name", "--owner=0", "--group=0", "--numeric-owner", "--mtime=@0", "-C", folder,
-          "-cf", tar,           name,        NULL };
-  g_autofree char *output = lp_command_output (argv, (const char *const *)environment, "/", NULL, error);
+  g_autoptr (GStrvBuilder) paths = g_strv_builder_new ();
 
-  return output != NULL;
+  for (gsize k = 0; k < G_N_ELEMENTS (formats); k++)
+    {
+      g_autofree char *path = NULL;
+
+      if (!options->write[k])
+        continue;
+      path = formats[k].write (result->path, result->manifest, error);
+      if (path == NULL)
+        return NULL;
+      g_strv_builder_add (paths, path);
+    }
+  return g_strv_builder_end (paths);
 }
 
 static gboolean
 run (Options *options, GError **error)
 {
-  gboolean tar;
-
-  if (!check_options (options, error) || !check_format (options, &tar, error))
+  if (!check_options (options, error) || !check_format (options, error))
     return FALSE;
   g_autoptr (GCancellable) cancellable = g_cancellable_new ();
   LpBuildRequest *request = make_request (options);
@@ -429,12 +469,14 @@ run (Options *options, GError **error)
   if (result == NULL)
     return FALSE; /* cppcheck-suppress memleak; g_thread_join() took the watcher */
 
-  gboolean ok = (options->sign == NULL || lp_bundle_sign (result->path, options->sign, error))
-                && (!tar || write_tar (result, error));
+  g_auto (GStrv) packages = NULL;
+  if (options->sign == NULL || lp_bundle_sign (result->path, options->sign, error))
+    packages = write_packages (options, result, error);
+  gboolean ok = packages != NULL;
   if (ok && options->json)
-    print_json (result);
+    print_json (result, packages);
   else if (ok)
-    print_result (result);
+    print_result (result, packages);
   lp_build_result_free (result);
   return ok;
 }

@@ -179,11 +179,13 @@ const CliOption cli_build_options[] = {
   { "target", 0, N_ ("ELF"), CLI_VALUE_FILE,
     N_ ("patch only this file, installed or in the built folder; may be repeated") },
   { "name", 0, N_ ("NAME"), CLI_VALUE_TEXT, N_ ("name of the patch (HP001)") },
+  { "patch-version", 0, N_ ("VERSION"), CLI_VALUE_TEXT, N_ ("version of the patch itself (1)") },
+  { "patch-release", 0, N_ ("RELEASE"), CLI_VALUE_TEXT, N_ ("release of the patch itself (1)") },
   { "issue", 0, N_ ("CVE"), CLI_VALUE_TEXT, N_ ("what it repairs; may be repeated") },
   { "description", 0, N_ ("TEXT"), CLI_VALUE_TEXT, N_ ("one sentence for people") },
   { "severity", 0, N_ ("WORD"), CLI_VALUE_SEVERITY, N_ ("low, medium, high or critical") },
   { "output", 'o', N_ ("DIR"), CLI_VALUE_FILE, N_ ("folder that gets the bundle (.)") },
-  { "format", 0, N_ ("LIST"), CLI_VALUE_TEXT, N_ ("what to write: dir, tar (dir)") },
+  { "format", 0, N_ ("LIST"), CLI_VALUE_FORMAT, N_ ("what to write: dir, tar, deb, rpm (dir)") },
   { "debuginfo", 0, N_ ("FILE"), CLI_VALUE_FILE, N_ ("separate debug information of the target") },
   { "installed", 0, N_ ("ELF"), CLI_VALUE_FILE, N_ ("compare with this file as the shipped one") },
   { "sign", 0, N_ ("KEY.pem"), CLI_VALUE_FILE, N_ ("sign the bundle with this private key") },
@@ -257,12 +259,15 @@ cli_value_words (CliValue value)
   static const char *const on_failure[] = { "rollback", "keep", NULL };
   static const char *const consistency[] = { "strict", "entry", NULL };
 
+  static const char *const formats[] = { "dir", "tar", "deb", "rpm", NULL };
   static const char *const severities[] = { "low", "medium", "high", "critical", NULL };
 
   switch (value)
     {
     case CLI_VALUE_SEVERITY:
       return severities;
+    case CLI_VALUE_FORMAT:
+      return formats;
     case CLI_VALUE_STATE:
       return states;
     case CLI_VALUE_ON_FAILURE:

@@ -40,6 +40,10 @@ upstream_version (const char *version)
 static ScMatchDegree
 match_name_variant (const ScPatchInfo *info, const char *target, const char *version, const char *value)
 {
+  /* Nearly none of thousands begins so: nothing is put together for those. */
+  if (g_ascii_strncasecmp (target, value, MIN (strlen (target), strlen (value))) != 0)
+    return NO;
+
   g_autofree char *name = g_strdup_printf ("%s-%s/%s/%s", target, version, info->short_name, info->object);
   g_autofree char *without_object = g_strdup_printf ("%s-%s/%s", target, version, info->short_name);
 

@@ -450,6 +450,8 @@ lp_build_request_free (LpBuildRequest *request)
   g_strfreev (request->targets);
   g_strfreev (request->patches);
   g_free (request->name);
+  g_free (request->version);
+  g_free (request->revision);
   g_free (request->description);
   g_free (request->severity);
   g_strfreev (request->issues);

@@ -36,11 +36,13 @@ typedef struct {
   char *source;          /* NAME[=VERSION], FILE.dsc, or DIR; FROM_KERNEL: the kernel's tree (nullable) */
   char *build_command;   /* FROM_TREE */
   char *prepare_command; /* FROM_TREE (nullable) */
-  GStrv targets; /* installed paths, or paths relative to the built tree; NULL = every installed ELF of the
-                    package's files that the fix reaches */
-  GStrv patches; /* fix files, applied in order with -p1; NULL with @to */
-  char *to;      /* (nullable) instead of patches: another version of the source package, or its .dsc */
-  char *name;    /* NULL: "HP001" */
+  GStrv targets;  /* installed paths, or paths relative to the built tree; NULL = every installed ELF of the
+                     package's files that the fix reaches */
+  GStrv patches;  /* fix files, applied in order with -p1; NULL with @to */
+  char *to;       /* (nullable) instead of patches: another version of the source package, or its .dsc */
+  char *name;     /* NULL: "HP001" */
+  char *version;  /* of the patch itself; NULL: "1" */
+  char *revision; /* its release; NULL: "1" */
   char *description;
   char *severity;
   GStrv issues;    /* NULL: CVE ids found in the patches' names and headers */

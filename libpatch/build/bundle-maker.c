@@ -192,8 +192,8 @@ describe_bundle (const LpBundleInput *input)
   gpointer name, version;
 
   manifest->name = g_strdup (request->name != NULL ? request->name : "HP001");
-  manifest->version = g_strdup ("1");
-  manifest->release = g_strdup ("1");
+  manifest->version = g_strdup (request->version != NULL ? request->version : "1");
+  manifest->release = g_strdup (request->revision != NULL ? request->revision : "1");
   manifest->architecture = g_strdup (arch != NULL ? arch->name : "");
   manifest->kind = g_strdup ("user");
   manifest->target_source = g_strdup (input->source->package);

@@ -69,8 +69,8 @@ lp_kernel_bundle_describe (const LpKernelBundleInput *input)
 
   packages[0] = image;
   manifest->name = g_strdup (request->name != NULL ? request->name : "HP001");
-  manifest->version = g_strdup ("1");
-  manifest->release = g_strdup ("1");
+  manifest->version = g_strdup (request->version != NULL ? request->version : "1");
+  manifest->release = g_strdup (request->revision != NULL ? request->revision : "1");
   manifest->architecture = g_strdup ("x86_64");
   manifest->kind = g_strdup ("kernel");
   manifest->target_source = g_strdup (input->tree->package);
