@@ -9,7 +9,7 @@ check() { # check NAME COMMAND...
         echo "ok $name"
     else
         echo "not ok $name"
-        tail -8 said
+        tail -40 said
     fi
 }
 await() { # await COMMAND...: until it succeeds, 60 s at most
@@ -53,6 +53,17 @@ new_code() { grep -qx one /proc/cmdline; }
 old_code() { grep -q console= /proc/cmdline; }
 loaded() { [ -d "/sys/module/$1" ]; }
 clean_log() { ! dmesg | grep -E "WARNING|BUG|Oops|Call Trace"; }
+no_failed_unit() { # Names those that have, and what they said.
+    local units unit
+    units=$(systemctl --failed --no-legend --plain | awk '{ print $1 }')
+    [ -n "$units" ] || return 0
+    for unit in $units; do
+        echo "$unit:"
+        systemctl show -P Result "$unit"
+        journalctl --no-pager --boot -o short-monotonic -n 15 -u "$unit"
+    done
+    return 1
+}
 as_user() { # as_user NAME COMMAND...
     local name=$1
     shift
@@ -218,14 +229,16 @@ others() {
     cp cmdline_one.ko /run/kpatch_foo.ko
     syscare uninstall ONE >/dev/null
     insmod cmdline_one.ko
-    check "somebody else's livepatch is listed" says "cmdline_one/vmlinux.*active" syscare list
+    # insmod returns before the transition has ended.
+    check "somebody else's livepatch is listed" await says "cmdline_one/vmlinux.*active" syscare list
     check "as foreign" problem_is cmdline_one foreign
     check "but nothing can be done to it" fails_with "something else" syscare remove cmdline_one
     check "it still runs" new_code
     check "a replacing patch doesn't take it away" fails_with "take away" syscare apply TWO
     check "unless it is forced" syscare apply TWO --force
     check "then it is gone from the list" not grep -q cmdline_one <(syscare list)
-    rmmod cmdline_one
+    # The kernel lets go of a replaced module by a work item of its own, some time after the transition.
+    check "its module can be unloaded" await rmmod cmdline_one
     check "the replacing patch is removed" syscare remove TWO
     syscare install bundles/ONE/* >/dev/null
 }
@@ -262,6 +275,9 @@ ExecStart=/bin/sh -c 'cat /proc/cmdline >/run/ordinary'
 WantedBy=multi-user.target guest.target
 END
     systemctl enable --quiet ordinary.service
+    # A slow machine under emulation isn't a unit that fails.
+    mkdir -p /etc/systemd/system.conf.d
+    printf '[Manager]\nDefaultTimeoutStartSec=600\nDefaultDeviceTimeoutSec=600\n' >/etc/systemd/system.conf.d/slow.conf
     sync
 }
 after_reboot() {
@@ -271,7 +287,7 @@ after_reboot() {
     check "it was there before an ordinary service started" grep -qx one /run/ordinary
     check "the other one is not applied" state_is UPTIME not-applied
     check "nor in the kernel" not grep -q forever /proc/uptime
-    check "no unit has failed" bash -c '! systemctl --failed --no-legend --plain | grep .'
+    check "no unit has failed" no_failed_unit
     check "it is revoked" syscare revoke ONE
     check "and accepted again" syscare accept ONE
     sync
