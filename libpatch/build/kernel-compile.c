@@ -9,7 +9,6 @@
 #include "build/command.h"
 #include "build/content.h"
 #include "build/kernel-headers.h"
-#include "build/content.h"
 
 #include <string.h>
 

@@ -50,19 +50,23 @@ unharmed() { # unharmed NAME: what its rounds have found
     [ -z "${complaint[$1]-}" ]
 }
 all_are() { # all_are STATE: and no problem is told
-    local name
     syscare status --json "${names[@]}" | tr -d ' \n' >answer
-    [ "$(grep -o '"state":"[a-z-]*"' answer | sort | uniq -c | tr -d ' ')" = "${#names[@]}\"state\":\"$1\"" ] && ! grep -o '"problems":\[[^]]' answer || { cat answer; echo; return 1; }
+    if [ "$(grep -o "\"state\":\"$1\"" answer | wc -l)" != ${#names[@]} ] || grep -q '"problems":\[[^]]' answer; then
+        cat answer
+        echo
+        return 1
+    fi
 }
 modules_are() { # modules_are NUMBER: livepatches in the kernel
-    [ "$(ls /sys/kernel/livepatch | wc -l)" = "$1" ] || { ls /sys/kernel/livepatch; return 1; }
+    find /sys/kernel/livepatch -mindepth 1 -maxdepth 1 >answer
+    [ "$(wc -l <answer)" = "$1" ] || { cat answer; return 1; }
 }
 fixes() {
     check "the product starts in the guest" quiet_start
     [ -s installed ] || cat started
-    local name cve target shape effect
+    local name target shape effect
     local -A probe_of effect_of
-    while IFS='|' read -r name cve target shape effect; do
+    while IFS='|' read -r name _ target shape effect; do
         names+=("$name")
         probe_of[$name]=${effect%%:*}
         effect_of[$name]="($target; $shape): ${effect#*: }"
