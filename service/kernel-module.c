@@ -276,3 +276,25 @@ sc_kernel_module_check (const ScKernelModule *module, JsonArray *known, gboolean
          && check_targets (module, error) && check_module_info (module, error)
          && check_signature (module, error) && check_others (module, known, force, error);
 }
+
+gboolean
+sc_kernel_module_check_pair (const ScKernelModule *module, const ScKernelModule *other, gboolean force,
+                             GError **error)
+{
+  for (guint i = 0; !force && i < module->object->functions->len; i++)
+    for (guint k = 0; k < other->object->functions->len; k++)
+      {
+        const LpManifestFunction *mine = g_ptr_array_index (module->object->functions, i);
+        const LpManifestFunction *theirs = g_ptr_array_index (other->object->functions, k);
+
+        if (!g_str_equal (mine->kind, "changed") || !g_str_equal (theirs->kind, "changed")
+            || !g_str_equal (mine->name, theirs->name))
+          continue;
+        lp_error_set (error, LP_ERROR_CONFLICT,
+                      "apply one of them, or build one patch of both fixes; force stacks them all the same",
+                      "%s: %s replaces function %s, too, whose fix would be lost", module->name, other->name,
+                      mine->name);
+        return FALSE;
+      }
+  return TRUE;
+}

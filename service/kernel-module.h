@@ -31,3 +31,8 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (ScKernelModule, sc_kernel_module_free)
  * LP_ERROR_MODULE_REJECTED, LP_ERROR_CONFLICT, LP_ERROR_BUSY. */
 gboolean sc_kernel_module_check (const ScKernelModule *module, JsonArray *known, gboolean force,
                                  GError **error);
+
+/* Two of one transaction: livepatch would run only the later one's code of a function that both replace.
+ * Errors: LP_ERROR_CONFLICT. */
+gboolean sc_kernel_module_check_pair (const ScKernelModule *module, const ScKernelModule *other,
+                                      gboolean force, GError **error);

@@ -159,6 +159,8 @@ open_modules (const ScKernelWork *work, GError **error)
 static gboolean
 check_modules (const ScKernelWork *work, GPtrArray *modules, GError **error)
 {
+  gboolean is_forced = work->mode == LP_TRANSITION_FORCE;
+
   for (guint i = 0; i < modules->len; i++)
     {
       const ScKernelModule *module = g_ptr_array_index (modules, i);
@@ -170,8 +172,11 @@ check_modules (const ScKernelWork *work, GPtrArray *modules, GError **error)
                         module->name);
           return FALSE;
         }
-      if (!sc_kernel_module_check (module, work->known, work->mode == LP_TRANSITION_FORCE, error))
+      if (!sc_kernel_module_check (module, work->known, is_forced, error))
         return FALSE;
+      for (guint k = 0; k < i; k++)
+        if (!sc_kernel_module_check_pair (module, modules->pdata[k], is_forced, error))
+          return FALSE;
     }
   return TRUE;
 }

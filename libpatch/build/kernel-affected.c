@@ -306,8 +306,11 @@ lp_kernel_affected_find (const LpKernelTree *tree, const char *top, GPtrArray *f
     return NULL;
   if (affected->sources->len == 0)
     {
+      const GPtrArray *first = affected->dropped->len > 0 ? affected->dropped->pdata[0] : NULL;
+      gboolean is_named = first != NULL && first->len > 0;
       lp_error_set (error, LP_ERROR_NOTHING_TO_PATCH, NULL,
-                    "nothing to patch: the fix changes no code of the kernel");
+                    "nothing to patch: the fix changes no code of the kernel%s%s", is_named ? ": " : "",
+                    is_named ? (const char *)first->pdata[0] : "");
       return NULL;
     }
   g_ptr_array_sort (affected->sources, by_source);

@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "build/command.h"
 #include "build/content.h"
+#include "build/kernel-headers.h"
 
 #include <string.h>
 
@@ -165,6 +166,7 @@ lp_kernel_compile_baseline (const LpKernelTree *tree, const char *outside, GPtrA
 typedef struct {
   const LpKernelTree *tree;
   gboolean patched;
+  const char *headers; /* "-I" and the folder with syscare-patch.h */
   GCancellable *cancellable;
   GMutex mutex;
   GError *failed; /* the first one */
@@ -192,6 +194,7 @@ compile_one (Compiling *compiling, const LpKernelObject *object, const char *out
     g_ptr_array_add (argv, object->command[i]);
   g_ptr_array_add (argv, (gpointer) "-ffunction-sections");
   g_ptr_array_add (argv, (gpointer) "-fdata-sections");
+  g_ptr_array_add (argv, (gpointer)compiling->headers);
   g_ptr_array_add (argv, (gpointer) "-o");
   g_ptr_array_add (argv, (gpointer)output);
   g_ptr_array_add (argv, object->path);
@@ -229,13 +232,33 @@ compile_in_thread (gpointer data, gpointer user_data)
   g_mutex_unlock (&compiling->mutex);
 }
 
+/* Returns the folder that syscare-patch.h is in; caller frees. */
+static char *
+write_headers (const LpKernelTree *tree, GError **error)
+{
+  g_autofree char *folder = g_build_filename (tree->workspace->scratch, "include", NULL);
+  g_autofree char *path = g_build_filename (folder, "syscare-patch.h", NULL);
+  g_autoptr (GBytes) text = g_resource_lookup_data (lp_kernel_headers_get_resource (),
+                                                    "/org/openeuler/syscare/build/syscare-patch.h",
+                                                    G_RESOURCE_LOOKUP_FLAGS_NONE, error);
+
+  if (text == NULL || !lp_content_make_directory (folder, error)
+      || !g_file_set_contents (path, g_bytes_get_data (text, NULL), (gssize)g_bytes_get_size (text), error))
+    return NULL;
+  return g_steal_pointer (&folder);
+}
+
 gboolean
 lp_kernel_compile (const LpKernelTree *tree, GPtrArray *objects, gboolean patched, guint jobs,
                    GCancellable *cancellable, GError **error)
 {
-  Compiling compiling = { .tree = tree, .patched = patched, .cancellable = cancellable };
+  g_autofree char *folder = write_headers (tree, error);
+  g_autofree char *headers = g_strconcat ("-I", folder, NULL);
+  Compiling compiling = { .tree = tree, .patched = patched, .headers = headers, .cancellable = cancellable };
   GThreadPool *pool;
 
+  if (folder == NULL)
+    return FALSE;
   g_mutex_init (&compiling.mutex);
   pool = g_thread_pool_new (compile_in_thread, &compiling, (gint)jobs, TRUE, NULL);
   for (guint i = 0; i < objects->len; i++)

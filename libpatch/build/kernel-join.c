@@ -272,6 +272,30 @@ add_redirect (Linking *linking, const Unit *unit, const LpPiece *piece, GError *
   return TRUE;
 }
 
+/* livepatch has one of each kind for an object, and none for objects that it changes nothing of. */
+static gboolean
+check_callback (const Linking *linking, const Unit *unit, LpKernelCallback callback, GError **error)
+{
+  gboolean changes = FALSE;
+
+  for (guint i = 0; i < linking->module.redirects->len; i++)
+    changes = changes
+              || strcmp (((const LpKernelRedirect *)linking->module.redirects->pdata[i])->object,
+                         unit->shipped->name)
+                     == 0;
+  for (guint i = 0; changes && i < linking->module.callbacks->len; i++)
+    {
+      const LpKernelCallbackUse *use = linking->module.callbacks->pdata[i];
+      changes = use->callback != callback || strcmp (use->object, unit->shipped->name) != 0;
+    }
+  if (changes)
+    return TRUE;
+  lp_error_set (error, LP_ERROR_REFUSED, "put it into one function, in a file with a changed function",
+                "%s: the %s callback of %s: two of one kind, or in a file that changes nothing else",
+                unit->object->source, lp_kernel_callback_name (callback), unit->shipped->name);
+  return FALSE;
+}
+
 static gboolean
 add_functions (Linking *linking, const Unit *unit, GError **error)
 {
@@ -288,6 +312,8 @@ add_functions (Linking *linking, const Unit *unit, GError **error)
     {
       if (unit->unit->callbacks[i] == NULL)
         continue;
+      if (!check_callback (linking, unit, i, error))
+        return FALSE;
       LpKernelCallbackUse *use = g_new0 (LpKernelCallbackUse, 1);
       *use = (LpKernelCallbackUse){ g_strdup (unit->shipped->name), i,
                                     add_alias (linking, unit->unit->callbacks[i]->name) };

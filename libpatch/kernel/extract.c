@@ -33,6 +33,15 @@ typedef struct {
   GError *failed; /* the first thing that went wrong while a constant was copied */
 } Extraction;
 
+static gboolean
+knows_symbol (const LpObject *object, const char *name)
+{
+  for (guint i = 1; i < object->n_symbols; i++)
+    if (g_strcmp0 (object->symbols[i].name, name) == 0)
+      return TRUE;
+  return FALSE;
+}
+
 static guint
 section_for (Extraction *ex, const LpElfSection *like, const char *name)
 {
@@ -119,11 +128,13 @@ undefined_handle (Extraction *ex, const char *name, LpPiece *old)
   handle = GUINT_TO_POINTER (lp_object_writer_symbol (ex->writer, &symbol));
   g_hash_table_insert (ex->extract->needs, g_strdup (mangled), need);
   g_hash_table_insert (ex->undefined, g_strdup (mangled), handle);
-  /* objtool looks for the key by name when it sees a call of the trampoline. */
+  /* objtool looks for the key by name when it sees a call of the trampoline. A module may know the trampoline
+   * alone (EXPORT_STATIC_CALL_TRAMP): then the site names that, and the kernel finds the key as it loads. */
   if (g_str_has_prefix (name, STATIC_CALL_TRAMPOLINE))
     {
       g_autofree char *key = g_strconcat (STATIC_CALL_KEY, name + strlen (STATIC_CALL_TRAMPOLINE), NULL);
-      undefined_handle (ex, g_intern_string (key), NULL);
+      if (knows_symbol (ex->unit->patched, key))
+        undefined_handle (ex, g_intern_string (key), NULL);
     }
   return GPOINTER_TO_UINT (handle);
 }

@@ -44,19 +44,30 @@ same_descriptor (LpPiece *a, LpPiece *b)
   return TRUE;
 }
 
-static gboolean
-same_flag (LpPiece *a, LpPiece *b)
+/* How many functions refer to both; 0: they can't be the same flag. */
+static guint
+common_users (LpPiece *a, LpPiece *b)
 {
   GHashTableIter iter;
   gpointer name;
+  guint n = 0;
 
   if (a->referrers == NULL || b->referrers == NULL || a->size != b->size || strcmp (a->base, b->base) != 0)
-    return FALSE;
+    return 0;
   g_hash_table_iter_init (&iter, a->referrers);
   while (g_hash_table_iter_next (&iter, &name, NULL))
-    if (g_hash_table_contains (b->referrers, name))
-      return TRUE;
-  return FALSE;
+    n += g_hash_table_contains (b->referrers, name);
+  return n;
+}
+
+/* The flag of a function that is inlined has many users, and shares one with nearly each of their own flags:
+ * only the whole set tells it apart. */
+static gboolean
+same_flag (LpPiece *a, LpPiece *b)
+{
+  guint n = common_users (a, b);
+
+  return n > 0 && n == g_hash_table_size (a->referrers) && n == g_hash_table_size (b->referrers);
 }
 
 static void
@@ -156,9 +167,35 @@ find_twin (LpPiece *a, LpObject *patched, GPtrArray *copies)
     }
 }
 
+/* A flag whose users change with the fix. Of those left over it is the one with most of the same users. */
+static void
+find_similar_flag (LpPiece *a, LpObject *patched)
+{
+  LpPiece *best = NULL;
+  guint most = 0;
+
+  if (a->peer != NULL || twin_kind (a) != FLAG)
+    return;
+  for (guint i = 0; i < patched->pieces->len; i++)
+    {
+      LpPiece *b = patched->pieces->pdata[i];
+      guint n = b->peer == NULL && twin_kind (b) == FLAG ? common_users (a, b) : 0;
+      if (n <= most)
+        continue;
+      most = n;
+      best = b;
+    }
+  if (best == NULL)
+    return;
+  a->peer = best;
+  best->peer = a;
+}
+
 void
 lp_twins_pair (LpObject *original, LpObject *patched, GPtrArray *copies)
 {
   for (guint i = 0; i < original->pieces->len; i++)
     find_twin (original->pieces->pdata[i], patched, copies);
+  for (guint i = 0; i < original->pieces->len; i++)
+    find_similar_flag (original->pieces->pdata[i], patched);
 }

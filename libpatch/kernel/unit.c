@@ -46,6 +46,13 @@ refuse_function (const LpPiece *piece, const char *hint, const char *why, GError
   return FALSE;
 }
 
+static gboolean
+is_fentry (const LpSpecialEntry *entry)
+{
+  return strcmp (entry->table->name, "__mcount_loc") == 0
+         || strcmp (entry->table->name, "__patchable_function_entries") == 0;
+}
+
 /* Whether the function begins with a call of __fentry__, which livepatch turns into its redirect. */
 static gboolean
 has_fentry (const LpKernelUnit *unit, const LpPiece *old)
@@ -53,11 +60,19 @@ has_fentry (const LpKernelUnit *unit, const LpPiece *old)
   for (guint i = 0; i < unit->old_entries->len; i++)
     {
       const LpSpecialEntry *entry = &g_array_index (unit->old_entries, LpSpecialEntry, i);
-      if (entry->owner == old
-          && (strcmp (entry->table->name, "__mcount_loc") == 0
-              || strcmp (entry->table->name, "__patchable_function_entries") == 0))
+      if (entry->owner == old && is_fentry (entry))
         return TRUE;
     }
+  return FALSE;
+}
+
+/* The tracer itself, perf's core and the like are compiled without it as a whole, by their Makefile. */
+static gboolean
+any_fentry (const LpKernelUnit *unit)
+{
+  for (guint i = 0; i < unit->old_entries->len; i++)
+    if (is_fentry (&g_array_index (unit->old_entries, LpSpecialEntry, i)))
+      return TRUE;
   return FALSE;
 }
 
@@ -75,6 +90,12 @@ check_replaceable (const LpKernelUnit *unit, const LpPiece *piece, GError **erro
                             "(syscare-patch.h)",
                             "the fix changes init code, which has run already and is gone from memory",
                             error);
+  if (!any_fentry (unit))
+    return refuse_function (
+        old, "put the fix into its callers in other files",
+        "the kernel compiles this whole file without fentry (its Makefile says so), so livepatch can't "
+        "redirect the function",
+        error);
   if (!has_fentry (unit, old))
     return refuse_function (
         old, "put the fix into its callers",
@@ -178,7 +199,7 @@ lp_kernel_unit_destination (LpKernelUnit *unit, LpPiece *from, const LpElfReloca
   destination->piece = target;
   destination->at = at;
   destination->offset = relocation->addend + (gint64)symbol->value - (gint64)target->start;
-  if (lp_piece_is_private (target) || target->peer == NULL)
+  if (lp_piece_is_private (target) || target->peer == NULL || g_hash_table_contains (unit->carried, target))
     return TRUE;
   /* Within one function, its cold part and its code without a name included, code stays together. Entries are
    * about the new code, and so is what points into the middle of a function. */
@@ -387,17 +408,104 @@ find_callbacks (LpKernelUnit *unit, GError **error)
   return TRUE;
 }
 
+/* Whether the relocation is a near call's or jump's. What takes an address ends with a ModRM byte of mod 0
+ * and rm 5 before the field, which none of these opcodes is. Source: Intel SDM volume 2, chapter 2 and
+ * appendix A. */
+static gboolean
+is_branch (const LpPiece *from, const LpElfRelocation *relocation)
+{
+  guint64 at = relocation->offset - from->start;
+
+  if (from->kind != LP_PIECE_FUNCTION || at < 1 || from->bytes == NULL
+      || (relocation->type != R_X86_64_PC32 && relocation->type != R_X86_64_PLT32))
+    return FALSE;
+  guint8 last = from->bytes[at - 1];
+  return last == 0xe8 || last == 0xe9 || (at > 1 && from->bytes[at - 2] == 0x0f && (last & 0xf0) == 0x80);
+}
+
+/* The kernel makes whatever is declared inline notrace, and not all of it gets inlined: the bodies of large
+ * system calls, above all. Such a function can go along when it is only called, by functions of this file.
+ * Others are notrace for a reason, and have sections of their own (.noinstr.text, .sched.text). */
+static gboolean
+may_be_carried (const LpKernelUnit *unit, LpPiece *piece)
+{
+  if (piece->peer == NULL || piece->symbol->bind != STB_LOCAL || has_fentry (unit, piece->peer)
+      || !any_fentry (unit) || !g_str_has_prefix (piece->peer->header->name, ".text."))
+    return FALSE;
+  for (guint i = 0; i < unit->patched->pieces->len; i++)
+    {
+      LpPiece *from = unit->patched->pieces->pdata[i];
+      for (guint k = 0; from->relocations != NULL && !from->is_table && k < from->relocations->len; k++)
+        {
+          const LpElfRelocation *relocation = &g_array_index (from->relocations, LpElfRelocation, k);
+          LpReference ref;
+          if (lp_object_reference (from, relocation, &ref, NULL) && ref.piece == piece
+              && !(from->kind == LP_PIECE_FUNCTION && lp_piece_function (from) == piece)
+              && !is_branch (from, relocation))
+            return FALSE;
+        }
+    }
+  return TRUE;
+}
+
+/* Returns whether another function must be replaced for it. */
+static gboolean
+change_callers (const LpKernelUnit *unit, const LpPiece *piece)
+{
+  gboolean grew = FALSE;
+
+  for (guint i = 0; i < unit->patched->pieces->len; i++)
+    {
+      LpPiece *from = unit->patched->pieces->pdata[i];
+      LpPiece *caller = from->kind == LP_PIECE_FUNCTION ? lp_piece_function (from) : NULL;
+      if (caller == NULL || caller == piece || caller->changed || caller->peer == NULL
+          || lp_kernel_is_init_section (caller->peer->header->name))
+        continue;
+      for (guint k = 0; k < from->relocations->len && !caller->changed; k++)
+        {
+          LpReference ref;
+          if (lp_object_reference (from, &g_array_index (from->relocations, LpElfRelocation, k), &ref, NULL)
+              && ref.piece == piece)
+            caller->changed = grew = TRUE;
+        }
+    }
+  return grew;
+}
+
+static void
+carry_changed (LpKernelUnit *unit)
+{
+  gboolean grew = unit->patched->arch->machine == EM_X86_64;
+
+  while (grew)
+    {
+      grew = FALSE;
+      for (guint i = 0; i < unit->patched->pieces->len; i++)
+        {
+          LpPiece *piece = unit->patched->pieces->pdata[i];
+          if (piece->kind != LP_PIECE_FUNCTION || piece->parent != NULL || !piece->changed
+              || g_hash_table_contains (unit->carried, piece) || !may_be_carried (unit, piece))
+            continue;
+          g_hash_table_add (unit->carried, piece);
+          grew = change_callers (unit, piece) || grew;
+        }
+    }
+}
+
 static gboolean
 select_changed (LpKernelUnit *unit, GError **error)
 {
+  carry_changed (unit);
   for (guint i = 0; i < unit->patched->pieces->len; i++)
     {
       LpPiece *piece = unit->patched->pieces->pdata[i];
+      gboolean is_carried = g_hash_table_contains (unit->carried, piece);
       if (piece->kind != LP_PIECE_FUNCTION || piece->parent != NULL || !piece->changed)
         continue;
-      if (!check_replaceable (unit, piece, error))
+      if (!is_carried && !check_replaceable (unit, piece, error))
         return FALSE;
-      g_ptr_array_add (unit->replaced, piece);
+      if (!is_carried)
+        g_ptr_array_add (unit->replaced, piece);
       g_hash_table_add (unit->relied, piece->peer);
       select_piece (unit, piece);
     }
@@ -432,6 +540,7 @@ lp_kernel_unit_new (const LpKernelSources *sources, GError **error)
   unit->ranges = g_array_new (FALSE, FALSE, sizeof (LpKernelRange));
   unit->kept = g_array_new (FALSE, FALSE, sizeof (guint));
   unit->relied = g_hash_table_new (NULL, NULL);
+  unit->carried = g_hash_table_new (NULL, NULL);
   unit->levelled = g_ptr_array_new_with_free_func (g_free);
   unit->original = lp_object_new_for (sources->original, sources->source, lp_special_use, error);
   if (unit->original == NULL)
@@ -472,6 +581,7 @@ lp_kernel_unit_free (LpKernelUnit *unit)
   g_array_unref (unit->ranges);
   g_array_unref (unit->kept);
   g_hash_table_unref (unit->relied);
+  g_hash_table_unref (unit->carried);
   g_ptr_array_unref (unit->levelled);
   g_free (unit);
 }

@@ -44,6 +44,7 @@ typedef struct {
   GArray *ranges;      /* LpKernelRange: constants of pools, and code without a name, that go along */
   GArray *kept;        /* guint: indexes of @entries that go along */
   GHashTable *relied;  /* set of LpPiece of @original: functions that are replaced, called or pointed to */
+  GHashTable *carried; /* set of LpPiece of @patched: functions without fentry; their callers are replaced */
   const LpElfSymbol *callbacks[LP_N_CALLBACKS]; /* (nullable) functions of @patched */
   /*< private >*/
   GPtrArray *levelled;

@@ -8,23 +8,36 @@ export SYSCARE_GUEST_KERNEL=linux-image-6.1.0-50-amd64 # 6.1.176-1
 source_root=$1 build_root=$2 probe=$3
 . "$source_root/tests/kernel/guest-lib.sh"
 
-build_fix() { # build_fix NAME CVE
+build_fix() { # build_fix NAME CVE [PATCH]
     local start=$SECONDS
     mkdir -p "$work/share/bundles/$1"
-    "$build_root/cli/syscare" build --kernel "$release" --patch "$here/fixes/$1.patch" --name "$1" ${2:+--issue "$2"} --output "$work/share/bundles/$1" >"$work/build.log" 2>&1
+    "$build_root/cli/syscare" build --kernel "$release" --patch "$here/fixes/${3-$1}.patch" --name "$1" ${2:+--issue "$2"} --output "$work/share/bundles/$1" >"$work/build.log" 2>&1
     result $? "$1 is built" "$work/build.log"
     echo "# in $((SECONDS - start)) s"
 }
 
-{ "$source_root/tools/guest" prepare && install_tree; } >"$work/prepare.log" 2>&1
-prepared=$?
-result $prepared "the guest with kernel $release and the product are made" "$work/prepare.log"
-[ $prepared = 0 ] || finish
+refuse_fix() { # refuse_fix NAME STATUS WORDS
+    "$build_root/cli/syscare" build --kernel "$release" --patch "$here/fixes/$1.patch" --name "$1" --output "$work/refused" >"$work/build.log" 2>&1
+    [ $? = "$2" ] && grep -qF -- "$3" "$work/build.log" && ! ls "$work"/refused/* >/dev/null 2>&1
+    result $? "$1 is refused: $3" "$work/build.log"
+}
+
+# The guest is made while the fixes are built.
+{ "$source_root/tools/guest" prepare && install_tree; } >"$work/prepare.log" 2>&1 &
+preparing=$!
 cp "$here/in-guest.sh" "$here/fixes-in-guest.sh" "$probe" "$work/share"
 grep -v '^#' "$here/fixes/table" >"$work/share/table"
 while IFS='|' read -r name cve _; do
     build_fix "$name" "$cve"
     ls "$work/share/bundles/$name"/* >/dev/null 2>&1 || rmdir "$work/share/bundles/$name"
 done <"$work/share/table"
-guest fixes fixes-in-guest.sh "the guest ran all fixes to their end"
+build_fix again "" new-data # of a function that another one has
+while IFS='|' read -r name status words; do
+    refuse_fix "$name" "$status" "$words"
+done < <(grep -v '^#' "$here/fixes/refused")
+wait $preparing
+prepared=$?
+result $prepared "the guest with kernel $release and the product are made" "$work/prepare.log"
+[ $prepared = 0 ] && guest fixes fixes-in-guest.sh "the guest ran all fixes to their end"
+echo "# after $SECONDS s"
 finish

@@ -5,11 +5,9 @@
 #include <fcntl.h>
 #include <linux/capability.h>
 #include <linux/fs.h>
-#include <linux/if_tun.h>
 #include <linux/kd.h>
 #include <linux/loop.h>
 #include <linux/perf_event.h>
-#include <net/if.h>
 #include <sched.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -20,6 +18,7 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #define NOBODY 65534
@@ -80,6 +79,16 @@ probe_loop (const char *file)
   return verdict (result != 0, EBUSY, "LOOP_SET_BLOCK_SIZE");
 }
 
+static void
+write_text (const char *path, const char *text)
+{
+  int fd = open (path, O_WRONLY | O_CLOEXEC);
+
+  if (fd < 0 || write (fd, text, strlen (text)) != (ssize_t)strlen (text))
+    die (path);
+  close (fd);
+}
+
 /* CVE-2026-98655: where the kernel's code is, told to anybody. */
 static const char *
 probe_perf (const char *unused)
@@ -91,28 +100,54 @@ probe_perf (const char *unused)
                                   .text_poke = 1 };
 
   (void)unused;
+  /* Debian's default, 3, refuses everything; 2 allows what isn't the kernel's. */
+  write_text ("/proc/sys/kernel/perf_event_paranoid", "2");
   if (setgid (NOBODY) != 0 || setuid (NOBODY) != 0)
     die ("setuid");
   long fd = syscall (SYS_perf_event_open, &attr, 0, -1, -1, PERF_FLAG_FD_CLOEXEC);
   return verdict (fd < 0, EACCES, "perf_event_open");
 }
 
-/* CVE-2026-52937: bytes of the kernel's stack behind a hardware address. */
+/* CVE-2026-72379: a file without a name in a file system of a user namespace that doesn't know its owner. */
 static const char *
-probe_tap (const char *path)
+probe_tmpfile (const char *unused)
 {
-  struct ifreq request;
-  int fd = open (path, O_RDWR | O_CLOEXEC);
+  char ready, path[64], map[64];
+  int there[2], back[2];
 
-  if (fd < 0)
-    die (path);
-  memset (&request, 0xa5, sizeof request);
-  if (ioctl (fd, SIOCGIFHWADDR, &request) != 0)
-    die ("SIOCGIFHWADDR");
-  for (size_t i = 6; i < sizeof request.ifr_hwaddr.sa_data; i++)
-    if (request.ifr_hwaddr.sa_data[i] != 0)
-      return "old";
-  return "new";
+  (void)unused;
+  if (pipe (there) != 0 || pipe (back) != 0)
+    die ("pipe");
+  pid_t child = fork ();
+  if (child == 0)
+    {
+      close (back[1]);
+      if (unshare (CLONE_NEWUSER | CLONE_NEWNS) != 0 || write (there[1], "u", 1) != 1
+          || read (back[0], &ready, 1) != 1 || setgid (0) != 0 || setuid (0) != 0
+          || syscall (SYS_mount, "probe", "/mnt", "tmpfs", 0, "mode=0777") != 0
+          || write (there[1], "m", 1) != 1)
+        die ("user namespace");
+      (void)!read (back[0], &ready, 1); /* the end of the parent's work */
+      _exit (0);
+    }
+  close (there[1]);
+  if (child < 0 || read (there[0], &ready, 1) != 1)
+    die ("child");
+  snprintf (path, sizeof path, "/proc/%d/setgroups", child);
+  write_text (path, "deny");
+  snprintf (map, sizeof map, "0 %d 1\n", NOBODY);
+  snprintf (path, sizeof path, "/proc/%d/uid_map", child);
+  write_text (path, map);
+  snprintf (path, sizeof path, "/proc/%d/gid_map", child);
+  write_text (path, map);
+  if (write (back[1], "g", 1) != 1 || read (there[0], &ready, 1) != 1)
+    die ("mount");
+  snprintf (path, sizeof path, "/proc/%d/root/mnt", child);
+  int fd = open (path, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600), number = errno;
+  close (back[1]);
+  waitpid (child, NULL, 0);
+  errno = number;
+  return verdict (fd < 0, EOVERFLOW, "O_TMPFILE");
 }
 
 /* The auxiliary vector is replaced as a whole, not only its beginning. */
@@ -192,10 +227,10 @@ static const struct {
   const char *name;
   const char *(*probe) (const char *argument);
 } probes[] = {
-  { "timens", probe_timens }, { "loop", probe_loop },
-  { "perf", probe_perf },     { "tap", probe_tap },
-  { "auxv", probe_auxv },     { "rw-hint", probe_rw_hint },
-  { "kbmeta", probe_kbmeta }, { "compat-time", probe_compat_time },
+  { "timens", probe_timens },   { "loop", probe_loop },
+
+  { "tmpfile", probe_tmpfile }, { "perf", probe_perf },     { "auxv", probe_auxv },
+  { "rw-hint", probe_rw_hint }, { "kbmeta", probe_kbmeta }, { "compat-time", probe_compat_time },
 };
 
 int

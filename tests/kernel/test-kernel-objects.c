@@ -325,8 +325,25 @@ test_new_data (void)
   g_assert_null (lp_elf_section_by_name (elf, ".data.kept"));
 }
 
+/* As static_call() has it, which names the key so that objtool finds it. */
 static void
 test_static_call_brings_its_key (void)
+{
+  g_autoptr (Pair) pair
+      = pair_new ("extern int __SCT__hook (int); extern int __SCK__hook;\n"
+                  "static void *addressable __attribute__((used, section(\".discard.addressable\"))) = "
+                  "&__SCK__hook;\n"
+                  "NOINLINE int first (int x) { out (\"a\", FIX); return __SCT__hook (x) + 1; }\n");
+  g_autoptr (LpKernelExtract) result = NULL;
+  g_autoptr (LpElf) elf G_GNUC_UNUSED = extract (pair, "first", &result);
+
+  g_assert_true (g_hash_table_contains (result->needs, "__SCT__hook"));
+  g_assert_true (g_hash_table_contains (result->needs, "__SCK__hook"));
+}
+
+/* As in a module, which is given the trampoline alone. */
+static void
+test_static_call_without_a_key (void)
 {
   g_autoptr (Pair) pair = pair_new ("extern int __SCT__hook (int); NOINLINE int first (int x) { out (\"a\", "
                                     "FIX); return __SCT__hook (x) + 1; }\n");
@@ -334,7 +351,49 @@ test_static_call_brings_its_key (void)
   g_autoptr (LpElf) elf G_GNUC_UNUSED = extract (pair, "first", &result);
 
   g_assert_true (g_hash_table_contains (result->needs, "__SCT__hook"));
-  g_assert_true (g_hash_table_contains (result->needs, "__SCK__hook"));
+  g_assert_false (g_hash_table_contains (result->needs, "__SCK__hook"));
+}
+
+/* As the body of a large system call, which the kernel's "inline" makes notrace. */
+static void
+test_callers_of_a_function_without_fentry (void)
+{
+  g_autoptr (Pair) pair
+      = pair_new ("static NOTRACE NOINLINE int body (int x) { out (\"a\", x + FIX); return in (); }\n"
+                  "NOINLINE int first (int x) { return body (x) + 1; }\n"
+                  "NOINLINE int second (int x) { return body (x) + 2; }\n"
+                  "NOINLINE int third (int x) { return first (x) + 3; }\n");
+  g_autoptr (LpKernelExtract) result = NULL;
+
+  g_assert_no_error (pair->error);
+  g_assert_cmpuint (pair->unit->replaced->len, ==, 2);
+  g_assert_cmpstr (((LpPiece *)pair->unit->replaced->pdata[0])->name, ==, "first");
+  g_assert_cmpstr (((LpPiece *)pair->unit->replaced->pdata[1])->name, ==, "second");
+  result = lp_kernel_extract (pair->unit, &pair->error);
+  g_assert_no_error (pair->error);
+  g_autoptr (LpElf) elf = lp_elf_new (result->object, "drivers/file.c", &pair->error);
+  g_assert_no_error (pair->error);
+  g_assert_nonnull (lp_elf_section_by_name (elf, ".text.body"));
+  g_assert_false (g_hash_table_contains (result->needs, "body")); /* the new callers call the new one */
+}
+
+/* pr_warn_once() in a function that is inlined has many users; the fix's own flag shares one of them, but is
+ * none of the old ones (seen with do_sched_yield, where __schedule was taken for changed). */
+static void
+test_flag_of_many_users (void)
+{
+  g_autoptr (Pair) pair = pair_new (
+      "#define ONCE static char __already_done __attribute__((section(\".data.once\")));"
+      " if (__builtin_expect (in (), 0) && !__already_done) { __already_done = 1; out (\"once\", 0); }\n"
+      "#if FIX\n#define OURS do { ONCE } while (0)\n#else\n#define OURS do { } while (0)\n#endif\n"
+      "static inline __attribute__((always_inline)) void inlined (void) { ONCE }\n"
+      "NOINLINE void first (void) { OURS; inlined (); out (\"first\", 0); }\n"
+      "NOINLINE void second (void) { { ONCE } inlined (); out (\"second\", 0); }\n"
+      "NOINLINE void third (void) { inlined (); { ONCE } out (\"third\", 0); }\n");
+
+  g_assert_no_error (pair->error);
+  g_assert_cmpuint (pair->unit->replaced->len, ==, 1);
+  g_assert_cmpstr (((LpPiece *)pair->unit->replaced->pdata[0])->name, ==, "first");
 }
 
 static void
@@ -370,6 +429,20 @@ static const Refusal refusals[] = {
     "size from 4 to 8" },
   { "a function without fentry", "NOTRACE int first (int x) { out (\"a\", x + FIX); return in (); }\n",
     "without fentry" },
+  { "a function without fentry whose address is taken",
+    "static NOTRACE NOINLINE int body (int x) { out (\"a\", x + FIX); return in (); }\n"
+    "int (*pointer) (int) = body; int first (int x) { return pointer (x) + body (x); }\n",
+    "without fentry" },
+  { "a function without fentry in a section of its own",
+    "__attribute__((section(\".noinstr.text\"))) static NOTRACE NOINLINE int body (int x) { out (\"a\", x + "
+    "FIX); "
+    "return in (); }\n"
+    "int first (int x) { return body (x) + 1; }\n",
+    "without fentry" },
+  { "a file without fentry",
+    "static NOTRACE NOINLINE int body (int x) { out (\"a\", x + FIX); return in (); }\n"
+    "NOTRACE int first (int x) { return body (x) + 1; }\n",
+    "compiles this whole file without fentry" },
   { "a new parameter",
     "#if FIX\nstatic const int *const parameter __attribute__((used, section(\"__param\"))) = &key;\n#endif\n"
     "int first (int x) { out (\"a\", x + FIX); return in (); }\n",
@@ -619,6 +692,12 @@ main (int argc, char **argv)
   g_test_add_func ("/kernel objects/new data goes along, old data stays where it is", test_new_data);
   g_test_add_func ("/kernel objects/a static call brings the name of its key",
                    test_static_call_brings_its_key);
+  g_test_add_func ("/kernel objects/a static call of a module names the trampoline alone",
+                   test_static_call_without_a_key);
+  g_test_add_func ("/kernel objects/callers are replaced for a function without fentry",
+                   test_callers_of_a_function_without_fentry);
+  g_test_add_func ("/kernel objects/the flag of an inlined function is told from the fix's own",
+                   test_flag_of_many_users);
   g_test_add_func ("/kernel objects/callbacks are found", test_callbacks);
   for (guint i = 0; i < G_N_ELEMENTS (refusals); i++)
     {
