@@ -151,7 +151,7 @@ def restartable(shop, processes):
     patch = shop.entity(target, source('rseq.c'), ('-fPIE', '-fno-plt'))
     process = start(processes, target)
     equal(process.ask(), '11')
-    for _ in range(30):
+    for _ in range(8):
         made('apply', patch, process.pid, options=('--entry',))
         equal(process.ask(), '1010')
         made('deactivate', patch, process.pid, options=('--entry',))
