@@ -173,6 +173,10 @@ const cases = [
     await frame.getByText("2 patches selected").waitFor();
     equal(await button("Apply…").count(), 0, "apply");
     await button("Remove…").waitFor();
+    await row("nginx").scrollIntoViewIfNeeded();
+    const above = await frame.getByText("2 patches selected").evaluate(bar => bar.getBoundingClientRect().top >= 0 && bar.contains(
+      document.elementFromPoint(bar.getBoundingClientRect().left + 4, bar.getBoundingClientRect().top + 4)));
+    equal(above, true, "what can be done to them is in sight, and nothing lies over it");
     await picture("several");
     await button("Remove…").click();
     await frame.getByRole("dialog").getByRole("button", { name: "Remove", exact: true }).click();

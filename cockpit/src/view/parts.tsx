@@ -4,10 +4,13 @@ import { Button, EmptyState, EmptyStateActions, EmptyStateBody, EmptyStateFooter
 import {
   BanIcon, CheckCircleIcon, ExclamationCircleIcon, ExclamationTriangleIcon, ExternalLinkAltIcon, InfoCircleIcon, MinusCircleIcon,
 } from "@patternfly/react-icons";
+import { Fragment } from "react";
 import type { ReactNode } from "react";
 import { _, withoutMnemonic } from "../i18n";
 import { failureFromProblem } from "../model/errors";
 import type { Tone, Word } from "../model/words";
+
+const LONG_ISSUE = 24; // characters: longer ones may have to wrap
 
 const LOOKS: Record<Tone, { status?: "success" | "info" | "warning" | "danger"; icon: ReactNode }> = {
   success: { status: "success", icon: <CheckCircleIcon /> },
@@ -29,7 +32,12 @@ export function Issues({ issues, most = issues.length }: { issues: string[]; mos
   return (
     <>
       {issues.slice(0, most).map((issue, index) => (
-        <span key={issue}>{index > 0 && ", "}{issue.startsWith("CVE-") ? <IssueLink issue={issue} /> : issue}</span>
+        <Fragment key={issue}>
+          {index > 0 && " "}
+          <span className={issue.length < LONG_ISSUE ? "syscare-together" : "syscare-break"}>
+            {issue.startsWith("CVE-") ? <IssueLink issue={issue} /> : issue}{index + 1 < Math.min(most, issues.length) && ","}
+          </span>
+        </Fragment>
       ))}
       {more > 0 && " +" + more}
     </>

@@ -130,7 +130,7 @@ function Row({ patch, index, isSelected, onSelect }: RowProps) {
           )}
         </div>
       </Td>
-      <Td dataLabel={_("Processes")} modifier="nowrap">{patch.kind === "kernel" ? _("Kernel") : _("%u of %u", patch.processesPatched, patch.processesTotal)}</Td>
+      <Td dataLabel={_("Processes")} modifier="nowrap"><bdi>{patch.kind === "kernel" ? _("Kernel") : _("%u of %u", patch.processesPatched, patch.processesTotal)}</bdi></Td>
     </Tr>
   );
 }
@@ -174,7 +174,7 @@ function TableToolbar({ view, setView, onInstall, shown, all }: ToolbarProps) {
           </FormSelect>
         </ToolbarItem>
         <ToolbarItem alignSelf="center" className="syscare-muted">
-          <span aria-live="polite">{_("%u of %u", shown, all)}</span>
+          <bdi aria-live="polite">{_("%u of %u", shown, all)}</bdi>
         </ToolbarItem>
         <ToolbarGroup align={{ default: "alignEnd" }}>
           <ToolbarItem><Button variant="secondary" onClick={rescan}>{withoutMnemonic(_("_Read patches anew"))}</Button></ToolbarItem>
