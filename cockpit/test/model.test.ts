@@ -130,9 +130,19 @@ test("refusals of rights are one kind of failure whoever words them, all others 
   assert.equal(failureFromProblem(undefined).kind, "real");
 });
 
+test("what something else loaded is only looked at, and a kernel's problems have their own words", () => {
+  const foreign = patch({ kind: "kernel", state: "active", problems: ["foreign"] });
+  for (const verb of VERBS)
+    assert.match(reasonAgainst(verb, [foreign]), /Something else loaded it/, verb);
+  assert.notEqual(problemWords("target-changed", "kernel").sentence, problemWords("target-changed", "user").sentence);
+  assert.match(summaryOf(patch({ kind: "kernel", state: "active", problems: ["transition-pending"] })), /switching its tasks over/);
+  assert.equal(reasonAgainst("activate", [patch({ state: "active", problems: ["processes-unpatched"] })]), "");
+  assert.notEqual(reasonAgainst("activate", [patch({ state: "active", problems: [] })]), "");
+});
+
 test("words of the bus that this page doesn't know are shown as they came", () => {
   assert.equal(stateWord("frozen").word, "frozen");
-  assert.equal(problemWords("new-problem").sentence, "new-problem");
+  assert.equal(problemWords("new-problem", "user").sentence, "new-problem");
   assert.equal(phaseWords("dance", "running"), "dance");
   assert.equal(troubleWords("weather: rain"), "weather: rain");
   assert.match(troubleWords("settings: line 3"), /settings: line 3$/);

@@ -4,7 +4,7 @@ import type { Dictionary, Problem } from "../cockpit";
 import { failureFrom, failureFromProblem, type Failure } from "../model/errors";
 import { processFrom, resultsFrom, type Job, type ProcessResult, type Result } from "../model/job";
 import { detailsFromProperties, number, text, variant, type Patch, type PatchDetails } from "../model/patch";
-import { VERBS, callsBack, isFrom, type Call, type Verb } from "../model/verbs";
+import { VERBS, callsBack, fits, type Call, type Verb } from "../model/verbs";
 import { JOB, MANAGER, MOST_AT_ONCE, PATCH, PATH } from "./names";
 import type { Store } from "./store";
 import { upload } from "./upload";
@@ -188,7 +188,7 @@ export class Operations {
   }
 
   private async permission(verb: Verb, patches: Patch[]): Promise<Permission> {
-    const fit = patches.filter(patch => isFrom(verb, patch.state) && !patch.job);
+    const fit = patches.filter(patch => fits(verb, patch) && !patch.job);
     if (fit.length === 0)
       return { fit, refusal: "state" };
     if (fit.length > MOST_AT_ONCE)

@@ -118,15 +118,26 @@ export function doingOf(word: string, object: string): string {
   return _("Working on %s", object);
 }
 
+/** Whether @verb does something for @patch as far as its state and problems tell. */
+export function fits(verb: Verb, patch: Patch): boolean {
+  if (patch.problems.includes("foreign"))
+    return false;
+  if (verb === "activate" && ["active", "accepted"].includes(patch.state) && patch.problems.includes("processes-unpatched"))
+    return true;
+  return isFrom(verb, patch.state);
+}
+
 /** Why @verb does nothing for any of @patches as far as their states tell; "" when it does something for one. */
 export function reasonAgainst(verb: Verb, patches: Patch[]): string {
-  if (patches.some(patch => isFrom(verb, patch.state) && !patch.job))
+  if (patches.some(patch => fits(verb, patch) && !patch.job))
     return "";
   if (patches.length !== 1)
     return _("None of the selected patches is in a state for this");
   const patch = patches[0];
   if (patch.job)
     return _("The patch is being worked on");
+  if (patch.problems.includes("foreign"))
+    return _("Something else loaded it, so only that can take it away");
   if (patch.state === "unknown")
     return _("The state of the patch isn’t known at the moment");
   if (verb === "apply" && patch.state === "deactivated")

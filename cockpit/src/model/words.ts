@@ -59,10 +59,10 @@ const RESULTS: Table = {
 const PROBLEMS: Record<string, [string, string]> = {
   "processes-unpatched": [
     N_("Some processes run the target without the patch."),
-    N_("The page “Processes” says which and why. Those that can’t be patched must be restarted."),
+    N_("The page “Processes” says which and why. “Activate” tries it again; those that can’t be patched must be restarted."),
   ],
   "transition-pending": [
-    N_("The kernel hasn’t switched all tasks to the new code yet."),
+    N_("The kernel hasn’t switched all tasks over yet."),
     N_("It goes on by itself. Tasks that hold it up are on the page “Processes”."),
   ],
   "target-changed": [
@@ -92,7 +92,20 @@ const PROBLEMS: Record<string, [string, string]> = {
   "bundle-missing": [
     N_("Processes run this patch, but its files are gone."),
     N_("Install the patch again to be able to manage it."),
-  ],};
+  ],
+  "foreign": [
+    N_("Something else than this service loaded this patch into the kernel."),
+    N_("It can only be looked at here. To take it away, use the tool that loaded it."),
+  ],
+};
+
+/** Problems that mean something else for a kernel patch. */
+const KERNEL_PROBLEMS: typeof PROBLEMS = {
+  "target-changed": [
+    N_("The patch is for another kernel than the one that runs."),
+    N_("Install the patch for the running kernel, or boot the one that this patch is for."),
+  ],
+};
 
 const PHASES: Record<string, string> = {
   "scan": N_("Looking for processes"),
@@ -111,6 +124,10 @@ const TROUBLES: Record<string, string> = {
   "polkit": N_("Nobody can be authorised: polkit doesn’t answer"),
   "restore": N_("An accepted patch could not be restored"),
   "processes": N_("Some processes can’t be read"),
+  "key": N_("A file among the trusted keys is no key"),
+  "gate": N_("New processes of a patched target may run its old code"),
+  "net": N_("Calls that still go into old code can’t be caught"),
+  "events": N_("Programs and libraries can’t be watched as they are loaded"),
   "bundle-missing": N_("Processes run a patch whose files are gone"),
 };
 
@@ -124,8 +141,8 @@ export const findingWord = (severity: string): Word => lookUp(FINDINGS, severity
 export const resultWord = (result: string): Word => lookUp(RESULTS, result);
 export const kindWord = (kind: string): string => kind === "kernel" ? _("Kernel") : _("Program or library");
 
-export function problemWords(problem: string): { sentence: string; advice: string } {
-  const row = PROBLEMS[problem];
+export function problemWords(problem: string, kind: string): { sentence: string; advice: string } {
+  const row = (kind === "kernel" && KERNEL_PROBLEMS[problem]) || PROBLEMS[problem];
   return row ? { sentence: _(row[0]), advice: _(row[1]) } : { sentence: problem, advice: "" };
 }
 
@@ -151,8 +168,10 @@ export function troubleWords(trouble: string): string {
 
 function activeSummary(patch: Patch): string {
   const total = patch.processesTotal;
+  // The state is the same whichever way the kernel is switching; the job that does it says which.
   if (patch.kind === "kernel")
-    return _("The running kernel uses the new code.");
+    return patch.problems.includes("transition-pending")
+      ? _("The running kernel is switching its tasks over.") : _("The running kernel uses the new code.");
   if (total === 0)
     return _("Nothing runs the target now; new processes get the new code at their start.");
   if (patch.processesPatched >= total)

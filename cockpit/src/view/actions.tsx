@@ -5,7 +5,7 @@ import { useState } from "react";
 import type { Permission } from "../bus/operations";
 import { _ } from "../i18n";
 import type { Patch } from "../model/patch";
-import { isFrom, labelOf, reasonAgainst, TABLE, VERBS, type Verb } from "../model/verbs";
+import { fits, isFrom, labelOf, reasonAgainst, TABLE, VERBS, type Verb } from "../model/verbs";
 import { useLoaded, usePage, useSnapshot } from "./context";
 import { useWishes } from "./feedback";
 import { VerbDialog } from "./verb-dialog";
@@ -41,7 +41,7 @@ export function ActionButtons({ patches, onBegun }: Props) {
   const { permissions } = useSnapshot();
   const wishes = useWishes();
   const [asked, setAsked] = useState<{ verb: Verb; patches: Patch[] } | null>(null);
-  const key = `${permissions} ${patches.map(patch => patch.path + patch.state + patch.job).join(" ")}`;
+  const key = `${permissions} ${patches.map(patch => patch.path + patch.state + patch.problems.join() + patch.job).join(" ")}`;
   const paths = patches.map(patch => patch.path).join(" ");
   const answer = useLoaded(async () => ({ paths, permissions: await operations.permissions(patches) }), key).value;
   // An answer about another selection must not be acted on: its patches are not these.
@@ -53,7 +53,7 @@ export function ActionButtons({ patches, onBegun }: Props) {
     onBegun?.();
   };
   // Verbs that the states rule out aren't offered; those that only the user's rights rule out say so.
-  const offered = VERBS.filter(verb => patches.some(patch => isFrom(verb, patch.state)));
+  const offered = VERBS.filter(verb => patches.some(patch => isFrom(verb, patch.state) || fits(verb, patch)));
   return (
     <>
       <Flex gap={{ default: "gapSm" }}>

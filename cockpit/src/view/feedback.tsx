@@ -7,7 +7,7 @@ import { _, withoutMnemonic } from "../i18n";
 import type { Failure } from "../model/errors";
 import type { Job } from "../model/job";
 import { titleOf, type Patch } from "../model/patch";
-import { nounOf, TABLE, type Verb } from "../model/verbs";
+import { isFrom, nounOf, TABLE, type Verb } from "../model/verbs";
 import { patchesWords } from "../model/words";
 import { usePage } from "./context";
 import { ResultDialog } from "./result-dialog";
@@ -84,7 +84,7 @@ export function Feedback({ children }: { children: ReactNode }) {
         const ended = await operations.perform(verb, patches, reason);
         const words = patchesWords(patches);
         tellEnd(ended, ended.changed ? _(TABLE[verb].done, words) : _("%s: nothing to do", words), patches.length > 1,
-                ended.changed ? before : null);
+                ended.changed && patches.some(patch => isFrom(verb, patch.state)) ? before : null);
       },
       async uninstall(patches) {
         tellEnd(await operations.uninstall(patches), _("%s uninstalled", patchesWords(patches)), false, null);

@@ -92,7 +92,7 @@ function StateCard({ patch }: { patch: Patch }) {
             </Content>
           </StackItem>
           {patch.problems.map(problem => {
-            const words = problemWords(problem);
+            const words = problemWords(problem, patch.kind);
             return <StackItem key={problem}><Alert isInline variant="warning" component="h3" title={words.sentence}>{words.advice}</Alert></StackItem>;
           })}
           <StackItem>

@@ -124,7 +124,7 @@ function Row({ patch, index, isSelected, onSelect }: RowProps) {
         <div>
           <WordLabel word={stateWord(patch.state)} />
           {patch.problems.length > 0 && (
-            <Tooltip content={patch.problems.map(problem => problemWords(problem).sentence).join(" ")}>
+            <Tooltip content={patch.problems.map(problem => problemWords(problem, patch.kind).sentence).join(" ")}>
               <Label isCompact color="orange" icon={<ExclamationTriangleIcon />} tabIndex={0}>{_("Problems")}</Label>
             </Tooltip>
           )}
