@@ -103,7 +103,7 @@ read_link_map (LpSymbols *symbols, const GPtrArray *modules, guint64 debug_addre
 }
 
 LpSymbols *
-lp_symbols_new (LpProcess *process, const GPtrArray *modules)
+lp_symbols_new (LpProcess *process, const GPtrArray *modules, gboolean stopped)
 {
   LpSymbols *symbols = g_new0 (LpSymbols, 1);
   const LpModule *program = lp_modules_find (modules, auxiliary_value (process, AT_PHDR));
@@ -113,7 +113,8 @@ lp_symbols_new (LpProcess *process, const GPtrArray *modules)
   symbols->entries = g_array_new (FALSE, FALSE, sizeof (Entry));
   if (program != NULL)
     add_module (symbols, program);
-  for (guint i = 0; debug_address != 0 && i < RETRIES && !read_link_map (symbols, modules, debug_address);
+  guint attempts = stopped ? 1 : RETRIES; /* who stands still doesn't finish a change of the link map */
+  for (guint i = 0; debug_address != 0 && i < attempts && !read_link_map (symbols, modules, debug_address);
        i++)
     g_usleep (1000);
   if (debug_address == 0)

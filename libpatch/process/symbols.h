@@ -11,9 +11,10 @@ G_BEGIN_DECLS
 
 typedef struct LpSymbols LpSymbols;
 
-/* @modules: borrowed, must outlive the result. The process need not be stopped. Never fails: without a
- * readable link map the program comes first and the other modules follow in address order. */
-LpSymbols *lp_symbols_new (LpProcess *process, const GPtrArray *modules);
+/* @modules: borrowed, must outlive the result. The process need not be stopped: the end of a change of its
+ * link map is awaited for 20 ms at most, unless it is (@stopped). Never fails: without a readable link map
+ * the program comes first and the other modules follow in address order. */
+LpSymbols *lp_symbols_new (LpProcess *process, const GPtrArray *modules, gboolean stopped);
 void lp_symbols_free (LpSymbols *symbols);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (LpSymbols, lp_symbols_free)
 

@@ -35,6 +35,7 @@ typedef struct {
   gboolean exec;     /* the gate held it inside exec */
   gboolean executed; /* the exec has happened */
   guint calls;       /* system calls seen since it was let through */
+  gboolean maps;     /* one of them may have mapped code; nobody has looked since */
   gint64 deadline;   /* monotonic microseconds */
   GPtrArray *entities;
   const LpMeetKeeper *keeper;
@@ -160,8 +161,19 @@ is_mapped (Meeting *meeting)
   return target != NULL && lp_target_needs (target, LP_STEP_ACTIVATE);
 }
 
+/* Whether a system call may give the process code that it didn't have. */
+static gboolean
+maps_code (guint64 number, const guint64 *args)
+{
+  if (number == SYS_mmap || number == SYS_mprotect || number == SYS_pkey_mprotect)
+    return (args[2] & PROT_EXEC) != 0;
+  return number == SYS_mremap;
+}
+
 /* A system call stop of an opener. TRUE: it has mapped the library, and is at the entry of a call that is no
- * longer part of the mapping. */
+ * longer part of the mapping. To look is dear: a dynamic linker makes some calls more for each of its
+ * libraries.
+ */
 static gboolean
 opener_has_mapped (Meeting *meeting)
 {
@@ -171,7 +183,11 @@ opener_has_mapped (Meeting *meeting)
   if (ptrace (PTRACE_GET_SYSCALL_INFO, meeting->tid, sizeof info, &info) <= 0
       || info.op != PTRACE_SYSCALL_INFO_ENTRY)
     return FALSE;
-  return info.entry.nr != SYS_mmap && info.entry.nr != SYS_mprotect && is_mapped (meeting);
+  meeting->maps |= maps_code (info.entry.nr, info.entry.args);
+  if (!meeting->maps || info.entry.nr == SYS_mmap || info.entry.nr == SYS_mprotect)
+    return FALSE;
+  meeting->maps = FALSE;
+  return is_mapped (meeting);
 }
 
 /* One stop on the way. TRUE: go on waiting. */

@@ -102,9 +102,9 @@ place_in_tracer (gpointer data, GError **error)
 }
 
 static gboolean
-fill_parts (LpTarget *target, GError **error)
+fill_parts (LpTarget *target, gboolean stopped, GError **error)
 {
-  g_autoptr (LpSymbols) symbols = lp_symbols_new (target->process, target->modules);
+  g_autoptr (LpSymbols) symbols = lp_symbols_new (target->process, target->modules, stopped);
 
   for (guint i = 0; i < target->parts->len; i++)
     {
@@ -140,7 +140,7 @@ lp_target_place (LpTarget *target, GError **error)
 
   if (!needs_place (target))
     return TRUE;
-  if (lp_stop_run (place_in_tracer, &work, error) && fill_parts (target, error))
+  if (lp_stop_run (place_in_tracer, &work, error) && fill_parts (target, FALSE, error))
     return TRUE;
   lp_target_unmap (target, TRUE, NULL, NULL);
   return FALSE;
@@ -461,7 +461,7 @@ lp_target_activate_held (LpTarget *target, LpStop *stop, GError **error)
 
   if (needs_place (target)
       && (!map_with (target, lp_remote_begin (stop, target->maps, error), error)
-          || !fill_parts (target, error)))
+          || !fill_parts (target, TRUE, error)))
     return FALSE;
   g_autoptr (GError) first_error = NULL;
   if (switch_in_tracer (&work, &first_error))

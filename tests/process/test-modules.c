@@ -101,7 +101,7 @@ test_symbols_are_the_linkers (Fixture *f, gconstpointer data)
 {
   static const char *const names[]
       = { "printf", "malloc", "stdout", "environ", "pthread_create", "g_free", "qsort", "g_string_new" };
-  g_autoptr (LpSymbols) symbols = lp_symbols_new (f->process, f->modules);
+  g_autoptr (LpSymbols) symbols = lp_symbols_new (f->process, f->modules, FALSE);
 
   for (guint i = 0; i < G_N_ELEMENTS (names); i++)
     {
@@ -115,7 +115,7 @@ test_symbols_are_the_linkers (Fixture *f, gconstpointer data)
 static void
 test_versions_are_told_apart (Fixture *f, gconstpointer data)
 {
-  g_autoptr (LpSymbols) symbols = lp_symbols_new (f->process, f->modules);
+  g_autoptr (LpSymbols) symbols = lp_symbols_new (f->process, f->modules, FALSE);
   LpSymbolMatch match;
   GError *error = NULL;
 
@@ -134,7 +134,7 @@ test_versions_are_told_apart (Fixture *f, gconstpointer data)
 static void
 test_absent_symbol_is_an_error (Fixture *f, gconstpointer data)
 {
-  g_autoptr (LpSymbols) symbols = lp_symbols_new (f->process, f->modules);
+  g_autoptr (LpSymbols) symbols = lp_symbols_new (f->process, f->modules, FALSE);
   LpSymbolMatch match;
   g_autoptr (GError) error = NULL;
 
