@@ -15,6 +15,7 @@ from targets import Target, Trigger, expect, run_tests
 OPTIONS = {'gate': (), 'net': ('--without=gate',), 'signals': ('--without=gate', '--without=quiet'), 'events': ('--without=gate', '--without=net')}
 VICTIMS = ('trigger', 'guard', 'service')
 STARTS = 6
+STEPS_MIN = 3  # of each way to catch a process; fewer would test nothing
 # Calls now and then, for as long as its input lasts; says how many calls were old and how many were new.
 CALLER = '''
     #include <poll.h>
@@ -67,7 +68,15 @@ class Things:
         return [self.start(*(('/lib64/ld-linux-x86-64.so.2',) if number % 2 else ())) for number in range(STARTS)]
 
     def steps(self, mode):
-        """How often each step is made when all goes well."""
+        """How often each step is made when all goes well. A look that comes late finds the processes gone: then once more."""
+        steps = {}
+        for _ in range(50):
+            steps = self.steps_of_one_run(mode)
+            if len(steps) >= STEPS_MIN:
+                break
+        return steps
+
+    def steps_of_one_run(self, mode):
         before = self.start()
         with Trigger(self.target, options=OPTIONS[mode]) as trigger:
             self.end([before, *self.starts()])
@@ -132,7 +141,7 @@ def main():
                 mine = [place for place in places if place[:2] == (mode, victim)]
                 names = len({place[2] for place in mine})
                 tests.append((f'{mode}: {victim} killed {len(mine)} times, at {names} steps', rounds_of(mine)))
-                if names < 3:
+                if names < STEPS_MIN:
                     raise RuntimeError(f'{mode}, {victim}: only {names} steps were seen')
         print(f'1..{len(tests)}', flush=True)
         return run_tests(tests, things)
