@@ -10,11 +10,11 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(os.path.dirname(HERE), 'demo'))
-from stage import Failed, build, expect, install, run, service_pid, start_service, state_of, stop_service, wait_until  # noqa: E402
+from cases import case, run_cases  # noqa: E402
+from stage import build, expect, install, run, service_pid, start_service, state_of, stop_service, wait_until  # noqa: E402
 from toy import FIXES, MAKEFILE, Toy, make_tree  # noqa: E402
 
 WORK, TARGET, MAKER = '/tmp/bound', '/opt/toy/toy', 'patchuser'
@@ -22,14 +22,6 @@ OLD, NEW = 42, 43
 TRIGGER, REAL_TRIGGER = '/usr/libexec/syscare/syscare-trigger', '/usr/libexec/syscare/real/syscare-trigger'
 # The function begins with endbr64, as Debian 13's and other distributions' do: a uprobe can watch it, and the call that it catches is new.
 WATCHABLE = MAKEFILE.replace('-O2', '-O2 -fcf-protection')
-CASES = []
-
-
-def case(sentence):
-    def keep(function):
-        CASES.append((sentence, function))
-        return function
-    return keep
 
 
 def answer_of_a_new_one():
@@ -305,24 +297,5 @@ def _():
     expect('answer', answer_of_a_new_one(), OLD)
 
 
-def main():
-    if 'SYSCARE_WORLD' not in os.environ:
-        print('Bail out! only inside tools/world')
-        return 1
-    print(f'1..{len(CASES)}', flush=True)
-    prepare()
-    failures = 0
-    for number, (sentence, check) in enumerate(CASES, 1):
-        started = time.monotonic()
-        try:
-            check()
-            print(f'ok {number} {sentence} ({time.monotonic() - started:.1f} s)', flush=True)
-        except (Failed, OSError, ValueError, KeyError, IndexError, subprocess.TimeoutExpired) as error:
-            failures += 1
-            print(f'not ok {number} {sentence}')
-            print('\n'.join('# ' + line for line in f'{type(error).__name__}: {error}'.splitlines()), flush=True)
-    return 1 if failures else 0
-
-
 if __name__ == '__main__':
-    sys.exit(main())
+    sys.exit(run_cases(prepare))

@@ -8,27 +8,19 @@ import filecmp
 import glob
 import json
 import os
-import subprocess
 import sys
 import threading
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(os.path.dirname(HERE), 'demo'))
+from cases import case, run_cases  # noqa: E402
 from stage import Failed, build, expect, run, wait_until  # noqa: E402
 from toy import FIXES, Toy, make_tree  # noqa: E402
 
 WORK, MAKER, TRUSTED, PATCHES = '/tmp/packages', 'patchuser', '/etc/syscare/trusted.d', '/usr/lib/syscare/patches'
 NAME = 'syscare-patch-tree-hp001'
 RPM = ('rpm', '--dbpath', f'{WORK}/rpmdb', '--nodeps', '--nosignature')
-CASES = []
 STAGE = {}
-
-
-def case(sentence):
-    def keep(function):
-        CASES.append((sentence, function))
-        return function
-    return keep
 
 
 def write(path, text):
@@ -226,23 +218,5 @@ def _():
     run('dpkg', '-P', NAME)
 
 
-def main():
-    if 'SYSCARE_WORLD' not in os.environ:
-        print('Bail out! only inside tools/world')
-        return 1
-    print(f'1..{len(CASES)}', flush=True)
-    prepare()
-    failures = 0
-    for number, (sentence, check) in enumerate(CASES, 1):
-        try:
-            check()
-            print(f'ok {number} {sentence}', flush=True)
-        except (Failed, OSError, ValueError, KeyError, IndexError, subprocess.TimeoutExpired) as error:
-            failures += 1
-            print(f'not ok {number} {sentence}')
-            print('\n'.join('# ' + line for line in f'{type(error).__name__}: {error}'.splitlines()), flush=True)
-    return 1 if failures else 0
-
-
 if __name__ == '__main__':
-    sys.exit(main())
+    sys.exit(run_cases(prepare))

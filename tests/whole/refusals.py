@@ -13,6 +13,7 @@ import sys
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(os.path.dirname(HERE), 'demo'))
+from cases import case, run_cases  # noqa: E402
 from stage import Failed, build, code_in, expect, install, run, service_pid, start_service, stop_service, wait_until  # noqa: E402
 from toy import FIXES, SOURCE, Toy, make_tree  # noqa: E402
 
@@ -20,14 +21,6 @@ PATCHES = '/usr/lib/syscare/patches'
 WORK = '/tmp/refusals'
 TARGET = '/opt/toy/toy'
 MAKER = 'patchuser'
-CASES = []
-
-
-def case(sentence):
-    def keep(function):
-        CASES.append((sentence, function))
-        return function
-    return keep
 
 
 def refused(status, words, *command, user=None):
@@ -49,7 +42,7 @@ def picture():
     """What may not change: states, installed files, code in the toy."""
     states = [(row['uuid'], row['name'], row['state']) for row in json.loads(run('syscare', 'list', '--json')[0])['patches']]
     files = run('bash', '-c', f'find {PATCHES} /etc/syscare -type f -print0 2>/dev/null | sort -z | xargs -0r sha256sum')[0]
-    return states, files, code_in(STAGE['toy'].pid), STAGE['toy'].ask(21)
+    return [('states', states), ('installed files', files), ('code of the process', code_in(STAGE['toy'].pid)), ('answer', STAGE['toy'].ask(21))]
 
 
 STAGE = {}
@@ -308,27 +301,5 @@ def _():
         raise Failed('the service is gone')
 
 
-def main():
-    if 'SYSCARE_WORLD' not in os.environ:
-        print('Bail out! only inside tools/world')
-        return 1
-    print(f'1..{len(CASES)}', flush=True)
-    prepare()
-    failures = 0
-    for number, (sentence, check) in enumerate(CASES, 1):
-        before = picture()
-        try:
-            check()
-            after = picture()
-            for what, was, now in zip(('states', 'installed files', 'code of the process', 'answer'), before, after):
-                expect(f'{what} after it', now, was)
-            print(f'ok {number} {sentence}', flush=True)
-        except (Failed, OSError, ValueError, KeyError, IndexError, StopIteration) as error:
-            failures += 1
-            print(f'not ok {number} {sentence}')
-            print('\n'.join('# ' + line for line in f'{type(error).__name__}: {error}'.splitlines()), flush=True)
-    return 1 if failures else 0
-
-
 if __name__ == '__main__':
-    sys.exit(main())
+    sys.exit(run_cases(prepare, picture))
