@@ -151,6 +151,39 @@ export class Person {
   }
 }
 
+/** What there is to take hold of in the list and on the page of one patch; @frameNow gives the frame that is looked at now. */
+export function partsOf(frameNow, first) {
+  const row = name => frameNow().locator(`tr[data-patch*="/${name}/"]`);
+  const button = name => frameNow().getByRole("button", { name, exact: true });
+  const isOff = async locator => await locator.getAttribute("aria-disabled") === "true";
+  return {
+    row, button, isOff,
+    state: word => frameNow().locator(`[data-state="${word}"]`).waitFor(),
+    notice: text => frameNow().locator(".pf-v6-c-alert-group.pf-m-toast").getByText(text).first().waitFor(),
+
+    async openFirst() {
+      await button(first).click();
+      await frameNow().getByRole("tab", { name: "Overview" }).waitFor();
+    },
+
+    async backToList() {
+      await frameNow().locator(".pf-v6-c-breadcrumb").getByRole("button", { name: "Hot Patches" }).click();
+      await row("HP001").waitFor();
+    },
+
+    /** Clicks the button of @verb once it is on, and says yes to the question. */
+    async confirm(verb, reason = "") {
+      await until("the button is on", async () => !await isOff(button(`${verb}…`)));
+      await button(`${verb}…`).click();
+      const dialog = frameNow().getByRole("dialog");
+      await dialog.getByText("Dry run").waitFor();
+      if (reason)
+        await dialog.getByRole("textbox", { name: "Reason" }).fill(reason);
+      await dialog.getByRole("button", { name: verb, exact: true }).click();
+    },
+  };
+}
+
 /** Runs the cases [sentence, function] one after another; a failed one is told with a picture, the others still run. */
 export async function runCases(cases, person) {
   const wanted = process.env.CASES ? new RegExp(process.env.CASES) : /./;

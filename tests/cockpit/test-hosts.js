@@ -4,7 +4,7 @@
 // sees the patches of the second through ssh and repairs that one only.
 //
 //   test-hosts.js VERSION [VERSION_OF_THE_SECOND]      (as root, outside of worlds)
-import { bootMachine, equal, Person, runCases, startBrowser, until } from "./harness.js";
+import { bootMachine, equal, partsOf, Person, runCases, startBrowser, until } from "./harness.js";
 
 const [version, otherVersion = version] = process.argv.slice(2);
 const [near, far] = await Promise.all([bootMachine(version, { ownWorld: true }), bootMachine(otherVersion, { ownWorld: true })]);
@@ -14,29 +14,7 @@ const FIRST = "HP001 · toy";
 let person = new Person(browser, near);
 let frame;
 
-const row = name => frame.locator(`tr[data-patch*="/${name}/"]`);
-const button = name => frame.getByRole("button", { name, exact: true });
-const state = word => frame.locator(`[data-state="${word}"]`).waitFor();
-const notice = text => frame.locator(".pf-v6-c-alert-group.pf-m-toast").getByText(text).first().waitFor();
-const isOff = async locator => await locator.getAttribute("aria-disabled") === "true";
-
-async function openFirst() {
-  await button(FIRST).click();
-  await frame.getByRole("tab", { name: "Overview" }).waitFor();
-}
-
-async function backToList() {
-  await frame.locator(".pf-v6-c-breadcrumb").getByRole("button", { name: "Hot Patches" }).click();
-  await row("HP001").waitFor();
-}
-
-async function confirm(verb) {
-  await until("the button is on", async () => !await isOff(button(`${verb}…`)));
-  await button(`${verb}…`).click();
-  const dialog = frame.getByRole("dialog");
-  await dialog.getByText("Dry run").waitFor();
-  await dialog.getByRole("button", { name: verb, exact: true }).click();
-}
+const { row, button, state, notice, isOff, openFirst, backToList, confirm } = partsOf(() => frame, FIRST);
 
 /** What the programs of both machines make of 21. */
 async function answers() {

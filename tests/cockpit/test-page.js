@@ -4,7 +4,7 @@
 //
 //   test-page.js VERSION      (as root in a world)
 import fs from "node:fs";
-import { axeSource, bootMachine, equal, Person, runCases, startBrowser, until } from "./harness.js";
+import { axeSource, bootMachine, equal, partsOf, Person, runCases, startBrowser, until } from "./harness.js";
 
 const version = process.argv[2];
 const machine = await bootMachine(version);
@@ -14,29 +14,7 @@ const FIRST = "HP001 · toy";
 let person = new Person(browser, machine);
 let frame;
 
-const row = name => frame.locator(`tr[data-patch*="/${name}/"]`);
-const button = name => frame.getByRole("button", { name, exact: true });
-const state = word => frame.locator(`[data-state="${word}"]`).waitFor();
-const notice = text => frame.locator(".pf-v6-c-alert-group.pf-m-toast").getByText(text).first().waitFor();
-const isOff = async locator => await locator.getAttribute("aria-disabled") === "true";
-
-async function openFirst() {
-  await button(FIRST).click();
-  await frame.getByRole("tab", { name: "Overview" }).waitFor();
-}
-
-async function backToList() {
-  await frame.locator(".pf-v6-c-breadcrumb").getByRole("button", { name: "Hot Patches" }).click();
-  await row("HP001").waitFor();
-}
-
-async function confirm(verb, reason = "") {
-  await button(`${verb}…`).click();
-  const dialog = frame.getByRole("dialog");
-  await dialog.getByText("Dry run").waitFor();
-  await dialog.getByRole("textbox", { name: "Reason" }).fill(reason);
-  await dialog.getByRole("button", { name: verb, exact: true }).click();
-}
+const { row, button, state, notice, isOff, openFirst, backToList, confirm } = partsOf(() => frame, FIRST);
 
 async function newPerson(user, password, options) {
   await person.leave();
