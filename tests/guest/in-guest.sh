@@ -1,24 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-# What the product's test does inside the guest, once per boot; sourced. One line "ok NAME" or "not ok NAME" a check.
+# What the product's test does inside the guest, once per boot; sourced.
 cd /mnt/share || exit 1
+. ./checks.sh
 
-check() { # check NAME COMMAND...
-    local name=$1
-    shift
-    if "$@" >said 2>&1; then
-        echo "ok $name"
-    else
-        echo "not ok $name"
-        tail -40 said
-    fi
-}
-await() { # await COMMAND...: until it succeeds, a minute at most
-    local end=$((SECONDS + 60))
-    until "$@"; do
-        [ $SECONDS -lt $end ] || return 1
-        sleep 0.1
-    done
-}
 toy_says() { await grep -q "^$1" /run/toy; }
 toy_pid() { systemctl show -P MainPID toy.service; }
 state_is() { syscare list --json | tr -d ' ' | grep -q "\"state\":\"$1\""; }
@@ -26,17 +10,6 @@ status_says() { systemctl status --no-pager --full syscared.service | grep -q "S
 settings_are_well() { ! status_says "settings:"; }
 # The gate misses the folder that the toy was built in, which isn't in the guest: that one is told rightly.
 complaints() { syscare list 2>&1 >/dev/null | grep -v 'gate: .*/tree/toy: No such file'; }
-no_failed_unit() { # Names those that have, and what they said.
-    local units unit
-    units=$(systemctl --failed --no-legend --plain | awk '{ print $1 }')
-    [ -n "$units" ] || return 0
-    for unit in $units; do
-        echo "$unit:"
-        systemctl show -P Result "$unit"
-        journalctl --no-pager --boot -o short-monotonic -n 15 -u "$unit"
-    done
-    return 1
-}
 same_toy() { [ "$(toy_pid)" = "$pid" ] && kill -0 "$pid"; }
 
 install_toy() {

@@ -2,36 +2,12 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # The product as packages in a real system: installed, activated, restarted, killed, upgraded, rebooted, removed, with a hot patch in a running
 # service all the while. TAP on standard output. usage: product-test.sh SOURCE-ROOT SYSCARE
+# shellcheck disable=SC2154 # variables come from runs.sh
 set -u
 source_root=$1 syscare=$2
 here=$source_root/tests/guest
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-count=0
+. "$source_root/tests/guest/runs.sh"
 
-result() { # result STATUS NAME LOG: one TAP line
-    count=$((count + 1))
-    if [ "$1" = 0 ]; then
-        echo "ok $count - $2"
-    else
-        echo "not ok $count - $2"
-        tail -30 "$3" | sed 's/^/# /'
-    fi
-}
-
-# The lines "ok NAME" and "not ok NAME" that a guest's run left become ours.
-take_over() {
-    local line
-    while IFS= read -r line; do
-        case $line in
-        'ok '*) count=$((count + 1)); echo "ok $count - ${line#ok }" ;;
-        'not ok '*) count=$((count + 1)); echo "not ok $count - ${line#not ok }" ;;
-        *) echo "# $line" ;;
-        esac
-    done <"$work/share/output"
-}
-
-mkdir "$work/share"
 "$source_root/packaging/build" deb "$work/packages" >"$work/deb.log" 2>&1
 built=$?
 result $built "the Debian package builds" "$work/deb.log"

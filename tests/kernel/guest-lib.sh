@@ -1,33 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-# What the tests of kernel patches in the guest share; sourced with source_root and build_root set. Makes the folder $work, which goes at the end.
+# What the tests of kernel patches in the guest share; sourced with source_root and build_root set.
 here=$source_root/tests/kernel
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-count=0
-mkdir "$work/share"
+. "$source_root/tests/guest/runs.sh"
 release=$("$source_root/tools/guest" info | awk '$1 == "kernel" { print $2 }')
 folder=$("$source_root/tools/guest" info | awk '$1 == "folder" { print $2 }')
-
-result() { # result STATUS NAME LOG: one TAP line
-    count=$((count + 1))
-    if [ "$1" = 0 ]; then
-        echo "ok $count - $2"
-    else
-        echo "not ok $count - $2"
-        tail -30 "$3" | sed 's/^/# /'
-    fi
-}
-
-take_over() { # The lines "ok NAME" and "not ok NAME" that a guest's run left become ours.
-    local line
-    while IFS= read -r line; do
-        case $line in
-        'ok '*) count=$((count + 1)); echo "ok $count - ${line#ok }" ;;
-        'not ok '*) count=$((count + 1)); echo "not ok $count - ${line#not ok }" ;;
-        *) echo "# $line" ;;
-        esac
-    done <"$work/share/output"
-}
 
 install_tree() { # The product as it is built, without a package: that is tested elsewhere.
     DESTDIR=$work/tree meson install -C "$build_root" --no-rebuild --quiet &&

@@ -1,24 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-# What the test of kernel patches in the service does inside the guest; sourced. One line "ok NAME" or "not ok NAME" a check.
+# What the test of kernel patches in the service does inside the guest; sourced.
 cd /mnt/share || exit 1
+. ./checks.sh
 
-check() { # check NAME COMMAND...
-    local name=$1
-    shift
-    if "$@" >said 2>&1; then
-        echo "ok $name"
-    else
-        echo "not ok $name"
-        tail -40 said
-    fi
-}
-await() { # await COMMAND...: until it succeeds, 60 s at most
-    local end=$((SECONDS + 60))
-    until "$@"; do
-        [ $SECONDS -lt $end ] || return 1
-        sleep 0.1
-    done
-}
 start() { # The product is installed, its service runs, all bundles are in.
     tar -xf tree.tar -C / --no-same-owner || return 1
     systemctl daemon-reload
@@ -53,17 +37,6 @@ new_code() { grep -qx one /proc/cmdline; }
 old_code() { grep -q console= /proc/cmdline; }
 loaded() { [ -d "/sys/module/$1" ]; }
 clean_log() { ! dmesg | grep -E "WARNING|BUG|Oops|Call Trace"; }
-no_failed_unit() { # Names those that have, and what they said.
-    local units unit
-    units=$(systemctl --failed --no-legend --plain | awk '{ print $1 }')
-    [ -n "$units" ] || return 0
-    for unit in $units; do
-        echo "$unit:"
-        systemctl show -P Result "$unit"
-        journalctl --no-pager --boot -o short-monotonic -n 15 -u "$unit"
-    done
-    return 1
-}
 as_user() { # as_user NAME COMMAND...
     local name=$1
     shift
