@@ -8,6 +8,8 @@ import re
 import subprocess
 import sys
 
+from checks import run_checks
+
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
 # docs/architecture.md, "Who may use whom": a room of libpatch may use those with a smaller number.
@@ -193,14 +195,7 @@ RULES = [layers, houses, no_bus_in_libpatch, libpatch_is_silent, no_goto, short_
 
 
 def main():
-    print(f'1..{len(RULES)}')
-    failures = 0
-    for number, rule in enumerate(RULES, 1):
-        found = list(rule())
-        failures += bool(found)
-        print(f'{"not ok" if found else "ok"} {number} {rule.__doc__}')
-        for line in found[:40]:
-            print('# ' + line)
+    failures = run_checks(RULES)
     return 1 if failures or not CODE else 0
 
 
