@@ -16,7 +16,6 @@
 #include "json.h"
 #include "report.h"
 
-#define FORMATS 3      /* of packages */
 #define VERSION_MAX 64 /* bytes of the patch's own version */
 
 typedef struct {
@@ -52,12 +51,13 @@ typedef struct {
   gboolean keep;
   gboolean json;
   gboolean verbose;
-  gboolean write[FORMATS];
+  GPtrArray *packages; /* utf8, the words of --format that name one */
 } Options;
 
 static void
 options_clear (Options *options)
 {
+  g_clear_pointer (&options->packages, g_ptr_array_unref);
   g_strfreev (options->patches);
   g_strfreev (options->more_patches);
   g_strfreev (options->targets);
@@ -186,35 +186,24 @@ usage (GError **error, const char *what)
   return FALSE;
 }
 
-/* What --format may name besides the directory, and who writes it. */
-static const struct {
-  const char *word;
-  char *(*write) (const char *bundle, const LpManifest *manifest, GError **error);
-} formats[FORMATS] = {
-  { "tar", lp_package_write_tar },
-  { "deb", lp_package_write_deb },
-  { "rpm", lp_package_write_rpm },
-};
-
 static gboolean
 check_format (Options *options, GError **error)
 {
   g_auto (GStrv) words = g_strsplit (options->format != NULL ? options->format : "dir", ",", -1);
 
+  options->packages = g_ptr_array_new_with_free_func (g_free);
   for (guint i = 0; words[i] != NULL; i++)
     {
-      gsize k = 0;
-      while (k < G_N_ELEMENTS (formats) && strcmp (words[i], formats[k].word) != 0)
-        k++;
-      if (k == G_N_ELEMENTS (formats) && strcmp (words[i], "dir") != 0)
+      if (strcmp (words[i], "dir") == 0
+          || g_ptr_array_find_with_equal_func (options->packages, words[i], g_str_equal, NULL))
+        continue;
+      if (!lp_package_is_format (words[i]))
         return usage (error, _ ("--format takes dir, tar, deb and rpm"));
-      if (k < G_N_ELEMENTS (formats))
-        options->write[k] = TRUE;
+      /* A build takes minutes: a tool that isn't there is told before it. */
+      if (!lp_package_check_tool (words[i], error))
+        return FALSE;
+      g_ptr_array_add (options->packages, g_strdup (words[i]));
     }
-  /* A build takes minutes: a tool that isn't there is told before it. */
-  for (gsize k = 0; k < G_N_ELEMENTS (formats); k++)
-    if (options->write[k] && !lp_package_check_tool (formats[k].word, error))
-      return FALSE;
   return TRUE;
 }
 
@@ -439,13 +428,10 @@ write_packages (const Options *options, const LpBuildResult *result, GError **er
 {
   g_autoptr (GStrvBuilder) paths = g_strv_builder_new ();
 
-  for (gsize k = 0; k < G_N_ELEMENTS (formats); k++)
+  for (guint i = 0; i < options->packages->len; i++)
     {
-      g_autofree char *path = NULL;
-
-      if (!options->write[k])
-        continue;
-      path = formats[k].write (result->path, result->manifest, error);
+      g_autofree char *path
+          = lp_package_write (options->packages->pdata[i], result->path, result->manifest, error);
       if (path == NULL)
         return NULL;
       g_strv_builder_add (paths, path);

@@ -3,38 +3,19 @@
 #include "package.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <glib/gstdio.h>
 #include <string.h>
 
 #include "base/error.h"
+#include "base/io.h"
 #include "command.h"
+#include "content.h"
+#include "dpkg.h"
+#include "format/entity.h"
 
 /* Times inside of packages: any fixed one, for equal files of equal bundles. */
 #define FIXED_TIME "1"
-
-static const struct {
-  const char *format, *tool, *hint;
-} tools[] = {
-  { "tar", "tar", "install tar" },
-  { "deb", "dpkg-deb", "install dpkg" },
-  { "rpm", "rpmbuild", "install rpm (Debian) or rpm-build" },
-};
-
-gboolean
-lp_package_check_tool (const char *format, GError **error)
-{
-  for (gsize i = 0; i < G_N_ELEMENTS (tools); i++)
-    {
-      g_autofree char *path = g_find_program_in_path (tools[i].tool);
-
-      if (strcmp (tools[i].format, format) != 0 || path != NULL)
-        continue;
-      lp_error_set (error, LP_ERROR_NOT_SUPPORTED, tools[i].hint,
-                    "%s is needed to write a %s and is not there", tools[i].tool, format);
-      return FALSE;
-    }
-  return TRUE;
-}
 
 /* ---- names and versions ---- */
 
@@ -70,48 +51,31 @@ patch_version (const LpManifest *manifest)
   return reduced (version, "+.~", '.', FALSE);
 }
 
-/* The version of the installed package @name, which the patch is for: nothing when another one is installed.
+/* The version of the installed package @name, which the patch is for: NULL when another one is installed.
  * Builds of one source version may differ in their own ("+b1"), and a plain tree has no version ("0"). */
 static char *
 installed_version (const LpManifest *manifest, const char *name)
 {
-  g_auto (GStrv) environment = lp_command_environment ("/nonexistent");
-  const char *const argv[]
-      = { "dpkg-query", "--show", "--showformat=${db:Status-Status}\n${source:Version}\n${Version}\n", name,
-          NULL };
-  g_auto (LpCommandResult) result = { 0 };
+  g_autoptr (GPtrArray) packages = lp_dpkg_installed (name);
 
-  if (!lp_command_run (argv, (const char *const *)environment, "/", NULL, NULL, &result, NULL)
-      || result.exit_status != 0)
-    return NULL;
-  g_auto (GStrv) lines = g_strsplit (result.output, "\n", -1); /* of several architectures: the first */
-  if (g_strv_length (lines) < 3 || strcmp (lines[0], "installed") != 0
-      || (strcmp (manifest->target_version, "0") != 0 && strcmp (manifest->target_version, lines[1]) != 0))
-    return NULL;
-  return g_strdup (lines[2]);
+  for (guint i = 0; i < packages->len; i++)
+    {
+      const LpDpkgPackage *package = g_ptr_array_index (packages, i);
+      if (strcmp (manifest->target_version, "0") == 0
+          || strcmp (manifest->target_version, package->source_version) == 0)
+        return g_strdup (package->version);
+    }
+  return NULL;
 }
 
-/* Adds the installed packages that own @path, as dpkg says: "a, b: /path". */
 static void
 add_owners (GPtrArray *names, const char *path)
 {
-  g_auto (GStrv) environment = lp_command_environment ("/nonexistent");
-  const char *const argv[] = { "dpkg-query", "--search", "--", path, NULL };
-  g_auto (LpCommandResult) result = { 0 };
+  g_autoptr (GPtrArray) owners = lp_dpkg_owners (path);
 
-  /* It takes patterns: such a path is nobody's rather than everybody's. */
-  if (strpbrk (path, "*?[\\") != NULL
-      || !lp_command_run (argv, (const char *const *)environment, "/", NULL, NULL, &result, NULL)
-      || result.exit_status != 0 || strstr (result.output, ": /") == NULL)
-    return;
-  g_autofree char *owners = g_strndup (result.output, strstr (result.output, ": /") - result.output);
-  g_auto (GStrv) words = g_strsplit (owners, ", ", -1);
-  for (guint i = 0; words[i] != NULL; i++)
-    {
-      g_autofree char *name = g_strndup (words[i], strcspn (words[i], ":")); /* "libc6:amd64" */
-      if (strchr (name, ' ') == NULL && !g_ptr_array_find_with_equal_func (names, name, g_str_equal, NULL))
-        g_ptr_array_add (names, g_steal_pointer (&name));
-    }
+  for (guint i = 0; i < owners->len; i++)
+    if (!g_ptr_array_find_with_equal_func (names, owners->pdata[i], g_str_equal, NULL))
+      g_ptr_array_add (names, g_strdup (owners->pdata[i]));
 }
 
 /* The binary packages that hold the target: those that the manifest names; else, for what was built from a
@@ -178,20 +142,26 @@ details (const LpManifest *manifest)
 
 /* ---- the tree that gets packed ---- */
 
+/* What is packed has these modes whatever the caller's umask is. */
 static gboolean
-make_folder (const char *path, GError **error)
+set_mode (const char *path, int mode, GError **error)
 {
-  if (g_mkdir_with_parents (path, 0755) == 0 && g_chmod (path, 0755) == 0)
+  if (g_chmod (path, mode) == 0)
     return TRUE;
-  lp_error_set (error, LP_ERROR_FAILED, NULL, "%s can't be made: %s", path, g_strerror (errno));
+  lp_error_set_errno (error, LP_ERROR_FAILED, errno, "%s: can't set its mode", path);
   return FALSE;
 }
 
 static gboolean
-write_file (const char *path, const char *data, gsize size, GError **error)
+make_folder (const char *path, GError **error)
 {
-  return g_file_set_contents_full (path, data, (gssize)size, G_FILE_SET_CONTENTS_NONE, 0644, error)
-         && (g_chmod (path, 0644) == 0 || make_folder (path, error));
+  return lp_content_make_directory (path, error) && set_mode (path, 0755, error);
+}
+
+static gboolean
+write_file (const char *path, const void *data, gsize size, GError **error)
+{
+  return lp_io_create_at (AT_FDCWD, path, 0644, data, size, error) && set_mode (path, 0644, error);
 }
 
 static int
@@ -204,11 +174,14 @@ compare_names (gconstpointer a, gconstpointer b)
 static GPtrArray *
 sorted_names (const char *folder, GError **error)
 {
-  g_autoptr (GDir) directory = g_dir_open (folder, 0, error);
+  g_autoptr (GDir) directory = g_dir_open (folder, 0, NULL);
   const char *name;
 
   if (directory == NULL)
-    return NULL;
+    {
+      lp_error_set_errno (error, LP_ERROR_FAILED, errno, "%s: can't be read", folder);
+      return NULL;
+    }
   GPtrArray *names = g_ptr_array_new_with_free_func (g_free);
   while ((name = g_dir_read_name (directory)) != NULL)
     g_ptr_array_add (names, g_strdup (name));
@@ -249,12 +222,13 @@ fill_tree (const char *bundle, const char *root, GString *sums, GError **error)
       const char *name = g_ptr_array_index (names, i);
       g_autofree char *from = g_build_filename (bundle, name, NULL);
       g_autofree char *to = g_build_filename (root, below, name, NULL);
-      g_autofree char *data = NULL;
+      g_autoptr (GBytes) bytes = lp_io_read_at (AT_FDCWD, from, LP_ENTITY_FILE_MAX, error);
       gsize size;
+      const void *data = bytes != NULL ? g_bytes_get_data (bytes, &size) : NULL;
 
-      if (!g_file_get_contents (from, &data, &size, error) || !write_file (to, data, size, error))
+      if (bytes == NULL || !write_file (to, data, size, error))
         return FALSE;
-      g_autofree char *sum = g_compute_checksum_for_data (G_CHECKSUM_MD5, (const guchar *)data, size);
+      g_autofree char *sum = g_compute_checksum_for_bytes (G_CHECKSUM_MD5, bytes);
       if (sums != NULL)
         g_string_append_printf (sums, "%s  %s/%s\n", sum, below + 1, name);
     }
@@ -270,43 +244,6 @@ run (const char *const *argv, const char *home, GError **error)
   environment = g_environ_setenv (environment, "SOURCE_DATE_EPOCH", FIXED_TIME, TRUE);
   g_autofree char *output = lp_command_output (argv, (const char *const *)environment, home, NULL, error);
   return output != NULL;
-}
-
-/* What can't be removed is only litter. */
-static void
-remove_folder (const char *folder)
-{
-  const char *const argv[] = { "rm", "-rf", "--", folder, NULL };
-
-  run (argv, "/", NULL);
-}
-
-/* A temporary folder for @write, which makes @path in it; then the file takes its place at once. */
-static char *
-with_folder (const char *bundle, const LpManifest *manifest, const char *file_name,
-             gboolean (*write) (const char *bundle, const LpManifest *manifest, const char *folder,
-                                const char *path, GError **error),
-             GError **error)
-{
-  g_autofree char *parent = g_path_get_dirname (bundle);
-  g_autofree char *path = g_build_filename (parent, file_name, NULL);
-  g_autofree char *pattern = g_build_filename (parent, ".package-XXXXXX", NULL);
-
-  if (g_mkdtemp (pattern) == NULL)
-    {
-      lp_error_set (error, LP_ERROR_FAILED, NULL, "%s can't be written: %s", parent, g_strerror (errno));
-      return NULL;
-    }
-  g_autofree char *folder = g_canonicalize_filename (pattern, NULL);
-  g_autofree char *made = g_build_filename (folder, "made", NULL);
-  gboolean ok = write (bundle, manifest, folder, made, error);
-  if (ok && g_rename (made, path) != 0)
-    {
-      lp_error_set (error, LP_ERROR_FAILED, NULL, "%s can't be written: %s", path, g_strerror (errno));
-      ok = FALSE;
-    }
-  remove_folder (folder);
-  return ok ? g_steal_pointer (&path) : NULL;
 }
 
 /* ---- tar ---- */
@@ -326,13 +263,13 @@ write_tar (const char *bundle, const LpManifest *manifest, const char *folder, c
   return run (argv, folder, error);
 }
 
-char *
-lp_package_write_tar (const char *bundle, const LpManifest *manifest, GError **error)
+static char *
+tar_name (const char *bundle, const LpManifest *manifest)
 {
   g_autofree char *id = g_path_get_basename (bundle);
-  g_autofree char *name = g_strconcat (id, ".tar", NULL);
 
-  return with_folder (bundle, manifest, name, write_tar, error);
+  (void)manifest;
+  return g_strconcat (id, ".tar", NULL);
 }
 
 /* ---- deb ---- */
@@ -381,16 +318,16 @@ write_deb (const char *bundle, const LpManifest *manifest, const char *folder, c
          && write_file (sums_file, sums->str, sums->len, error) && run (argv, folder, error);
 }
 
-char *
-lp_package_write_deb (const char *bundle, const LpManifest *manifest, GError **error)
+static char *
+deb_name (const char *bundle, const LpManifest *manifest)
 {
   g_autofree char *name = package_name (manifest);
   g_autofree char *version = deb_version (manifest);
   const char *colon = strchr (version, ':'); /* file names have no epoch */
-  g_autofree char *file = g_strdup_printf ("%s_%s_%s.deb", name, colon != NULL ? colon + 1 : version,
-                                           deb_architecture (manifest));
 
-  return with_folder (bundle, manifest, file, write_deb, error);
+  (void)bundle;
+  return g_strdup_printf ("%s_%s_%s.deb", name, colon != NULL ? colon + 1 : version,
+                          deb_architecture (manifest));
 }
 
 /* ---- rpm ---- */
@@ -447,7 +384,8 @@ spec (const char *bundle, const LpManifest *manifest, const char *root)
   g_autofree char *shown_line = spec_text (line);
   g_autofree char *shown_more = spec_text (more);
   g_autofree char *license = spec_text (manifest->license[0] != '\0' ? manifest->license : "unknown");
-  g_autofree char *source = spec_text (root);
+  g_autofree char *quoted = g_shell_quote (root);
+  g_autofree char *source = spec_text (quoted);
   g_autofree char *requires = dependency (manifest, "", " = ", "", " or ");
   gboolean several = requires != NULL && strstr (requires, " or ") != NULL;
   g_autofree char *requires_line
@@ -459,7 +397,7 @@ spec (const char *bundle, const LpManifest *manifest, const char *root)
       "Name: %s\nEpoch: %s\nVersion: %s\nRelease: %s\nSummary: %s\nLicense: %s\nAutoReqProv: "
       "no\n%sRecommends: syscare\n"
       "%%global __os_install_post %%{nil}\n%%global debug_package %%{nil}\n%%global _build_id_links none\n"
-      "%%description\n%s\n%%install\nmkdir -p '%%{buildroot}'\ncp -r '%s/usr' '%%{buildroot}/'\n"
+      "%%description\n%s\n%%install\nmkdir -p '%%{buildroot}'\ncp -r %s/usr '%%{buildroot}/'\n"
       "%%files\n%%defattr(0644,root,root,0755)\n" LP_PACKAGE_FOLDER "/%s\n",
       name, version.epoch, version.version, version.release, shown_line, license, requires_line, shown_more,
       source, id);
@@ -508,13 +446,85 @@ write_rpm (const char *bundle, const LpManifest *manifest, const char *folder, c
   return FALSE;
 }
 
-char *
-lp_package_write_rpm (const char *bundle, const LpManifest *manifest, GError **error)
+static char *
+rpm_name (const char *bundle, const LpManifest *manifest)
 {
   g_autofree char *name = package_name (manifest);
   g_auto (RpmVersion) version = rpm_version (manifest);
-  g_autofree char *file
-      = g_strdup_printf ("%s-%s-%s.%s.rpm", name, version.version, version.release, manifest->architecture);
 
-  return with_folder (bundle, manifest, file, write_rpm, error);
+  (void)bundle;
+  return g_strdup_printf ("%s-%s-%s.%s.rpm", name, version.version, version.release, manifest->architecture);
+}
+
+/* ---- all of them ---- */
+
+typedef struct {
+  const char *word, *tool, *hint;
+  char *(*name) (const char *bundle, const LpManifest *manifest);
+  /* Makes the file @path; @folder, where it stands, is empty and goes afterwards. */
+  gboolean (*write) (const char *bundle, const LpManifest *manifest, const char *folder, const char *path,
+                     GError **error);
+} Format;
+
+static const Format formats[] = {
+  { "tar", "tar", "install tar", tar_name, write_tar },
+  { "deb", "dpkg-deb", "install dpkg", deb_name, write_deb },
+  { "rpm", "rpmbuild", "install rpm (Debian) or rpm-build", rpm_name, write_rpm },
+};
+
+static const Format *
+find_format (const char *word)
+{
+  for (gsize i = 0; i < G_N_ELEMENTS (formats); i++)
+    if (strcmp (formats[i].word, word) == 0)
+      return &formats[i];
+  return NULL;
+}
+
+gboolean
+lp_package_is_format (const char *word)
+{
+  return find_format (word) != NULL;
+}
+
+gboolean
+lp_package_check_tool (const char *format, GError **error)
+{
+  const Format *found = find_format (format);
+
+  g_return_val_if_fail (found != NULL, FALSE);
+  g_autofree char *path = g_find_program_in_path (found->tool);
+  if (path != NULL)
+    return TRUE;
+  lp_error_set (error, LP_ERROR_NOT_SUPPORTED, found->hint, "%s is needed to write a %s and is not there",
+                found->tool, format);
+  return FALSE;
+}
+
+char *
+lp_package_write (const char *format, const char *bundle, const LpManifest *manifest, GError **error)
+{
+  const Format *found = find_format (format);
+
+  g_return_val_if_fail (found != NULL, NULL);
+  g_autofree char *parent = g_path_get_dirname (bundle);
+  g_autofree char *name = found->name (bundle, manifest);
+  g_autofree char *path = g_build_filename (parent, name, NULL);
+  g_autofree char *pattern = g_build_filename (parent, ".package-XXXXXX", NULL);
+
+  if (g_mkdtemp (pattern) == NULL)
+    {
+      lp_error_set_errno (error, LP_ERROR_FAILED, errno, "%s can't be written", parent);
+      return NULL;
+    }
+  g_autofree char *folder = g_canonicalize_filename (pattern, NULL);
+  g_autofree char *made = g_build_filename (folder, "made", NULL);
+  gboolean ok = found->write (bundle, manifest, folder, made, error);
+  if (ok && g_rename (made, path) != 0)
+    {
+      lp_error_set_errno (error, LP_ERROR_FAILED, errno, "%s can't be written", path);
+      ok = FALSE;
+    }
+  lp_content_remove (folder, NULL); /* what can't be removed is only litter */
+  return ok ? g_steal_pointer (&path) : NULL;
 }

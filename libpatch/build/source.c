@@ -9,6 +9,7 @@
 #include "base/error.h"
 #include "build/command.h"
 #include "build/content.h"
+#include "build/dpkg.h"
 
 #include <string.h>
 #include <sys/stat.h>
@@ -40,10 +41,10 @@ find_tools (LpSource *source)
     add_tool (source, tool_programs[i], environment);
   if (source->dsc != NULL)
     {
-      const char *const argv[] = { "dpkg-query", "-W", "-f", "${Version}", "dpkg-dev", NULL };
-      char *version = lp_command_output (argv, (const char *const *)environment, "/", NULL, NULL);
-      if (version != NULL)
-        g_hash_table_insert (source->tools, g_strdup ("dpkg-dev"), version);
+      g_autoptr (GPtrArray) packages = lp_dpkg_installed ("dpkg-dev");
+      if (packages->len > 0)
+        g_hash_table_insert (source->tools, g_strdup ("dpkg-dev"),
+                             g_strdup (((LpDpkgPackage *)g_ptr_array_index (packages, 0))->version));
     }
 }
 
@@ -220,52 +221,34 @@ lp_source_apt (LpSource *source, GError **error)
   return source->apt;
 }
 
-/* The installed version of binary package @name and its source, from dpkg; FALSE when it isn't installed. */
-static gboolean
-query_installed (const char *name, char **version, char **package, char **package_version)
-{
-  const char *const argv[]
-      = { "dpkg-query", "-W", "-f", "${db:Status-Status}\t${Version}\t${source:Package}\t${source:Version}\n",
-          name,         NULL };
-  g_auto (GStrv) environment = lp_command_environment ("/nonexistent");
-  g_autofree char *output = lp_command_output (argv, (const char *const *)environment, "/", NULL, NULL);
-  g_auto (GStrv) fields = output != NULL ? g_strsplit (g_strchomp (output), "\t", -1) : NULL;
-
-  if (fields == NULL || g_strv_length (fields) != 4 || strcmp (fields[0], "installed") != 0)
-    return FALSE;
-  *version = g_strdup (fields[1]);
-  *package = g_strdup (fields[2]);
-  *package_version = g_strdup (fields[3]);
-  return TRUE;
-}
-
 static gboolean
 find_package (LpSource *source, const char *spec, const char *cache, LpSourceNote note, gpointer user_data,
               GCancellable *cancellable, GError **error)
 {
   const char *equals = strchr (spec, '=');
-  g_autofree char *installed = NULL;
   g_autofree char *package = NULL;
   g_autofree char *package_version = NULL;
 
   source->asked = equals != NULL ? g_strndup (spec, equals - spec) : g_strdup (spec);
   source->asked_version = equals != NULL ? g_strdup (equals + 1) : NULL;
-  gboolean is_installed = query_installed (source->asked, &installed, &package, &package_version);
-  if (source->asked_version == NULL && is_installed)
-    source->asked_version = g_strdup (installed);
+  g_autoptr (GPtrArray) installed = lp_dpkg_installed (source->asked);
+  for (guint i = 0; i < installed->len && package == NULL; i++)
+    {
+      const LpDpkgPackage *one = g_ptr_array_index (installed, i);
+      if (source->asked_version == NULL)
+        source->asked_version = g_strdup (one->version);
+      if (strcmp (one->version, source->asked_version) != 0)
+        continue;
+      package = g_strdup (one->source);
+      package_version = g_strdup (one->source_version);
+    }
 
   LpApt *apt = lp_source_apt (source, error);
-  if (apt == NULL)
+  if (apt == NULL
+      || (package == NULL
+          && !lp_apt_find_source (apt, source->asked, source->asked_version, &package, &package_version,
+                                  cancellable, error)))
     return FALSE;
-  gboolean known = is_installed && strcmp (installed, source->asked_version) == 0;
-  if (!known)
-    {
-      g_clear_pointer (&package, g_free);
-      g_clear_pointer (&package_version, g_free);
-      if (!lp_apt_find_source (apt, source->asked, source->asked_version, &package, &package_version,
-                               cancellable, error))
-        return FALSE;
-    }
   g_autofree char *text
       = g_strdup_printf ("%s is built from source package %s %s", source->asked, package, package_version);
   note (text, user_data);

@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "build/command.h"
 #include "build/content.h"
+#include "build/dpkg.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -220,19 +221,14 @@ name_files (const LpTrace *trace, LpBuildTarget *target, GPtrArray *regular)
 static char *
 installed_version (const LpSource *source, const char *name)
 {
-  const char *const argv[]
-      = { "dpkg-query", "-W", "-f", "${db:Status-Status}\t${source:Package}\t${source:Version}\t${Version}\n",
-          name,         NULL };
-  g_auto (GStrv) environment = lp_command_environment ("/nonexistent");
-  g_autofree char *output = lp_command_output (argv, (const char *const *)environment, "/", NULL, NULL);
-  g_auto (GStrv) lines = output != NULL ? g_strsplit (output, "\n", -1) : NULL;
+  g_autoptr (GPtrArray) packages = lp_dpkg_installed (name);
 
-  for (guint i = 0; lines != NULL && lines[i] != NULL; i++)
+  for (guint i = 0; i < packages->len; i++)
     {
-      g_auto (GStrv) fields = g_strsplit (lines[i], "\t", -1);
-      if (g_strv_length (fields) == 4 && strcmp (fields[0], "installed") == 0
-          && strcmp (fields[1], source->package) == 0 && strcmp (fields[2], source->version) == 0)
-        return g_strdup (fields[3]);
+      const LpDpkgPackage *package = g_ptr_array_index (packages, i);
+      if (strcmp (package->source, source->package) == 0
+          && strcmp (package->source_version, source->version) == 0)
+        return g_strdup (package->version);
     }
   return NULL;
 }
