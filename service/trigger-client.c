@@ -11,6 +11,7 @@
 
 #include <errno.h>
 #include <gio/gunixinputstream.h>
+#include <glib-unix.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 
@@ -44,6 +45,8 @@ struct ScTrigger {
   ScHelper *helper;
   GInputStream *input;
   int fd;
+  GByteArray *unsent; /* for it, whole messages or the rest of one */
+  guint writing;      /* source that waits until it takes more */
   GCancellable *reading;
   guint8 header[SC_WIRE_HEADER];
   char *body;
@@ -64,6 +67,7 @@ typedef struct {
 
 static void read_header (ScTrigger *trigger);
 static void start_child (ScTrigger *trigger);
+static gboolean on_writable (int fd, GIOCondition condition, gpointer data);
 
 static void
 set_problem (ScTrigger *trigger, const char *problem)
@@ -99,6 +103,8 @@ end_waits (ScTrigger *trigger, guint64 serial)
 static void
 drop_child (ScTrigger *trigger)
 {
+  g_clear_handle_id (&trigger->writing, g_source_remove);
+  g_byte_array_set_size (trigger->unsent, 0);
   g_cancellable_cancel (trigger->reading);
   g_clear_object (&trigger->reading);
   g_clear_object (&trigger->input); /* closes the socket: it ends by itself, and whoever it holds goes on */
@@ -135,16 +141,53 @@ child_failed (ScTrigger *trigger, const char *why)
   trigger->restart_pause = MIN (trigger->restart_pause * 2, LONGEST_RESTART);
 }
 
-/* A small message into a socket that its reader empties at once; one that is full means that the reader
- * hangs. */
+/* Sends what waits as far as the socket takes it. */
+static void
+flush (ScTrigger *trigger)
+{
+  gsize done = 0;
+
+  while (done < trigger->unsent->len)
+    {
+      ssize_t n = send (trigger->fd, trigger->unsent->data + done, trigger->unsent->len - done,
+                        MSG_DONTWAIT | MSG_NOSIGNAL);
+      if (n > 0)
+        done += (gsize)n;
+      else if (errno == EAGAIN)
+        break;
+      else if (errno != EINTR)
+        {
+          child_failed (trigger, "syscare-trigger takes no messages; it is started again");
+          return;
+        }
+    }
+  g_byte_array_remove_range (trigger->unsent, 0, (guint)done);
+  if (trigger->unsent->len > 0 && trigger->writing == 0)
+    trigger->writing = g_unix_fd_add (trigger->fd, G_IO_OUT | G_IO_HUP | G_IO_ERR, on_writable, trigger);
+}
+
+static gboolean
+on_writable (int fd, GIOCondition condition, gpointer data)
+{
+  ScTrigger *trigger = data;
+
+  trigger->writing = 0;
+  flush (trigger);
+  return G_SOURCE_REMOVE;
+}
+
+/* The socket may be smaller than a message that names hundreds of patches: the rest follows as it is read. A
+ * reader that hangs answers no ping. */
 static void
 tell (ScTrigger *trigger, JsonObject *message)
 {
   g_autoptr (GBytes) bytes = sc_wire_encode (message);
-  gsize size = g_bytes_get_size (bytes);
+  gsize size;
+  const guint8 *data = g_bytes_get_data (bytes, &size);
 
-  if (send (trigger->fd, g_bytes_get_data (bytes, NULL), size, MSG_DONTWAIT | MSG_NOSIGNAL) != (gssize)size)
-    child_failed (trigger, "syscare-trigger takes no messages; it is started again");
+  g_byte_array_append (trigger->unsent, data, (guint)size);
+  if (trigger->writing == 0)
+    flush (trigger);
 }
 
 static gboolean
@@ -441,6 +484,7 @@ sc_trigger_new (const char *program, const ScTriggerListener *listener, gpointer
   trigger->files = g_array_new (FALSE, FALSE, sizeof (ScFileIdentity));
   trigger->restart_pause = FIRST_RESTART;
   trigger->fd = -1;
+  trigger->unsent = g_byte_array_new ();
   g_queue_init (&trigger->waiting);
   return trigger;
 }
@@ -456,6 +500,7 @@ sc_trigger_free (ScTrigger *trigger)
   g_ptr_array_unref (trigger->infos);
   g_ptr_array_unref (trigger->lacks);
   g_array_unref (trigger->files);
+  g_byte_array_unref (trigger->unsent);
   g_free (trigger->problem);
   g_free (trigger->program);
   g_free (trigger);
