@@ -71,16 +71,20 @@ sc_bus_patch_value_name (guint index)
   return value_table[index].name;
 }
 
+char *
+sc_bus_patch_job_path (const ScPatch *patch)
+{
+  return patch->job != 0 ? g_strdup_printf (SC_BUS_PATH "/jobs/%" G_GUINT64_FORMAT, patch->job)
+                         : g_strdup ("/");
+}
+
 static GVariant *
 computed (const ScPatch *patch, const ScValueRow *row, gboolean omit_empty)
 {
   if (strcmp (row->name, "State") == 0)
     return g_variant_new_string (lp_state_word (patch->state));
-  if (patch->job == 0)
-    return omit_empty ? NULL : g_variant_new_object_path ("/");
-
-  g_autofree char *path = g_strdup_printf (SC_BUS_PATH "/jobs/%" G_GUINT64_FORMAT, patch->job);
-  return g_variant_new_object_path (path);
+  g_autofree char *path = sc_bus_patch_job_path (patch);
+  return omit_empty && patch->job == 0 ? NULL : g_variant_new_object_path (path);
 }
 
 GVariant *

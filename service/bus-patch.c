@@ -36,15 +36,14 @@ show_constants (ScBusPatch *skeleton, const ScPatchInfo *info)
 static void
 show_state (ScBusPatch *skeleton, const ScPatch *patch)
 {
-  g_autofree char *job
-      = patch->job != 0 ? g_strdup_printf (SC_BUS_PATH "/jobs/%" G_GUINT64_FORMAT, patch->job) : NULL;
+  g_autofree char *job = sc_bus_patch_job_path (patch);
 
   sc_bus_patch_set_state (skeleton, lp_state_word (patch->state));
   sc_bus_patch_set_problems (skeleton, STRV (patch->problems));
   sc_bus_patch_set_processes_total (skeleton, patch->total);
   sc_bus_patch_set_processes_patched (skeleton, patch->patched);
   sc_bus_patch_set_last_change (skeleton, patch->last_change);
-  sc_bus_patch_set_job (skeleton, job != NULL ? job : "/");
+  sc_bus_patch_set_job (skeleton, job);
 }
 
 /* ---- the verbs ---- */

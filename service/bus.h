@@ -42,6 +42,9 @@ int sc_bus_patch_value_index (const char *name);
  * value is "", 0, "/" or an empty array. */
 GVariant *sc_bus_patch_value (const ScPatch *patch, guint index, gboolean omit_empty);
 
+/* Object path of the job that works on @patch, "/" when none does; caller frees. */
+char *sc_bus_patch_job_path (const ScPatch *patch);
+
 /* ---- one call ---- */
 
 typedef struct ScBusCall ScBusCall;
