@@ -111,10 +111,11 @@ class Desktop:
 
     def start_display(self):
         """Of a number that nobody has: a server in another mount namespace can have the same lowest free one, and clients take the
-        abstract socket, which they share, first."""
+        abstract socket, which they share, first. It doesn't begin anew when its last client leaves (the accessibility bus looks in before
+        the window does): that would end whoever comes just then."""
         read, write = os.pipe()
         server = subprocess.Popen(['Xvfb', f':{random.randrange(1000, 30000)}', '-displayfd', str(write), '-screen', '0',
-                                   self.size + 'x24', '-nolisten', 'tcp'], pass_fds=[write], stderr=subprocess.DEVNULL)
+                                   self.size + 'x24', '-nolisten', 'tcp', '-noreset'], pass_fds=[write], stderr=subprocess.DEVNULL)
         os.close(write)
         self.processes.append(server)
         with os.fdopen(read) as file:
