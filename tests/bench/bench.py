@@ -59,14 +59,15 @@ class Pulse:
 
 
 def private_code_kib(pid):
-    """KiB of memory that are @pid's own in its executable mappings and in patch images (the mapping beside them included)."""
+    """KiB of memory that are @pid's own in its executable mappings and in patch images (the mapping beside them included): copies of
+    pages of a file. Pages of the file itself are the page cache's, also while nobody else has them mapped."""
     total, counts = 0, False
     with open(f'/proc/{pid}/smaps', encoding='utf-8') as file:
         for line in file:
             words = line.split()
             if '-' in words[0] and not words[0].endswith(':'):
                 counts = 'x' in words[1] or 'syscare' in line
-            elif counts and words[0] in ('Private_Dirty:', 'Private_Clean:'):
+            elif counts and words[0] == 'Anonymous:':
                 total += int(words[1])
     return total
 
