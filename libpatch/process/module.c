@@ -224,7 +224,7 @@ first_mapping (const LpMaps *maps, guint index)
 /* The Build-ID of the file mapped at @address as the kernel reads it, without opening the file: FALSE when
  * this kernel can't tell (before Linux 6.11). *@build_id is NULL when it found none. */
 static gboolean
-ask_build_id (const LpProcess *process, guint64 address, char **build_id)
+ask_build_id (LpProcess *process, guint64 address, char **build_id)
 {
   guint8 bytes[MAX_BUILD_ID];
   ProcMapQuery query = { .size = sizeof query,
@@ -232,13 +232,12 @@ ask_build_id (const LpProcess *process, guint64 address, char **build_id)
                          .address = address,
                          .build_id_size = sizeof bytes,
                          .build_id_address = (guint64)(gsize)bytes };
-  int fd = lp_process_open_file (process, "maps", O_RDONLY, NULL);
+  int fd = lp_process_maps_fd (process);
 
   *build_id = NULL;
   if (fd < 0)
     return FALSE;
   gboolean answered = ioctl (fd, PROCMAP_QUERY_REQUEST, &query) == 0;
-  close (fd);
   if (answered && query.build_id_size > 0 && query.build_id_size <= sizeof bytes)
     *build_id = to_hex (bytes, query.build_id_size);
   return answered;

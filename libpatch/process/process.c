@@ -51,14 +51,17 @@ read_all (int fd, gsize *size)
   return (char *)g_byte_array_free (g_steal_pointer (&bytes), FALSE);
 }
 
-/* Splits @stat behind the command, which may itself hold spaces and parentheses. FALSE when too short. */
+/* Splits @stat around the command, which may itself hold spaces and parentheses. @command: (nullable), caller
+ * frees. FALSE when too short. */
 static gboolean
-parse_stat (const char *stat, guint64 values[STAT_N_FIELDS], char *state)
+parse_stat (const char *stat, guint64 values[STAT_N_FIELDS], char *state, char **command)
 {
-  const char *p = strrchr (stat, ')');
+  const char *p = strrchr (stat, ')'), *start = strchr (stat, '(');
 
-  if (p == NULL || p[1] != ' ')
+  if (p == NULL || p[1] != ' ' || start == NULL || start > p)
     return FALSE;
+  if (command != NULL)
+    *command = g_strndup (start + 1, p - start - 1);
   p += 2;
   *state = *p;
   values[STAT_STATE] = 0;
@@ -74,13 +77,14 @@ parse_stat (const char *stat, guint64 values[STAT_N_FIELDS], char *state)
 }
 
 static gboolean
-read_stat (const LpProcess *process, guint64 values[STAT_N_FIELDS], char *state, GError **error)
+read_stat (const LpProcess *process, guint64 values[STAT_N_FIELDS], char *state, char **command,
+           GError **error)
 {
   g_autofree char *stat = lp_process_read_file (process, "stat", NULL, error);
 
   if (stat == NULL)
     return FALSE;
-  if (parse_stat (stat, values, state))
+  if (parse_stat (stat, values, state, command))
     return TRUE;
   lp_error_set (error, LP_ERROR_FAILED, NULL, "process %d: /proc/%d/stat is malformed", process->pid,
                 process->pid);
@@ -96,14 +100,14 @@ lp_process_open (int pid, GError **error)
   char state;
 
   process->pid = pid;
-  process->mem_fd = -1;
+  process->mem_fd = process->maps_fd = -1;
   process->dir_fd = open (path, O_PATH | O_DIRECTORY | O_CLOEXEC);
   if (process->dir_fd < 0)
     {
       set_gone_or_failed (process, "", errno, error);
       return NULL;
     }
-  if (!read_stat (process, values, &state, error))
+  if (!read_stat (process, values, &state, &process->command, error))
     return NULL;
   if (state == 'Z' || state == 'X')
     {
@@ -113,10 +117,6 @@ lp_process_open (int pid, GError **error)
 
   process->start_time = values[STAT_START_TIME];
   process->kernel_thread = (values[STAT_FLAGS] & KERNEL_THREAD_FLAG) != 0;
-  process->command = lp_process_read_file (process, "comm", NULL, error);
-  if (process->command == NULL)
-    return NULL;
-  g_strchomp (process->command);
   return g_steal_pointer (&process);
 }
 
@@ -129,6 +129,8 @@ lp_process_free (LpProcess *process)
     close (process->dir_fd);
   if (process->mem_fd >= 0)
     close (process->mem_fd);
+  if (process->maps_fd >= 0)
+    close (process->maps_fd);
   g_free (process->command);
   g_free (process);
 }
@@ -157,7 +159,7 @@ lp_process_is_alive (const LpProcess *process)
   guint64 values[STAT_N_FIELDS];
   char state;
 
-  return read_stat (process, values, &state, NULL) && state != 'Z' && state != 'X';
+  return read_stat (process, values, &state, NULL, NULL) && state != 'Z' && state != 'X';
 }
 
 gboolean
@@ -190,11 +192,17 @@ lp_process_read_file (const LpProcess *process, const char *name, gsize *size, G
   return text;
 }
 
-char *
-lp_process_status (const LpProcess *process, int tid, const char *key)
+int
+lp_process_maps_fd (LpProcess *process)
 {
-  g_autofree char *name = tid > 0 ? g_strdup_printf ("task/%d/status", tid) : g_strdup ("status");
-  g_autofree char *text = lp_process_read_file (process, name, NULL, NULL);
+  if (process->maps_fd < 0)
+    process->maps_fd = lp_process_open_file (process, "maps", O_RDONLY, NULL);
+  return process->maps_fd;
+}
+
+char *
+lp_process_status_value (const char *text, const char *key)
+{
   gsize key_size = strlen (key);
 
   for (const char *line = text; line != NULL && *line != '\0';)
@@ -205,6 +213,15 @@ lp_process_status (const LpProcess *process, int tid, const char *key)
       line = *end == '\n' ? end + 1 : end;
     }
   return NULL;
+}
+
+char *
+lp_process_status (const LpProcess *process, int tid, const char *key)
+{
+  g_autofree char *name = tid > 0 ? g_strdup_printf ("task/%d/status", tid) : g_strdup ("status");
+  g_autofree char *text = lp_process_read_file (process, name, NULL, NULL);
+
+  return lp_process_status_value (text, key);
 }
 
 char *

@@ -21,7 +21,7 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (LpProcess, lp_process_free)
 int lp_process_pid (const LpProcess *process);
 /* Clock ticks since boot, field 22 of /proc/PID/stat. */
 guint64 lp_process_start_time (const LpProcess *process);
-/* comm at the time of opening; borrowed. */
+/* comm at the time of opening, as /proc/PID/stat shows it; borrowed. */
 const char *lp_process_command (const LpProcess *process);
 /* TRUE until the process is a zombie or gone. */
 gboolean lp_process_is_alive (const LpProcess *process);
@@ -30,8 +30,13 @@ gboolean lp_process_is_kernel_thread (const LpProcess *process);
 /* Opens /proc/PID/@name; @flags as open(2), O_CLOEXEC is added. Returns a descriptor or -1. Errors:
  * LP_ERROR_PROCESS_GONE, LP_ERROR_FAILED. */
 int lp_process_open_file (const LpProcess *process, const char *name, int flags, GError **error);
+/* /proc/PID/maps of the present address space, for ioctl(2); stays open as long as @process. -1 when it can't
+ * be opened. */
+int lp_process_maps_fd (LpProcess *process);
 /* Whole content of /proc/PID/@name, NUL-terminated; caller frees. */
 char *lp_process_read_file (const LpProcess *process, const char *name, gsize *size, GError **error);
+/* Value of "@key:" in @text, the content of a status file; stripped; caller frees. NULL when absent. */
+char *lp_process_status_value (const char *text, const char *key);
 /* Value of "@key:" in /proc/PID/status or /proc/PID/task/TID/status (@tid > 0), stripped; caller frees. NULL
  * when absent. */
 char *lp_process_status (const LpProcess *process, int tid, const char *key);

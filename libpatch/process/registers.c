@@ -37,6 +37,38 @@ lp_registers_set_call (LpRegisters *regs, guint64 instruction, long number, cons
   regs->eflags &= ~(guint64)0x100; /* TF: no single step while we borrow the thread */
 }
 
+const guint8 lp_registers_batch[LP_BATCH_SIZE] = {
+  0x48,          0x8b, 0x03,       /* again: mov (%rbx), %rax */
+  0x48,          0x8b, 0x7b, 0x08, /* mov 8(%rbx), %rdi */
+  0x48,          0x8b, 0x73, 0x10, /* mov 16(%rbx), %rsi */
+  0x48,          0x8b, 0x53, 0x18, /* mov 24(%rbx), %rdx */
+  0x4c,          0x8b, 0x53, 0x20, /* mov 32(%rbx), %r10 */
+  0x4c,          0x8b, 0x43, 0x28, /* mov 40(%rbx), %r8 */
+  0x4c,          0x8b, 0x4b, 0x30, /* mov 48(%rbx), %r9 */
+  0x0f,          0x05,             /* syscall */
+  0x48,          0x89, 0x03,       /* mov %rax, (%rbx) */
+  0x48,          0x85, 0xc0,       /* test %rax, %rax */
+  0x78,          0x17,             /* js end */
+  0x48,          0x8b, 0x4b, 0x38, /* mov 56(%rbx), %rcx */
+  0x48,          0x89, 0x01,       /* mov %rax, (%rcx) */
+  0x48,          0x8b, 0x4b, 0x40, /* mov 64(%rbx), %rcx */
+  0x48,          0x89, 0x01,       /* mov %rax, (%rcx) */
+  0x48,          0x83, 0xc3, 0x48, /* add $72, %rbx */
+  0x49,          0xff, 0xcc,       /* dec %r12 */
+  0x75,          0xc4,             /* jne again */
+  LP_BREAKPOINT,                   /* end: int3 */
+};
+
+void
+lp_registers_set_batch (LpRegisters *regs, guint64 code, guint64 table, guint n)
+{
+  static const guint64 nothing[6];
+
+  lp_registers_set_call (regs, code, 0, nothing);
+  regs->rbx = table;
+  regs->r12 = n;
+}
+
 gint64
 lp_registers_call_result (const LpRegisters *regs)
 {
@@ -54,6 +86,12 @@ static const int repeatable_calls[] = {
   SYS_writev,          SYS_poll,         SYS_ppoll,         SYS_select,          SYS_pselect6,
   SYS_futex,           SYS_msgrcv,       SYS_msgsnd,        SYS_mq_timedreceive, SYS_mq_timedsend,
 };
+
+gboolean
+lp_registers_leave_exec (const LpRegisters *regs)
+{
+  return (gint64)regs->orig_rax == SYS_execve || (gint64)regs->orig_rax == SYS_execveat;
+}
 
 gboolean
 lp_registers_interrupted_call (const LpRegisters *regs)

@@ -63,6 +63,19 @@ void lp_registers_to_dwarf (const LpRegisters *regs, guint64 values[LP_DWARF_N_R
 void lp_registers_set_call (LpRegisters *regs, guint64 instruction, long number, const guint64 arguments[6]);
 gint64 lp_registers_call_result (const LpRegisters *regs);
 
+/* A few instructions that make several system calls. They go through a table of calls: LP_BATCH_WORDS words
+ * each, which are number (the result's place afterwards), six arguments, and two addresses to which the
+ * result is written, too. They end with a breakpoint instruction (SIGTRAP) after the last call, or the first
+ * that has failed. */
+#define LP_BATCH_SIZE 61 /* bytes of code */
+#define LP_BATCH_WORDS 9
+extern const guint8 lp_registers_batch[LP_BATCH_SIZE];
+#define LP_BREAKPOINT 0xcc /* its only byte */
+/* Sets up that code, which stands at @code, for @n calls. */
+void lp_registers_set_batch (LpRegisters *regs, guint64 code, guint64 table, guint n);
+
+/* The thread comes out of an exec, one that failed or one that has given it this program. */
+gboolean lp_registers_leave_exec (const LpRegisters *regs);
 /* The thread came out of a system call with EINTR only because it was stopped, and the call has done nothing
  * yet: TRUE for calls that are known to be repeatable. */
 gboolean lp_registers_interrupted_call (const LpRegisters *regs);

@@ -35,10 +35,18 @@ struct LpRemote {
   LpThread *thread;
   LpRegisters saved;
   guint64 saved_mask;
-  guint64 instruction;
-  gboolean ran;         /* the thread has left its first stop */
-  gboolean got_sigstop; /* a SIGSTOP came meanwhile: it can't be blocked, so it is sent again */
+  const LpMaps *maps;    /* borrowed */
+  guint64 instruction;   /* of a system call; 0 until one is needed */
+  gboolean ran;          /* the thread has left its first stop */
+  gboolean got_sigstop;  /* a SIGSTOP came meanwhile: it can't be blocked, so it is sent again */
+  gboolean ignores_trap; /* SIGTRAP */
 };
+
+static guint64
+signal_bit (int number)
+{
+  return G_GUINT64_CONSTANT (1) << (number - 1);
+}
 
 /* Inside a restartable sequence the thread must not be moved: the kernel would no longer abort the sequence.
  */
@@ -81,11 +89,11 @@ find_call_instruction (LpProcess *process, const LpMaps *maps)
   return 0;
 }
 
-/* A filter of the program must not judge (or kill for) our calls. */
+/* A filter of the program must not judge (or kill for) our calls. @status: of the thread. */
 static gboolean
-suspend_seccomp (LpProcess *process, const LpThread *thread, GError **error)
+suspend_seccomp (LpProcess *process, const LpThread *thread, const char *status, GError **error)
 {
-  g_autofree char *mode = lp_process_status (process, thread->tid, "Seccomp");
+  g_autofree char *mode = lp_process_status_value (status, "Seccomp");
 
   if (mode == NULL || strcmp (mode, "0") == 0)
     return TRUE;
@@ -134,20 +142,21 @@ lp_remote_begin (LpStop *stop, const LpMaps *maps, GError **error)
   LpThread *thread = choose_stopped_thread (stop, error);
   guint64 all = G_MAXUINT64;
 
-  if (thread == NULL || !suspend_seccomp (process, thread, error))
+  if (thread == NULL)
+    return NULL;
+  g_autofree char *name = g_strdup_printf ("task/%d/status", thread->tid);
+  g_autofree char *status = lp_process_read_file (process, name, NULL, NULL);
+  g_autofree char *ignored = lp_process_status_value (status, "SigIgn");
+  if (!suspend_seccomp (process, thread, status, error))
     return NULL;
 
   g_autofree LpRemote *remote = g_new0 (LpRemote, 1);
   remote->stop = stop;
   remote->thread = thread;
   remote->saved = thread->registers;
-  remote->instruction = find_call_instruction (process, maps);
-  if (remote->instruction == 0)
-    {
-      lp_error_set (error, LP_ERROR_NOT_SUPPORTED, NULL, "process %d has no system call instruction to use",
-                    lp_process_pid (process));
-      return NULL;
-    }
+  remote->ignores_trap
+      = ignored == NULL || (g_ascii_strtoull (ignored, NULL, 16) & signal_bit (SIGTRAP)) != 0;
+  remote->maps = maps;
   if (ptrace (PTRACE_GETSIGMASK, thread->tid, KERNEL_SIGSET_SIZE, &remote->saved_mask) != 0
       || ptrace (PTRACE_SETSIGMASK, thread->tid, KERNEL_SIGSET_SIZE, &all) != 0)
     {
@@ -193,6 +202,14 @@ lp_remote_call (LpRemote *remote, long number, const guint64 arguments[6], gint6
   LpRegisters registers = remote->saved;
   int tid = remote->thread->tid;
 
+  if (remote->instruction == 0)
+    remote->instruction = find_call_instruction (lp_stop_process (remote->stop), remote->maps);
+  if (remote->instruction == 0)
+    {
+      lp_error_set (error, LP_ERROR_NOT_SUPPORTED, NULL, "process %d has no system call instruction to use",
+                    lp_process_pid (lp_stop_process (remote->stop)));
+      return FALSE;
+    }
   lp_registers_set_call (&registers, remote->instruction, number, arguments);
   if (ptrace (PTRACE_SETREGS, tid, 0, &registers) != 0)
     {
@@ -211,6 +228,166 @@ lp_remote_call (LpRemote *remote, long number, const guint64 arguments[6], gint6
       return FALSE;
     }
   *result = lp_registers_call_result (&registers);
+  return TRUE;
+}
+
+/* ---- several calls in one go ---- */
+
+#define WORD sizeof (guint64)
+#define RED_ZONE 128 /* bytes below the stack pointer that functions use; psABI x86-64 3.2.2 */
+#define STACK_MARGIN 4096
+
+/* What lies on the stack: the table, a word that nobody reads, the text. */
+typedef struct {
+  guint64 words[LP_REMOTE_CALLS_MAX * LP_BATCH_WORDS + 1];
+  char text[STACK_MARGIN];
+} Batch;
+
+static gboolean
+refuse_batch (LpRemote *remote, const char *why, GError **error)
+{
+  lp_error_set (error, LP_ERROR_NOT_SUPPORTED, NULL, "process %d: %s",
+                lp_process_pid (lp_stop_process (remote->stop)), why);
+  return FALSE;
+}
+
+/* Where on the thread's stack a Batch has room, 0: nowhere. */
+static guint64
+find_stack_room (const LpRemote *remote)
+{
+  guint64 sp = lp_registers_sp (&remote->saved);
+  const LpMapping *stack = lp_maps_find (remote->maps, sp);
+  guint64 size = RED_ZONE + sizeof (Batch) + STACK_MARGIN;
+
+  if (stack == NULL || (stack->prot & PROT_WRITE) == 0 || sp - stack->start < size)
+    return 0;
+  return (sp - RED_ZONE - sizeof (Batch)) & ~(guint64)15;
+}
+
+static void
+fill_batch (Batch *batch, guint64 address, const LpRemoteCall *calls, guint n)
+{
+  guint64 unread = address + LP_REMOTE_CALLS_MAX * LP_BATCH_WORDS * WORD;
+
+  for (guint i = 0; i < n; i++)
+    {
+      guint64 *words = &batch->words[(gsize)i * LP_BATCH_WORDS];
+      words[0] = (guint64)calls[i].number;
+      memcpy (words + 1, calls[i].arguments, sizeof calls[i].arguments);
+      if (calls[i].text_at != 0)
+        words[1 + calls[i].text_at] = address + G_STRUCT_OFFSET (Batch, text);
+      for (guint j = 0; j < 2; j++)
+        words[7 + j]
+            = calls[i].to_call[j] == 0
+                  ? unread
+                  : address + (calls[i].to_call[j] * LP_BATCH_WORDS + 1 + calls[i].to_argument[j]) * WORD;
+    }
+}
+
+/* The first LP_BATCH_SIZE bytes in @present, of @size, without a breakpoint, -1: there are none. A uprobe may
+ * be taken away meanwhile, and we would put it back. */
+static gssize
+find_code_room (const guint8 *present, gsize size)
+{
+  gsize start = 0;
+
+  for (gsize i = 0; i < size; i++)
+    {
+      if (present[i] == LP_BREAKPOINT)
+        start = i + 1;
+      else if (i + 1 - start == LP_BATCH_SIZE)
+        return (gssize)start;
+    }
+  return -1;
+}
+
+/* Runs the code to its end, where the thread stands in the kernel's signal code. */
+static gboolean
+run_to_breakpoint (LpRemote *remote, guint64 code, GError **error)
+{
+  int tid = remote->thread->tid;
+  LpRegisters registers;
+
+  for (guint tries = 0; tries < 16; tries++)
+    {
+      remote->thread->stopped = FALSE;
+      if (ptrace (PTRACE_CONT, tid, 0, 0) != 0 && errno != ESRCH)
+        break;
+      int status = lp_stop_wait (remote->stop, remote->thread, CALL_TIMEOUT_MS, error);
+      if (status < 0)
+        return FALSE;
+      if (status >> 16 == 0 && WSTOPSIG (status) == SIGTRAP)
+        {
+          if (ptrace (PTRACE_GETREGS, tid, 0, &registers) == 0
+              && lp_registers_pc (&registers) == code + LP_BATCH_SIZE)
+            return TRUE;
+          break;
+        }
+      if (status >> 16 == 0 && WSTOPSIG (status) == SIGSTOP)
+        remote->got_sigstop = TRUE;
+    }
+  lp_error_set (error, LP_ERROR_FAILED, NULL,
+                "process %d: thread %d did not make the system calls it was told",
+                lp_process_pid (lp_stop_process (remote->stop)), tid);
+  return FALSE;
+}
+
+static gboolean
+run_batch (LpRemote *remote, guint64 code, guint64 table, guint n, GError **error)
+{
+  LpRegisters registers = remote->saved;
+  guint64 all_but_trap = ~signal_bit (SIGTRAP), all = G_MAXUINT64;
+  int tid = remote->thread->tid;
+
+  lp_registers_set_batch (&registers, code, table, n);
+  if (ptrace (PTRACE_SETSIGMASK, tid, KERNEL_SIGSET_SIZE, &all_but_trap) != 0
+      || ptrace (PTRACE_SETREGS, tid, 0, &registers) != 0)
+    {
+      lp_error_set_errno (error, LP_ERROR_FAILED, errno, "process %d: can't set the registers of thread %d",
+                          lp_process_pid (lp_stop_process (remote->stop)), tid);
+      return FALSE;
+    }
+  gboolean done = run_to_breakpoint (remote, code, error);
+  remote->ran = !done;
+  return ptrace (PTRACE_SETSIGMASK, tid, KERNEL_SIGSET_SIZE, &all) == 0 && done;
+}
+
+gboolean
+lp_remote_run (LpRemote *remote, guint64 code, LpRemoteCall *calls, guint n, const char *text, guint *made,
+               GError **error)
+{
+  LpProcess *process = lp_stop_process (remote->stop);
+  guint64 address = find_stack_room (remote);
+  int tid = remote->thread->tid;
+  guint8 page[LP_REMOTE_CODE_SIZE];
+  Batch batch = { 0 };
+
+  *made = 0;
+  if (remote->ignores_trap)
+    return refuse_batch (remote, "it ignores SIGTRAP", error);
+  if (address == 0 || n > LP_REMOTE_CALLS_MAX || strlen (text) >= sizeof batch.text)
+    return refuse_batch (remote, "its stack has no room", error);
+  gssize at = find_code_room (page, lp_process_read_some (process, code, page, sizeof page));
+  if (at < 0)
+    return refuse_batch (remote, "there are breakpoints in its code", error);
+  const guint8 *present = page + at;
+  code += (guint64)at;
+
+  fill_batch (&batch, address, calls, n);
+  strcpy (batch.text, text);
+  gsize size = G_STRUCT_OFFSET (Batch, text) + strlen (text) + 1;
+  if (!lp_process_write (process, address, &batch, size, tid, error)
+      || !lp_process_write (process, code, lp_registers_batch, LP_BATCH_SIZE, tid, error))
+    return FALSE;
+  gboolean done = run_batch (remote, code, address, n, error);
+  done = lp_process_write (process, code, present, LP_BATCH_SIZE, tid, done ? error : NULL) && done;
+  if (!done || !lp_process_read (process, address, batch.words, sizeof batch.words, error))
+    return FALSE;
+  for (guint i = 0; i < n && (i == 0 || calls[i - 1].result >= 0); i++)
+    {
+      calls[i].result = (gint64)batch.words[(gsize)i * LP_BATCH_WORDS];
+      *made = i + 1;
+    }
   return TRUE;
 }
 

@@ -2,10 +2,10 @@
 /* Makes system calls inside a stopped process, by one of its threads, and gives the thread back as it was.
  * Must not know what the calls are for.
  *
- * No code is injected: a system call instruction of the process (vDSO or any module) is used, between
- * syscall-entry and -exit stops. The thread's signals are held back meanwhile (blocked by its mask, so none
- * is lost), and its registers are put back in a stop inside the kernel's signal code, so that a system call
- * that we interrupted is still restarted by the kernel's own rules. */
+ * A system call instruction of the process (vDSO or any module) is used, between syscall-entry and -exit
+ * stops: no code is injected, except by lp_remote_run(). The thread's signals are held back meanwhile
+ * (blocked by its mask, so none is lost), and its registers are put back in a stop inside the kernel's signal
+ * code, so that a system call that we interrupted is still restarted by the kernel's own rules. */
 #pragma once
 
 #include "process/maps.h"
@@ -16,15 +16,38 @@ G_BEGIN_DECLS
 typedef struct LpRemote LpRemote;
 
 /* Borrows a suitable one of @stop's stopped threads. Errors: LP_ERROR_NOT_SUPPORTED (32-bit code, every
- * thread inside a restartable sequence, seccomp that can't be suspended, no system call instruction),
- * LP_ERROR_PROCESS_GONE, LP_ERROR_FAILED. */
+ * thread inside a restartable sequence, seccomp that can't be suspended), LP_ERROR_PROCESS_GONE,
+ * LP_ERROR_FAILED.
+ * @maps: of the process, as they are now; borrowed. */
 LpRemote *lp_remote_begin (LpStop *stop, const LpMaps *maps, GError **error);
 
 /* One system call; @result is what the kernel returned (negative errno in case of failure, which isn't an
- * error here). Errors: LP_ERROR_PROCESS_GONE, LP_ERROR_FAILED (the thread didn't do what it was told; end the
- * session). */
+ * error here). Errors: LP_ERROR_NOT_SUPPORTED (no system call instruction), LP_ERROR_PROCESS_GONE,
+ * LP_ERROR_FAILED (the thread didn't do what it was told; end the session). */
 gboolean lp_remote_call (LpRemote *remote, long number, const guint64 arguments[6], gint64 *result,
                          GError **error);
+
+/* One of several calls. */
+typedef struct {
+  long number;
+  guint64 arguments[6];
+  guint text_at; /* this argument is the address of the text; 0: none is, it can't be the first one */
+  /* The result becomes argument @to_argument[] of call number @to_call[], which comes later; 0: isn't needed.
+   */
+  guint to_call[2], to_argument[2];
+  gint64 result;
+} LpRemoteCall;
+
+#define LP_REMOTE_CALLS_MAX 16
+#define LP_REMOTE_CODE_SIZE 4096
+
+/* Makes @n calls in one go, which is several times faster than one by one, until one fails; @made is how many
+ * were made, the failed one included. For a process in which nobody but the borrowed thread runs what lies at
+ * @code, LP_REMOTE_CODE_SIZE executable bytes: some of them are replaced for the time. @text lies on the
+ * thread's stack meanwhile, below what is in use. Errors: LP_ERROR_NOT_SUPPORTED (nothing was done, and can
+ * be done one by one), LP_ERROR_FAILED, LP_ERROR_PROCESS_GONE. */
+gboolean lp_remote_run (LpRemote *remote, guint64 code, LpRemoteCall *calls, guint n, const char *text,
+                        guint *made, GError **error);
 
 /* Gives the thread back; it is stopped again afterwards. Frees @remote in any case. */
 gboolean lp_remote_end (LpRemote *remote, GError **error);

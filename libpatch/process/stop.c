@@ -3,24 +3,11 @@
 #include "process/stop.h"
 
 #include <errno.h>
-#include <sched.h>
-#include <signal.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <sys/prctl.h>
 #include <sys/ptrace.h>
-#include <sys/resource.h>
-#include <sys/syscall.h>
-#include <sys/time.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
-
-#define TICK_US 5000 /* how exactly a limit on waiting is kept */
-#define TRACER_STACK (1u << 20)
-/* No step takes this long. Should our other threads be killed while they hold a lock that the tracer needs
- * (the allocator's), it must not hold its process for good. */
-#define TRACER_SECONDS 10
 
 struct LpStop {
   LpProcess *process;
@@ -37,104 +24,6 @@ now_ns (void)
 
   clock_gettime (CLOCK_MONOTONIC, &t);
   return (guint64)t.tv_sec * G_GUINT64_CONSTANT (1000000000) + t.tv_nsec;
-}
-
-typedef struct {
-  LpStopFunc func;
-  gpointer data;
-  GError **error;
-  gboolean done;
-} Run;
-
-/* Makes waitpid() come back to look at the time. */
-static void
-on_tick (int number)
-{
-}
-
-/* SIGKILL, because a tracer that hangs may do so in the kernel, where nothing else wakes it. By the system
- * call itself: the C library's timer_create() may allocate. */
-static void
-start_watchdog (void)
-{
-  struct sigevent event = { .sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGKILL };
-  const struct itimerspec limit = { { 0, 0 }, { TRACER_SECONDS, 0 } };
-  int timer;
-
-  if (syscall (SYS_timer_create, CLOCK_MONOTONIC, &event, &timer) == 0)
-    syscall (SYS_timer_settime, timer, 0, &limit, NULL);
-}
-
-static int
-run_tracer (void *data)
-{
-  Run *run = data;
-  const struct sigaction action = { .sa_handler = on_tick };
-  const struct itimerval ticks = { { 0, TICK_US }, { 0, TICK_US } };
-  sigset_t tick;
-
-  /* Handlers, timers and priority are this process's own. It stands between a program and its work: it goes
-   * first. */
-  start_watchdog ();
-  sigemptyset (&tick);
-  sigaddset (&tick, SIGALRM);
-  sigaction (SIGALRM, &action, NULL);
-  sigprocmask (SIG_UNBLOCK, &tick, NULL);
-  setitimer (ITIMER_REAL, &ticks, NULL);
-  setpriority (PRIO_PROCESS, 0, -20);
-  run->done = run->func (run->data, run->error);
-  return 0; /* clone() ends this process, and nothing else: memory and descriptors are the caller's */
-}
-
-/* When this thread is killed, the kernel writes 0 to where the C library has the thread's number, in the
- * memory that the tracer goes on with as if it were this thread: to it, locks that nobody has would seem to
- * be its own (pthread_rwlock_rdlock() says EDEADLK). Returns where the kernel shall write again after the
- * tracer's end; NULL: unknown. Source: set_tid_address(2), PR_GET_TID_ADDRESS in prctl(2). */
-static int *
-keep_thread_number (int *instead)
-{
-  int *address = NULL;
-
-  if (prctl (PR_GET_TID_ADDRESS, &address, 0, 0, 0) != 0 || address == NULL)
-    return NULL;
-  syscall (SYS_set_tid_address, instead);
-  return address;
-}
-
-gboolean
-lp_stop_run (LpStopFunc func, gpointer data, GError **error)
-{
-  Run run = { func, data, error, FALSE };
-  sigset_t all, before;
-  int written_instead;
-  void *stack = mmap (NULL, TRACER_STACK, PROT_READ | PROT_WRITE,
-                      MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK | MAP_NORESERVE, -1, 0);
-
-  if (stack == MAP_FAILED)
-    {
-      lp_error_set_errno (error, LP_ERROR_FAILED, errno, "can't start a tracer");
-      return FALSE;
-    }
-  /* The new process shares memory and descriptors with us, and (as after vfork()) this thread stands still
-   * until it ends, so that it may use this thread's everything. But it is a process: a SIGKILL for us doesn't
-   * hit it. */
-  sigfillset (&all);
-  pthread_sigmask (SIG_SETMASK, &all, &before);
-  int *address = keep_thread_number (&written_instead);
-  int pid = clone (run_tracer, (char *)stack + TRACER_STACK, CLONE_VM | CLONE_VFORK | CLONE_FILES | CLONE_FS,
-                   &run);
-  int errnum = errno;
-  if (address != NULL)
-    syscall (SYS_set_tid_address, address);
-  pthread_sigmask (SIG_SETMASK, &before, NULL);
-  if (pid < 0)
-    lp_error_set_errno (error, LP_ERROR_FAILED, errnum, "can't start a tracer");
-  else
-    waitpid (pid, NULL, __WALL);
-  if (pid >= 0 && !run.done && error != NULL && *error == NULL)
-    lp_error_set (error, LP_ERROR_FAILED, NULL, "the tracer ended before its work was done");
-  munmap (stack, TRACER_STACK);
-  return run.done;
 }
 
 LpStop *

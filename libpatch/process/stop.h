@@ -2,14 +2,13 @@
 /* Stops the threads of a process quietly and lets them go as they were. Must not know why.
  *
  * PTRACE_SEIZE and PTRACE_INTERRUPT: no signal is sent, a parent sees nothing. All of it must run inside
- * lp_stop_run(): in a process of its own that shares our memory. So a step that has begun comes to its end
- * when we are killed, with no thread of the program left in our system calls and no code half written; and
- * when that process ends, for whatever reason, the kernel lets go of everything that is still held. Source:
- * ptrace(2), clone(2). */
+ * a tracer (process/ptracer.h), at whose end the kernel lets go of everything that is still held. Source:
+ * ptrace(2). */
 #pragma once
 
 #include "process/process.h"
 #include "process/registers.h"
+#include "process/ptracer.h"
 
 G_BEGIN_DECLS
 
@@ -25,11 +24,6 @@ typedef struct {
   gboolean registers_changed;
   LpRegisters registers; /* as they were at the stop */
 } LpThread;
-
-/* What happens in the tracer. */
-typedef gboolean (*LpStopFunc) (gpointer data, GError **error);
-/* Runs @func in a tracer process and waits for it. Errors: those of @func; LP_ERROR_FAILED. */
-gboolean lp_stop_run (LpStopFunc func, gpointer data, GError **error);
 
 LpStop *lp_stop_new (LpProcess *process);
 /* Releases what is still stopped, then frees. */

@@ -20,7 +20,9 @@ typedef struct {
 
 struct LpSymbols {
   LpProcess *process;
-  GArray *entries; /* Entry */
+  const GPtrArray *modules; /* borrowed */
+  gboolean stopped;
+  GArray *entries; /* Entry; NULL until somebody asks */
 };
 
 /* Value of auxiliary vector entry @type, 0 when absent. */
@@ -43,15 +45,15 @@ auxiliary_value (LpProcess *process, guint64 type)
 static guint64
 find_debug_address (LpProcess *process, guint64 dynamic)
 {
-  for (guint i = 0; dynamic != 0 && i < MAX_DYNAMIC_ENTRIES; i++)
-    {
-      Elf64_Dyn entry;
-      if (!lp_process_read (process, dynamic + i * sizeof entry, &entry, sizeof entry, NULL)
-          || entry.d_tag == DT_NULL)
-        return 0;
-      if (entry.d_tag == DT_DEBUG)
-        return entry.d_un.d_ptr;
-    }
+  g_autofree Elf64_Dyn *entries = g_new (Elf64_Dyn, MAX_DYNAMIC_ENTRIES);
+  gsize n = dynamic != 0
+                ? lp_process_read_some (process, dynamic, entries, MAX_DYNAMIC_ENTRIES * sizeof *entries)
+                      / sizeof *entries
+                : 0;
+
+  for (gsize i = 0; i < n && entries[i].d_tag != DT_NULL; i++)
+    if (entries[i].d_tag == DT_DEBUG)
+      return entries[i].d_un.d_ptr;
   return 0;
 }
 
@@ -106,21 +108,33 @@ LpSymbols *
 lp_symbols_new (LpProcess *process, const GPtrArray *modules, gboolean stopped)
 {
   LpSymbols *symbols = g_new0 (LpSymbols, 1);
+
+  symbols->process = process;
+  symbols->modules = modules;
+  symbols->stopped = stopped;
+  return symbols;
+}
+
+/* Most patches import nothing. */
+static void
+find_entries (LpSymbols *symbols)
+{
+  LpProcess *process = symbols->process;
+  const GPtrArray *modules = symbols->modules;
   const LpModule *program = lp_modules_find (modules, auxiliary_value (process, AT_PHDR));
   guint64 debug_address = program != NULL ? find_debug_address (process, program->dynamic) : 0;
 
-  symbols->process = process;
   symbols->entries = g_array_new (FALSE, FALSE, sizeof (Entry));
   if (program != NULL)
     add_module (symbols, program);
-  guint attempts = stopped ? 1 : RETRIES; /* who stands still doesn't finish a change of the link map */
+  guint attempts
+      = symbols->stopped ? 1 : RETRIES; /* who stands still doesn't finish a change of the link map */
   for (guint i = 0; debug_address != 0 && i < attempts && !read_link_map (symbols, modules, debug_address);
        i++)
     g_usleep (1000);
   if (debug_address == 0)
     for (guint i = 0; i < modules->len; i++)
       add_module (symbols, g_ptr_array_index (modules, i));
-  return symbols;
 }
 
 void
@@ -128,9 +142,9 @@ lp_symbols_free (LpSymbols *symbols)
 {
   if (symbols == NULL)
     return;
-  for (guint i = 0; i < symbols->entries->len; i++)
+  for (guint i = 0; symbols->entries != NULL && i < symbols->entries->len; i++)
     g_clear_pointer (&g_array_index (symbols->entries, Entry, i).elf, lp_elf_unref);
-  g_array_unref (symbols->entries);
+  g_clear_pointer (&symbols->entries, g_array_unref);
   g_free (symbols);
 }
 
@@ -164,6 +178,8 @@ gboolean
 lp_symbols_find (LpSymbols *symbols, const char *name, const char *version, LpSymbolMatch *match,
                  GError **error)
 {
+  if (symbols->entries == NULL)
+    find_entries (symbols);
   for (guint i = 0; i < symbols->entries->len; i++)
     {
       Entry *entry = &g_array_index (symbols->entries, Entry, i);

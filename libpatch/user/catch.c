@@ -136,7 +136,7 @@ patch_here (Catch *work, LpStop *stop)
   work->result->was_patched = !lp_target_needs (target, LP_STEP_ACTIVATE);
   if (!work->result->was_patched
       && (!lp_target_check (target, LP_STEP_ACTIVATE, LP_CONSISTENCY_STRICT, &error)
-          || !lp_target_activate_held (target, stop, &error)))
+          || !lp_target_activate_held (target, stop, /* is_new= */ FALSE, &error)))
     {
       set_outcome (work, may_pass (error) ? LP_MEET_LATER : LP_MEET_FAILED, error->message);
       lp_stop_release (stop);
@@ -218,7 +218,7 @@ lp_catch (LpNet *net, const struct lp_net_hit *hit, GPtrArray *entities, GPtrArr
   result->meeting->reason = g_strdup ("");
   result->old_call = TRUE;
   result->was_held = lp_net_is_held (net, hit);
-  if (!lp_stop_run (catch_in_tracer, &work, &error))
+  if (!lp_ptracer_run (catch_in_tracer, &work, &error))
     set_outcome (&work, LP_MEET_LATER, error->message);
   lp_net_end (net, hit); /* there was no tracer, or it was killed */
   g_autoptr (LpProcess) process = work.was_signalled ? lp_process_open ((int)hit->pid, NULL) : NULL;

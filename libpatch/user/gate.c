@@ -9,12 +9,12 @@
 #include <unistd.h>
 
 #define BUFFER_SIZE 4096
-/* One open of a program gives an exec event and then an open event: both are wanted, because ld.so can be
- * started by hand with the program as its argument, and then only opens it. */
-#define MASK (FAN_OPEN_EXEC_PERM | FAN_OPEN_PERM)
+/* The open of a program for its execution is an open, too; FAN_OPEN_EXEC_PERM would only hold it twice. */
+#define MASK FAN_OPEN_PERM
 
 struct LpGate {
   int fd;
+  int nothing; /* a descriptor that means nothing */
 };
 
 LpGate *
@@ -33,6 +33,7 @@ lp_gate_new (GError **error)
     }
   LpGate *gate = g_new0 (LpGate, 1);
   gate->fd = fd;
+  gate->nothing = open ("/dev/null", O_RDONLY | O_CLOEXEC);
   return gate;
 }
 
@@ -42,6 +43,7 @@ lp_gate_free (LpGate *gate)
   if (gate == NULL)
     return;
   close (gate->fd);
+  close (gate->nothing);
   g_free (gate);
 }
 
@@ -93,14 +95,21 @@ lp_gate_abandon (const LpGate *gate)
     close (gate->fd);
 }
 
+void
+lp_gate_close_for_all (LpGate *gate)
+{
+  /* Not close(): somebody's next descriptor would get the number, and the answers of others, which are under
+   * way, with it. */
+  dup2 (gate->nothing, gate->fd);
+}
+
 static void
 handle (const struct fanotify_event_metadata *metadata, LpGateFunc func, gpointer user_data)
 {
   if (metadata->fd < 0)
     return; /* the queue overflowed: it can't with FAN_UNLIMITED_QUEUE, and nobody is held by such an event */
 
-  LpGateEvent event
-      = { .tid = metadata->pid, .exec = (metadata->mask & FAN_OPEN_EXEC_PERM) != 0, .fd = metadata->fd };
+  LpGateEvent event = { .tid = metadata->pid, .fd = metadata->fd };
   func (&event, user_data);
 }
 

@@ -16,9 +16,8 @@ G_BEGIN_DECLS
 typedef struct LpGate LpGate;
 
 typedef struct {
-  int tid;       /* the thread that is held, in our pid namespace; 0: it can't be seen from here */
-  gboolean exec; /* it is inside exec; else inside open */
-  int fd;        /* of the event: names it in the answer */
+  int tid; /* the thread that is held, in our pid namespace; 0: it can't be seen from here */
+  int fd;  /* of the event: names it in the answer */
 } LpGateEvent;
 
 /* Called for each event; must answer it with lp_gate_allow(), at once or later, from any thread. */
@@ -46,7 +45,11 @@ gboolean lp_gate_dispatch (LpGate *gate, LpGateFunc func, gpointer user_data, GE
  */
 void lp_gate_abandon (const LpGate *gate);
 
-/* Lets the opener of @event go on. May be called from any thread, once per event. */
+/* For tracers that share our descriptors, when we have been killed: closes the gate for all of them. */
+void lp_gate_close_for_all (LpGate *gate);
+
+/* Lets the opener of @event go on. May be called from any thread and from a signal handler, once per event.
+ */
 void lp_gate_allow (LpGate *gate, const LpGateEvent *event);
 
 G_END_DECLS

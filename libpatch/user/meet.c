@@ -9,7 +9,6 @@
 #include "user/target.h"
 
 #include <errno.h>
-#include <sched.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -17,29 +16,29 @@
 #include <sys/ptrace.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
-/* A stop is mostly reached within this time, so it is awaited without sleeping. */
-#define SPIN_US 200
-#define PAUSE_NS 50000
 /* ld.so needs about a dozen system calls between opening a library and having it mapped. A reader of the file
  * needs fewer to show that it is one; both are let go after this many. */
 #define CALLS_MAX 40
+#define MAPPED_MAX 8
 #define STATUS_SYSCALL (SIGTRAP | 0x80)
 #define STATUS_EVENT(status) ((status) >> 16)
 
 typedef struct {
-  int owner;         /* process that started the tracer */
-  int tid;           /* as waitpid() names it: becomes the process's id at exec */
-  gboolean exec;     /* the gate held it inside exec */
-  gboolean executed; /* the exec has happened */
-  guint calls;       /* system calls seen since it was let through */
-  gboolean maps;     /* one of them may have mapped code; nobody has looked since */
-  gint64 deadline;   /* monotonic microseconds */
+  int tid;                    /* as waitpid() names it: becomes the process's id at exec */
+  gboolean exec;              /* the gate held it inside exec; known from its first stop on */
+  gboolean executed;          /* the exec has happened */
+  guint calls;                /* system call stops since it was let through */
+  guint64 maps_at;            /* first argument of the call that it is in */
+  gboolean maps;              /* the call that it is in may map code */
+  guint64 mapped[MAPPED_MAX]; /* where it has mapped code */
+  guint n_mapped;
+  gint64 deadline; /* monotonic microseconds */
   GPtrArray *entities;
   const LpMeetKeeper *keeper;
-  gboolean left; /* the keeper was told that we are leaving */
+  gboolean left;     /* the keeper was told that we are leaving */
+  gboolean orphaned; /* and that its process has ended */
   LpMeetResult *result;
 } Meeting;
 
@@ -51,18 +50,44 @@ set_outcome (Meeting *meeting, LpMeetOutcome outcome, const char *reason)
   meeting->result->reason = g_strdup (reason);
 }
 
+/* Process id of thread @tid, 0 when it is gone. */
+static int
+process_of (int tid)
+{
+  g_autoptr (LpProcess) process = lp_process_open (tid, NULL);
+  g_autofree char *tgid = process != NULL ? lp_process_status (process, 0, "Tgid") : NULL;
+
+  return tgid != NULL ? (int)g_ascii_strtoll (tgid, NULL, 10) : 0;
+}
+
+/* Not before it is needed: the thread is held meanwhile. */
+static int
+meeting_pid (Meeting *meeting)
+{
+  if (meeting->result->pid == 0)
+    meeting->result->pid = process_of (meeting->tid);
+  return meeting->result->pid;
+}
+
+/* The gate lives as long as the descriptors that we share with its owner. */
+static void
+look_for_owner (Meeting *meeting)
+{
+  if (meeting->orphaned || getppid () == meeting->keeper->owner)
+    return;
+  meeting->orphaned = TRUE;
+  meeting->keeper->orphaned (meeting->keeper->user_data);
+}
+
 /* Waits for the next stop. FALSE: the thread ended, or the time is over. */
 static gboolean
 await_stop (Meeting *meeting, int *status)
 {
-  gint64 started = g_get_monotonic_time ();
-
   for (;;)
     {
       /* Any of our tracees: an exec by a thread that isn't the leader changes its id. This tracer has no
-       * other. */
-      pid_t got = waitpid (-1, status, __WALL | __WNOTHREAD | WNOHANG);
-      gint64 now = g_get_monotonic_time ();
+       * other. Its ticks interrupt the wait. */
+      pid_t got = waitpid (-1, status, __WALL | __WNOTHREAD);
 
       if (got > 0 && WIFSTOPPED (*status))
         {
@@ -74,15 +99,12 @@ await_stop (Meeting *meeting, int *status)
           set_outcome (meeting, LP_MEET_NOT_CONCERNED, "the process has ended");
           return FALSE;
         }
-      if (now > meeting->deadline)
+      if (g_get_monotonic_time () > meeting->deadline)
         {
           set_outcome (meeting, LP_MEET_LATER, "it did not come to the point in time");
           return FALSE;
         }
-      if (now - started < SPIN_US)
-        sched_yield ();
-      else
-        nanosleep (&(struct timespec){ 0, PAUSE_NS }, NULL);
+      look_for_owner (meeting);
     }
 }
 
@@ -108,32 +130,16 @@ is_single_threaded (const LpProcess *process)
   return threads != NULL && threads->len == 1;
 }
 
-/* Patches the process, which stands in a PTRACE_EVENT_STOP. */
+/* Patches @target, whose thread stands in a PTRACE_EVENT_STOP or at the end of a system call that has
+ * succeeded.
+ */
 static void
-patch_here (Meeting *meeting)
+patch_target (Meeting *meeting, LpTarget *target)
 {
   g_autoptr (GError) error = NULL;
-  g_autoptr (LpTarget) target = lp_target_new (meeting->result->pid, meeting->entities, &error);
-
-  if (target == NULL)
-    {
-      set_outcome (meeting, LP_MEET_FAILED, error->message);
-      return;
-    }
-  if (!lp_target_needs (target, LP_STEP_ACTIVATE))
-    {
-      set_outcome (meeting, LP_MEET_NOT_CONCERNED, "");
-      return;
-    }
-
-  if (meeting->exec && !meeting->executed && !is_single_threaded (lp_target_process (target)))
-    {
-      set_outcome (meeting, LP_MEET_LATER, "its other threads run the target already");
-      return;
-    }
   g_autoptr (LpStop) stop = lp_stop_adopt (lp_target_process (target), meeting->tid);
   gboolean done = lp_target_check (target, LP_STEP_ACTIVATE, LP_CONSISTENCY_STRICT, &error)
-                  && lp_target_activate_held (target, stop, &error);
+                  && lp_target_activate_held (target, stop, /* is_new= */ TRUE, &error);
   if (done && meeting->keeper->entries != NULL)
     lp_entries_restore (target, meeting->tid, meeting->entities, meeting->keeper->entries);
   lp_step ("opener patched");
@@ -143,6 +149,7 @@ patch_here (Meeting *meeting)
   if (done)
     {
       set_outcome (meeting, LP_MEET_PATCHED, "");
+      meeting->result->code = lp_target_code (target);
       return;
     }
   /* A symbol that isn't there yet will be when the program runs. */
@@ -152,13 +159,35 @@ patch_here (Meeting *meeting)
   lp_target_unmap (target, /* only_placed= */ TRUE, NULL, NULL);
 }
 
-/* Whether some target is completely mapped now: the dynamic linker has gone on to other things. */
-static gboolean
-is_mapped (Meeting *meeting)
+/* At the end of an exec: patches the program before its first instruction. */
+static void
+patch_program (Meeting *meeting)
 {
-  g_autoptr (LpTarget) target = lp_target_new (meeting->result->pid, meeting->entities, NULL);
+  g_autoptr (GError) error = NULL;
+  g_autoptr (LpTarget) target = lp_target_new (meeting_pid (meeting), meeting->entities, &error);
 
-  return target != NULL && lp_target_needs (target, LP_STEP_ACTIVATE);
+  if (target == NULL)
+    set_outcome (meeting, LP_MEET_FAILED, error->message);
+  else if (!lp_target_needs (target, LP_STEP_ACTIVATE))
+    set_outcome (meeting, LP_MEET_NOT_CONCERNED, "");
+  else if (!meeting->executed && !is_single_threaded (lp_target_process (target)))
+    set_outcome (meeting, LP_MEET_LATER, "its other threads run the target already");
+  else
+    patch_target (meeting, target);
+}
+
+/* At the end of a call that may have mapped code: patches a library when it is all there. FALSE: it isn't
+ * yet. */
+static gboolean
+patch_library (Meeting *meeting)
+{
+  g_autoptr (LpTarget) target = lp_target_new (meeting_pid (meeting), meeting->entities, NULL);
+
+  if (target == NULL || !lp_target_needs (target, LP_STEP_ACTIVATE)
+      || !lp_target_was_mapped_at (target, meeting->mapped, meeting->n_mapped))
+    return FALSE;
+  patch_target (meeting, target);
+  return TRUE;
 }
 
 /* Whether a system call may give the process code that it didn't have. */
@@ -170,24 +199,46 @@ maps_code (guint64 number, const guint64 *args)
   return number == SYS_mremap;
 }
 
-/* A system call stop of an opener. TRUE: it has mapped the library, and is at the entry of a call that is no
- * longer part of the mapping. To look is dear: a dynamic linker makes some calls more for each of its
- * libraries.
- */
+/* A system call stop of an opener. TRUE: it is a call's end, by which code was mapped. To look at the process
+ * is dear: a dynamic linker makes some calls more for each of its libraries. */
 static gboolean
-opener_has_mapped (Meeting *meeting)
+has_mapped (Meeting *meeting)
 {
   struct __ptrace_syscall_info info;
 
   meeting->calls++;
-  if (ptrace (PTRACE_GET_SYSCALL_INFO, meeting->tid, sizeof info, &info) <= 0
-      || info.op != PTRACE_SYSCALL_INFO_ENTRY)
+  if (ptrace (PTRACE_GET_SYSCALL_INFO, meeting->tid, sizeof info, &info) <= 0)
     return FALSE;
-  meeting->maps |= maps_code (info.entry.nr, info.entry.args);
-  if (!meeting->maps || info.entry.nr == SYS_mmap || info.entry.nr == SYS_mprotect)
-    return FALSE;
+  if (info.op == PTRACE_SYSCALL_INFO_ENTRY)
+    {
+      meeting->maps = maps_code (info.entry.nr, info.entry.args);
+      meeting->maps_at = info.entry.args[0];
+      return FALSE;
+    }
+  gboolean done = meeting->maps && info.op == PTRACE_SYSCALL_INFO_EXIT && !info.exit.is_error;
   meeting->maps = FALSE;
-  return is_mapped (meeting);
+  if (done && meeting->n_mapped < MAPPED_MAX) /* mprotect() returns 0, the others where */
+    meeting->mapped[meeting->n_mapped++] = info.exit.rval != 0 ? (guint64)info.exit.rval : meeting->maps_at;
+  return done;
+}
+
+/* Whether the thread's first stop is at the end of an exec. */
+static gboolean
+leaves_exec (const Meeting *meeting)
+{
+  LpRegisters registers;
+
+  return ptrace (PTRACE_GETREGS, meeting->tid, 0, &registers) == 0 && lp_registers_leave_exec (&registers);
+}
+
+/* The opener wanted something else than mapping the file, or had mapped it before. */
+static void
+look_at_reader (Meeting *meeting)
+{
+  g_autoptr (LpTarget) target = lp_target_new (meeting_pid (meeting), meeting->entities, NULL);
+
+  if (target != NULL && lp_target_needs (target, LP_STEP_ACTIVATE))
+    set_outcome (meeting, LP_MEET_LATER, "it may be running the target already");
 }
 
 /* One stop on the way. TRUE: go on waiting. */
@@ -199,10 +250,10 @@ handle_stop (Meeting *meeting, int status, gboolean *may_patch)
   if (event == PTRACE_EVENT_EXEC)
     {
       /* Still inside exec: the next stop is on its way out, with nothing executed. */
-      meeting->executed = TRUE;
+      meeting->exec = meeting->executed = TRUE;
       lp_step ("opener has executed");
       meeting->result->pid = meeting->tid;
-      *may_patch = meeting->exec;
+      *may_patch = TRUE;
       return ptrace (PTRACE_INTERRUPT, meeting->tid, 0, 0) == 0 && resume (meeting, PTRACE_CONT, 0);
     }
   if (event == PTRACE_EVENT_STOP && signal != SIGTRAP)
@@ -210,35 +261,27 @@ handle_stop (Meeting *meeting, int status, gboolean *may_patch)
       set_outcome (meeting, LP_MEET_LATER, "it is being stopped by a signal");
       return FALSE;
     }
-  if (event == PTRACE_EVENT_STOP && (*may_patch || meeting->exec))
+  if (event == PTRACE_EVENT_STOP && !*may_patch)
+    /* No exec seen: it has failed, and the process is back in its old program; or we came just too late. */
+    *may_patch = meeting->exec = leaves_exec (meeting);
+  if (event == PTRACE_EVENT_STOP && *may_patch)
     {
-      /* Inside exec and no exec seen: it has failed, and the process is back in its old program; or we came
-       * just too late to see it. */
-      patch_here (meeting);
+      patch_program (meeting);
       return FALSE;
     }
   if (event == PTRACE_EVENT_STOP)
-    return !is_mapped (meeting)
-           && resume (meeting, PTRACE_SYSCALL, 0); /* mapped already: others may be running in it */
+    return resume (meeting, PTRACE_SYSCALL, 0);
   if (signal == STATUS_SYSCALL)
     {
-      *may_patch = opener_has_mapped (meeting);
-      if (*may_patch)
-        return ptrace (PTRACE_INTERRUPT, meeting->tid, 0, 0) == 0 && resume (meeting, PTRACE_CONT, 0);
-      return meeting->calls < 2 * CALLS_MAX && resume (meeting, PTRACE_SYSCALL, 0);
+      if (has_mapped (meeting) && patch_library (meeting))
+        return FALSE;
+      if (meeting->calls < 2 * CALLS_MAX)
+        return resume (meeting, PTRACE_SYSCALL, 0);
+      look_at_reader (meeting);
+      return FALSE;
     }
   return resume (meeting, meeting->exec ? PTRACE_CONT : PTRACE_SYSCALL,
                  signal); /* the program's own signal */
-}
-
-/* Process id of thread @tid, 0 when it is gone. */
-static int
-process_of (int tid)
-{
-  g_autoptr (LpProcess) process = lp_process_open (tid, NULL);
-  g_autofree char *tgid = process != NULL ? lp_process_status (process, 0, "Tgid") : NULL;
-
-  return tgid != NULL ? (int)g_ascii_strtoll (tgid, NULL, 10) : 0;
 }
 
 /* Until the opener is let through, the tracer may wait for it while it waits for an answer from the gate,
@@ -247,22 +290,25 @@ process_of (int tid)
 static gboolean
 end_with_owner (const Meeting *meeting)
 {
-  return prctl (PR_SET_PDEATHSIG, SIGKILL) == 0 && getppid () == meeting->owner;
+  return prctl (PR_SET_PDEATHSIG, SIGKILL) == 0 && getppid () == meeting->keeper->owner;
 }
 
-/* The whole meeting, in the tracer. */
-static gboolean
-hold_meeting (gpointer data, GError **error)
+static void
+hold_meeting (Meeting *meeting)
 {
-  Meeting *meeting = data;
-
   if (!end_with_owner (meeting))
-    return TRUE;
+    return;
+  /* The kernel lets nobody attach to a thread that holds its cred_guard_mutex, as inside exec when the
+   * interpreter of a script or ld.so is opened, and before Linux 6.8 when the program is: then we would wait
+   * for that exec, which waits for us. It goes on first, and we attach at the end of the exec, still before
+   * the first instruction in nearly all cases. */
+  lp_ptracer_watch (meeting->keeper->allow, meeting->keeper->user_data);
   lp_step ("opener about to be seized");
   gboolean seized = ptrace (PTRACE_SEIZE, meeting->tid, 0, PTRACE_O_TRACEEXEC | PTRACE_O_TRACESYSGOOD) == 0
                     && ptrace (PTRACE_INTERRUPT, meeting->tid, 0, 0) == 0;
   int number = errno;
 
+  lp_ptracer_watch (NULL, NULL);
   lp_step ("opener seized");
   meeting->keeper->allow (meeting->keeper->user_data);
   prctl (PR_SET_PDEATHSIG, 0);
@@ -271,42 +317,35 @@ hold_meeting (gpointer data, GError **error)
   if (!seized)
     {
       g_autofree char *reason = g_strdup_printf ("can't attach: %s", g_strerror (number));
+      meeting_pid (meeting);
       set_outcome (meeting, number == ESRCH ? LP_MEET_NOT_CONCERNED : LP_MEET_LATER, reason);
       tell_leaving (meeting);
-      return TRUE;
+      return;
     }
 
   int status;
   gboolean may_patch = FALSE, go_on = TRUE;
   while (go_on && await_stop (meeting, &status))
     go_on = handle_stop (meeting, status, &may_patch);
+  meeting_pid (meeting);
   tell_leaving (meeting);
   ptrace (PTRACE_DETACH, meeting->tid, 0, 0); /* fails when it was let go already */
-  return TRUE;
 }
 
 LpMeetResult *
-lp_meet (int tid, gboolean exec, GPtrArray *entities, guint timeout_ms, const LpMeetKeeper *keeper)
+lp_meet (int tid, GPtrArray *entities, guint timeout_ms, const LpMeetKeeper *keeper)
 {
   LpMeetResult *result = g_new0 (LpMeetResult, 1);
   gint64 started = g_get_monotonic_time ();
-  Meeting meeting = { .owner = getpid (),
-                      .tid = tid,
-                      .exec = exec,
+  Meeting meeting = { .tid = tid,
                       .deadline = started + (gint64)timeout_ms * 1000,
                       .entities = entities,
                       .keeper = keeper,
                       .result = result };
-  g_autoptr (GError) error = NULL;
 
-  result->pid = process_of (tid);
   result->reason = g_strdup ("");
   result->outcome = LP_MEET_NOT_CONCERNED;
-  if (!lp_stop_run (hold_meeting, &meeting, &error))
-    {
-      set_outcome (&meeting, LP_MEET_LATER, error->message);
-      tell_leaving (&meeting);
-    }
+  hold_meeting (&meeting);
   result->held_ns = (guint64)(g_get_monotonic_time () - started) * 1000;
   return result;
 }

@@ -24,15 +24,20 @@ typedef struct {
   char *reason;      /* "" or one line */
   gboolean may_pass; /* FAILED for now: it is tried again when it is seen in the old code later */
   guint64 held_ns;   /* from the seizure to the release */
+  guint64
+      code; /* where the process has mapped the code of the (first) target that was patched; 0: it wasn't */
 } LpMeetResult;
 
 /* What the gate's keeper wants to be told; from the tracer, which shares our memory and files but is a
  * process of its own. */
 typedef struct {
-  void (*allow) (
-      gpointer user_data); /* lets the held thread go on; called once, unless no tracer could be started */
-  void (*leaving) (gpointer user_data); /* the thread is about to be let go by us; called once. What it opens
-                                           from now on is news */
+  int owner; /* the process that has started the tracer */
+  /* Lets the held thread go on. Called at least once; also from a signal handler. */
+  void (*allow) (gpointer user_data);
+  /* The thread is about to be let go by us; called once. What it opens from now on is news. */
+  void (*leaving) (gpointer user_data);
+  /* The owner has been killed, and the thread may be waiting for an answer of its. */
+  void (*orphaned) (gpointer user_data);
   gpointer user_data;
   GPtrArray
       *entries; /* (nullable) of GBytes, element for element of the entities: see lp_entries_restore() */
@@ -40,15 +45,14 @@ typedef struct {
 
 /**
  * lp_meet:
- * @tid: the held thread
- * @exec: it is inside exec; else inside open
+ * @tid: the held thread, which is inside exec or open
  * @entities: (element-type LpEntity): those that shall be active
  * @timeout_ms: how long to stay attached at most
  *
- * Blocks. When we are killed meanwhile the tracer brings this meeting to its end.
+ * To be called in a tracer (process/ptracer.h), which brings the meeting to its end when its owner is killed
+ * meanwhile. Blocks.
  */
-LpMeetResult *lp_meet (int tid, gboolean exec, GPtrArray *entities, guint timeout_ms,
-                       const LpMeetKeeper *keeper);
+LpMeetResult *lp_meet (int tid, GPtrArray *entities, guint timeout_ms, const LpMeetKeeper *keeper);
 void lp_meet_result_free (LpMeetResult *result);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (LpMeetResult, lp_meet_result_free)
 

@@ -2,13 +2,13 @@
 /* Maps and unmaps the address space of an image. Must not know about redirects or threads' whereabouts. */
 #include "user/place.h"
 #include "arch/arch.h"
+#include "user/entity-map.h"
 
 #include <elf.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -56,44 +56,6 @@ set_denied (LpProcess *process, gint64 result, const char *what, GError **error)
                 lp_process_pid (process), what, g_strerror (-result));
 }
 
-/* The entity's file for the process to map: absolute path, content as we read it, and nobody but root (or us)
- * can change it later. */
-static gboolean
-find_entity_file (LpEntity *entity, struct stat *status)
-{
-  const char *path = lp_elf_name (lp_entity_elf (entity));
-  GBytes *bytes = lp_elf_bytes (lp_entity_elf (entity));
-  g_autofree char *content = NULL;
-  gsize size;
-
-  if (path[0] != '/' || stat (path, status) != 0 || !S_ISREG (status->st_mode)
-      || (status->st_mode & 022) != 0)
-    return FALSE;
-  if ((status->st_uid != 0 && status->st_uid != geteuid ())
-      || (gsize)status->st_size != g_bytes_get_size (bytes))
-    return FALSE;
-  return g_file_get_contents (path, &content, &size, NULL) && size == g_bytes_get_size (bytes)
-         && memcmp (content, g_bytes_get_data (bytes, NULL), size) == 0;
-}
-
-/* Whether what the process has mapped at @base is the very file @status describes, not one of the same name
- * in another root. */
-static gboolean
-is_mapped_file (LpProcess *process, guint64 base, guint64 size, const struct stat *status)
-{
-  g_autofree char *name = g_strdup_printf ("map_files/%" G_GINT64_MODIFIER "x-%" G_GINT64_MODIFIER "x", base,
-                                           base + page_up (size));
-  int fd = lp_process_open_file (process, name, O_RDONLY, NULL);
-  struct stat mapped;
-
-  if (fd < 0)
-    return FALSE;
-  gboolean same
-      = fstat (fd, &mapped) == 0 && mapped.st_dev == status->st_dev && mapped.st_ino == status->st_ino;
-  close (fd);
-  return same;
-}
-
 /* Tries to lay the entity's file over the claimed room. *@done FALSE: the process can't reach it, which is no
  * error. */
 static gboolean
@@ -105,7 +67,7 @@ map_file (LpProcess *process, LpRemote *remote, LpEntity *entity, guint64 base, 
   gint64 result, fd;
 
   *done = FALSE;
-  if (strlen (path) >= PAGE || !find_entity_file (entity, &status))
+  if (strlen (path) >= PAGE || !lp_entity_map_find (entity, &status))
     return TRUE;
 
   /* The path is put into the claimed room, where nothing of the program can be. */
@@ -126,7 +88,7 @@ map_file (LpProcess *process, LpRemote *remote, LpEntity *entity, guint64 base, 
                     &result, error)
       || !lp_remote_call (remote, SYS_close, close_arguments, &fd, error))
     return FALSE;
-  *done = result == (gint64)base && is_mapped_file (process, base, text_size, &status);
+  *done = result == (gint64)base && lp_entity_map_is (process, base, page_up (text_size), &status);
   return TRUE;
 }
 
@@ -163,22 +125,26 @@ map_segments (LpProcess *process, LpRemote *remote, LpEntity *entity, guint64 ba
   return TRUE;
 }
 
-/* Claims @size bytes somewhere within reach of @module, without ever replacing a mapping: a hole that
- * somebody took since we read the maps is simply not ours. */
-static gboolean
-claim_room (LpProcess *process, LpRemote *remote, LpEntity *entity, const LpModule *module, guint64 size,
-            guint64 *start, GError **error)
+/* Addresses where @size bytes are free within reach of @module; array of guint64. */
+static GArray *
+find_holes (const LpMaps *maps, LpEntity *entity, const LpModule *module, guint64 size)
 {
   guint64 range = lp_arch_for_machine (module->machine)->branch_range - REACH_SLACK;
   guint64 low = module->end > range ? module->end - range : 0, high = module->start + range;
-  g_autoptr (LpMaps) maps = lp_maps_read (process, error);
-  gint64 result = -ENOMEM;
 
-  if (maps == NULL)
-    return FALSE;
   if ((lp_entity_identity (entity)->flags & LP_ENTITY_LOW32) != 0)
     high = MIN (high, LOW_LIMIT);
-  g_autoptr (GArray) holes = lp_maps_holes (maps, size, low, high, module->start);
+  return lp_maps_holes (maps, size, low, high, module->start);
+}
+
+/* Claims @size bytes in one of @holes, without ever replacing a mapping: a hole that somebody took since we
+ * read the maps is simply not ours. */
+static gboolean
+claim_room (LpProcess *process, LpRemote *remote, const LpModule *module, const GArray *holes, guint64 size,
+            guint64 *start, GError **error)
+{
+  gint64 result = -ENOMEM;
+
   for (guint i = 0; i < holes->len; i++)
     {
       guint64 address = g_array_index (holes, guint64, i);
@@ -207,13 +173,117 @@ claim_room (LpProcess *process, LpRemote *remote, LpEntity *entity, const LpModu
   return FALSE;
 }
 
+/* ---- all at once: the calls of claim_room(), map_file() and map_segments() in one go ---- */
+
+enum { CALL_CLAIM, CALL_OPEN, CALL_TEXT, CALL_CLOSE, N_CALLS };
+
+/* The calls that map @entity into @start; 0: it isn't a file that is mapped as its text, and then segments.
+ */
+static guint
+plan_calls (LpEntity *entity, guint64 start, guint64 size, LpRemoteCall calls[LP_REMOTE_CALLS_MAX])
+{
+  const guint64 private = MAP_PRIVATE | MAP_FIXED, fresh = MAP_PRIVATE | MAP_ANONYMOUS;
+  guint64 base = start + GUARD;
+  guint n, made = N_CALLS;
+  const Elf64_Phdr *segments = lp_elf_segments (lp_entity_elf (entity), &n);
+  gboolean has_text = FALSE;
+  const LpRemoteCall plan[N_CALLS] = {
+    [CALL_CLAIM]
+    = { SYS_mmap, { start, size, PROT_NONE, fresh | MAP_NORESERVE | MAP_FIXED_NOREPLACE, -1, 0 } },
+    [CALL_OPEN] = { SYS_openat,
+                    { (guint64)(gint64)AT_FDCWD, 0, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK },
+                    .text_at = 1,
+                    .to_call = { CALL_TEXT, CALL_CLOSE },
+                    .to_argument = { 4, 0 } },
+    [CALL_TEXT] = { SYS_mmap, { base, 0, PROT_READ | PROT_EXEC, private, 0, 0 } },
+    [CALL_CLOSE] = { SYS_close },
+  };
+
+  memcpy (calls, plan, sizeof plan);
+  for (guint i = 0; i < n; i++)
+    {
+      const Elf64_Phdr *segment = &segments[i];
+      guint64 from = segment->p_vaddr & ~(guint64)(PAGE - 1);
+      guint64 room = page_up (segment->p_vaddr + segment->p_memsz) - from;
+
+      if (segment->p_type != PT_LOAD || segment->p_memsz == 0)
+        continue;
+      if ((segment->p_flags & PF_X) != 0)
+        {
+          if (from != 0 || segment->p_offset != 0 || has_text)
+            return 0;
+          has_text = TRUE;
+          calls[CALL_TEXT].arguments[1] = page_up (segment->p_filesz);
+          continue;
+        }
+      if (made == LP_REMOTE_CALLS_MAX)
+        return 0;
+      calls[made++] = (LpRemoteCall){
+        SYS_mmap, { base + from, room, PROT_READ | PROT_WRITE, fresh | MAP_FIXED, (guint64)-1, 0 }
+      };
+    }
+  return has_text ? made : 0;
+}
+
+/* Takes away what a go that has failed has left. */
+static gboolean
+undo_calls (LpRemote *remote, const LpRemoteCall *calls, guint made, GError **error)
+{
+  const guint64 close_arguments[6] = { calls[CALL_OPEN].result };
+  gint64 ignored;
+
+  if (made > CALL_OPEN && made <= CALL_CLOSE && calls[CALL_OPEN].result >= 0
+      && !lp_remote_call (remote, SYS_close, close_arguments, &ignored, error))
+    return FALSE;
+  return made == 0 || calls[CALL_CLAIM].result < 0
+         || remote_munmap (remote, calls[CALL_CLAIM].arguments[0], calls[CALL_CLAIM].arguments[1], &ignored,
+                           error);
+}
+
+/* *@done FALSE: it must be done one by one, which is no error. */
+static gboolean
+map_at_once (LpProcess *process, LpRemote *remote, const LpMaps *maps, LpEntity *entity, guint64 start,
+             guint64 size, guint64 code, gboolean *done, GError **error)
+{
+  LpRemoteCall calls[LP_REMOTE_CALLS_MAX] = { 0 };
+  guint n = plan_calls (entity, start, size, calls), made = 0;
+  g_autoptr (GError) local_error = NULL;
+  struct stat status;
+
+  *done = FALSE;
+  if (n == 0 || !lp_entity_map_find (entity, &status))
+    return TRUE;
+  if (!lp_remote_run (remote, code, calls, n, lp_elf_name (lp_entity_elf (entity)), &made, &local_error))
+    {
+      if (g_error_matches (local_error, LP_ERROR, LP_ERROR_NOT_SUPPORTED))
+        return TRUE;
+      g_propagate_error (error, g_steal_pointer (&local_error));
+      return FALSE;
+    }
+  *done = made == n && calls[n - 1].result >= 0
+          && lp_entity_map_is (process, start + GUARD, calls[CALL_TEXT].arguments[1], &status);
+  return *done || undo_calls (remote, calls, made, error);
+}
+
 gboolean
-lp_place_map (LpProcess *process, LpRemote *remote, LpEntity *entity, const LpModule *module, guint64 *base,
-              GError **error)
+lp_place_map (LpProcess *process, LpRemote *remote, const LpMaps *maps, LpEntity *entity,
+              const LpModule *module, guint64 code, guint64 *base, GError **error)
 {
   guint64 image_size = page_up (lp_entity_identity (entity)->image_size), start;
+  guint64 size = image_size + 2 * GUARD;
+  g_autoptr (GArray) holes = find_holes (maps, entity, module, size);
+  gboolean done = FALSE;
 
-  if (!claim_room (process, remote, entity, module, image_size + 2 * GUARD, &start, error))
+  if (code != 0 && holes->len > 0)
+    {
+      start = g_array_index (holes, guint64, 0);
+      if (!map_at_once (process, remote, maps, entity, start, size, code, &done, error))
+        return FALSE;
+      *base = start + GUARD;
+      if (done)
+        return TRUE;
+    }
+  if (!claim_room (process, remote, module, holes, size, &start, error))
     return FALSE;
   if (map_segments (process, remote, entity, start + GUARD, error))
     {

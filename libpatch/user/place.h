@@ -14,11 +14,12 @@
 
 G_BEGIN_DECLS
 
-/* Maps room for @entity within branch reach of every byte of @module; sets @base. Errors:
+/* Maps room for @entity within branch reach of every byte of @module; sets @base. @maps: of the process, as
+ * they are now. @code: 0, or an address as lp_remote_run() wants it, which is several times faster. Errors:
  * LP_ERROR_NOT_SUPPORTED (no room within reach, denied by the kernel or a limit: the process can't be
  * patched), others from lp_remote_call(). After an error nothing is mapped. */
-gboolean lp_place_map (LpProcess *process, LpRemote *remote, LpEntity *entity, const LpModule *module,
-                       guint64 *base, GError **error);
+gboolean lp_place_map (LpProcess *process, LpRemote *remote, const LpMaps *maps, LpEntity *entity,
+                       const LpModule *module, guint64 code, guint64 *base, GError **error);
 
 /* Unmaps the image of @image_size bytes at @base with its guards. */
 gboolean lp_place_unmap (LpProcess *process, LpRemote *remote, guint64 base, guint64 image_size,

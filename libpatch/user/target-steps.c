@@ -18,6 +18,7 @@ typedef struct {
   LpTarget *target;
   gboolean on;
   gboolean only_placed;
+  gboolean is_new; /* nothing can have changed since the target was looked at */
   LpConsistency consistency;
   GArray *undo; /* changes to take back instead of a plan */
   LpStop *held; /* the caller's own stop, when the process is held already */
@@ -65,15 +66,35 @@ unmap_leftovers (LpTarget *target, LpRemote *remote, GError **error)
   return TRUE;
 }
 
-static gboolean
-map_parts (LpTarget *target, LpRemote *remote, GError **error)
+/* The page of code in which the first redirect will stand: it becomes the process's own anyway. */
+static guint64
+replaced_code (const LpPart *part)
 {
+  guint n;
+  const LpEntityFunction *functions = lp_entity_functions (part->entity, &n);
+
+  return n > 0 ? (part->module->bias + functions[0].old_address + functions[0].site_offset)
+                     & ~(guint64)(LP_REMOTE_CODE_SIZE - 1)
+               : 0;
+}
+
+static gboolean
+map_parts (LpTarget *target, LpRemote *remote, gboolean is_new, GError **error)
+{
+  gboolean is_fresh = is_new; /* nobody else changes anything */
+
   for (guint i = 0; i < target->parts->len; i++)
     {
       LpPart *part = &g_array_index (target->parts, LpPart, i);
       if (part->base != 0 || part->module == NULL)
         continue;
-      if (!lp_place_map (target->process, remote, part->entity, part->module, &part->base, error))
+      g_autoptr (LpMaps) read = is_fresh ? NULL : lp_maps_read (target->process, error);
+      const LpMaps *maps = is_fresh ? target->maps : read;
+      is_fresh = FALSE;
+      if (maps == NULL)
+        return FALSE;
+      if (!lp_place_map (target->process, remote, maps, part->entity, part->module,
+                         is_new ? replaced_code (part) : 0, &part->base, error))
         return FALSE;
       part->placed = TRUE;
       part->state = LP_IMAGE_LOADED;
@@ -83,11 +104,11 @@ map_parts (LpTarget *target, LpRemote *remote, GError **error)
 
 /* Maps what is missing by means of @remote, which is given back. */
 static gboolean
-map_with (LpTarget *target, LpRemote *remote, GError **error)
+map_with (LpTarget *target, LpRemote *remote, gboolean is_new, GError **error)
 {
   if (remote == NULL)
     return FALSE;
-  gboolean done = unmap_leftovers (target, remote, error) && map_parts (target, remote, error);
+  gboolean done = unmap_leftovers (target, remote, error) && map_parts (target, remote, is_new, error);
   gboolean ended = lp_remote_end (remote, done ? error : NULL);
   return done && ended;
 }
@@ -98,7 +119,7 @@ place_in_tracer (gpointer data, GError **error)
   LpTarget *target = ((Work *)data)->target;
   g_autoptr (LpStop) stop = lp_stop_new (target->process);
 
-  return map_with (target, borrow_thread (stop, target->maps, error), error);
+  return map_with (target, borrow_thread (stop, target->maps, error), /* is_new= */ FALSE, error);
 }
 
 static gboolean
@@ -140,7 +161,7 @@ lp_target_place (LpTarget *target, GError **error)
 
   if (!needs_place (target))
     return TRUE;
-  if (lp_stop_run (place_in_tracer, &work, error) && fill_parts (target, FALSE, error))
+  if (lp_ptracer_run (place_in_tracer, &work, error) && fill_parts (target, FALSE, error))
     return TRUE;
   lp_target_unmap (target, TRUE, NULL, NULL);
   return FALSE;
@@ -150,6 +171,7 @@ lp_target_place (LpTarget *target, GError **error)
 typedef struct {
   LpStop *stop;
   gboolean is_held; /* @stop is the caller's */
+  gboolean is_new;  /* as in Work */
   LpMaps *maps;
   GPtrArray *images;
 } Scene;
@@ -178,7 +200,7 @@ verify_part (LpTarget *target, const LpPart *part, Scene *scene, GError **error)
                   lp_process_pid (target->process), part->base);
   else if (part->module != NULL
            && (image->identity.load_bias != part->module->bias
-               || !lp_module_is_unchanged (target->process, part->module, scene->maps)))
+               || (!scene->is_new && !lp_module_is_unchanged (target->process, part->module, scene->maps))))
     lp_error_set (error, LP_ERROR_CHANGED, NULL, "process %d: %s is no longer mapped as it was",
                   lp_process_pid (target->process), part->module->path);
   else
@@ -319,6 +341,7 @@ stop_and_look (Work *work, Scene *scene, GError **error)
   LpTarget *target = work->target;
 
   scene->is_held = work->held != NULL;
+  scene->is_new = work->is_new;
   scene->stop = scene->is_held ? work->held : lp_stop_new (target->process);
   if (!scene->is_held && !stop_everybody (target, scene->stop, error))
     return FALSE;
@@ -418,12 +441,12 @@ await_sleep (const Work *work)
  * only if it doesn't, unwind tables are opened for a second, exact one. @detail then says who was in the way.
  */
 static gboolean
-run_step (Work *work, LpStopFunc func, char **detail, GError **error)
+run_step (Work *work, LpPtracerFunc func, char **detail, GError **error)
 {
   g_autoptr (GError) first_error = NULL;
 
   find_new_sharers (work->target); /* so that hardly any are left for the stop */
-  if (lp_stop_run (func, work, &first_error))
+  if (lp_ptracer_run (func, work, &first_error))
     return TRUE;
   gboolean unsure = work->busy && work->hit.needs_unwinder;
   if (!unsure || !prepare_unwinder (work->target))
@@ -431,7 +454,7 @@ run_step (Work *work, LpStopFunc func, char **detail, GError **error)
   else
     {
       work->busy = FALSE;
-      if (lp_stop_run (func, work, error))
+      if (lp_ptracer_run (func, work, error))
         return TRUE;
     }
   if (work->busy && detail != NULL)
@@ -455,12 +478,12 @@ lp_target_switch (LpTarget *target, gboolean on, LpConsistency consistency, char
 }
 
 gboolean
-lp_target_activate_held (LpTarget *target, LpStop *stop, GError **error)
+lp_target_activate_held (LpTarget *target, LpStop *stop, gboolean is_new, GError **error)
 {
-  Work work = { .target = target, .on = TRUE, .held = stop };
+  Work work = { .target = target, .on = TRUE, .held = stop, .is_new = is_new };
 
   if (needs_place (target)
-      && (!map_with (target, lp_remote_begin (stop, target->maps, error), error)
+      && (!map_with (target, lp_remote_begin (stop, target->maps, error), is_new, error)
           || !fill_parts (target, TRUE, error)))
     return FALSE;
   g_autoptr (GError) first_error = NULL;

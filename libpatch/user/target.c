@@ -28,6 +28,48 @@ find_module (LpTarget *target, const char *build_id, GError **error)
   return found;
 }
 
+/* Whether no page of @module's extent is free: a linker that reserves it first has no other plans for it. */
+static gboolean
+is_covered (const LpMaps *maps, const LpModule *module)
+{
+  guint64 address = module->start;
+
+  while (address < module->end)
+    {
+      const LpMapping *mapping = lp_maps_find (maps, address);
+      if (mapping == NULL)
+        return FALSE;
+      address = mapping->end;
+    }
+  return TRUE;
+}
+
+gboolean
+lp_target_was_mapped_at (const LpTarget *target, const guint64 *starts, guint n)
+{
+  for (guint i = 0; i < target->parts->len; i++)
+    {
+      const LpPart *part = &g_array_index (target->parts, LpPart, i);
+      gboolean found = FALSE;
+
+      if (part->module == NULL || part->base != 0)
+        continue;
+      for (guint j = 0; j < n; j++)
+        found |= starts[j] == part->module->map_start;
+      if (!found || !is_covered (target->maps, part->module))
+        return FALSE;
+    }
+  return TRUE;
+}
+
+guint64
+lp_target_code (const LpTarget *target)
+{
+  const LpPart *part = target->parts->len > 0 ? &g_array_index (target->parts, LpPart, 0) : NULL;
+
+  return part != NULL && part->module != NULL ? part->module->map_start : 0;
+}
+
 static gboolean
 is_same_digest (const LpEntityIdentity *identity, const char *hex)
 {

@@ -32,6 +32,13 @@ void lp_target_set_sharers (LpTarget *target, const GArray *pids, int known_numb
 gboolean lp_target_concerns (const LpTarget *target); /* whether any entity does */
 gboolean lp_target_needs (const LpTarget *target, LpStep step);
 
+/* Whether all that would be activated lies in modules whose code was mapped at one of @n addresses @starts,
+ * and whose whole extent is mapped. */
+gboolean lp_target_was_mapped_at (const LpTarget *target, const guint64 *starts, guint n);
+
+/* Where the code of the first target is mapped; 0: nowhere. */
+guint64 lp_target_code (const LpTarget *target);
+
 /* Checks without stopping, writing or opening the target's file: the sites against their original code.
  * Errors: LP_ERROR_TARGET_MISMATCH, LP_ERROR_CONFLICT, LP_ERROR_OVERRIDDEN, LP_ERROR_NOT_SUPPORTED
  * (@consistency). */
@@ -51,8 +58,9 @@ gboolean lp_target_switch (LpTarget *target, gboolean on, LpConsistency consiste
 
 /* lp_target_place() and lp_target_switch() for a process that is met before it can run the target's code: the
  * calling tracer thread holds @stop, whose threads are the only ones that could get there. Nobody is let go.
- * Errors: as there. */
-gboolean lp_target_activate_held (LpTarget *target, LpStop *stop, GError **error);
+ * @is_new: nobody else runs in the process at all, or knows of the code that is replaced. Errors: as there.
+ */
+gboolean lp_target_activate_held (LpTarget *target, LpStop *stop, gboolean is_new, GError **error);
 
 /* Puts back what the last lp_target_switch() has changed, when no thread is in the way. Errors: as
  * lp_target_switch(). */

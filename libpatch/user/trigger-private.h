@@ -8,6 +8,7 @@
 #include "user/gate.h"
 #include "user/net.h"
 #include "user/spotter.h"
+#include "user/tracers.h"
 #include "user/trigger.h"
 
 G_BEGIN_DECLS
@@ -15,9 +16,12 @@ G_BEGIN_DECLS
 /* Tracers at the same time; a fork bomb of the target is let through and looked at afterwards. */
 #define LP_TRIGGER_THREADS_MAX 128
 
+#define LP_TRIGGER_MET_MAX 64
+
 struct LpTrigger {
   GMainContext *context;
-  LpGate *gate; /* NULL: there is none */
+  LpGate *gate;       /* NULL: there is none */
+  LpTracers *tracers; /* the gate's, which wait */
   GSource *gate_source;
   GSource *deadline_source; /* only while somebody is held */
   LpNet *net;               /* NULL: there is none */
@@ -37,7 +41,12 @@ struct LpTrigger {
   GPtrArray *entities; /* LpEntity; replaced as a whole, so that tracers keep theirs */
   GPtrArray *entries;  /* GBytes, element for element of the entities; empty: not known (yet) */
   GArray *watched;     /* int: descriptors of the watched files, open for reading */
-  GHashTable *held;    /* tid -> Held: met by a tracer that hasn't left it yet */
+  struct {
+    int pid;
+    guint64 code;
+  } met[LP_TRIGGER_MET_MAX]; /* a ring of those that were patched at the gate just now */
+  guint n_met;
+  GHashTable *held; /* tid -> Held: met by a tracer that hasn't left it yet */
   guint threads;
   LpTriggerCounts counts;
   GHashTable *looks; /* pid -> Look: planned or under way */

@@ -89,12 +89,23 @@ sighting_thread (gpointer data)
   return NULL;
 }
 
+/* Its mapping is in the kernel's ring, too, which is read a little later. */
+static gboolean
+was_met (const LpTrigger *trigger, int pid, guint64 start)
+{
+  for (guint i = 0; i < LP_TRIGGER_MET_MAX; i++)
+    if (trigger->met[i].pid == pid && trigger->met[i].code == start)
+      return TRUE;
+  return FALSE;
+}
+
 static void
 handle_sighting (int pid, guint64 start, guint64 end, gpointer user_data)
 {
   LpTrigger *trigger = user_data;
 
-  if (trigger->closing || pid == getpid () || g_hash_table_contains (trigger->held, GINT_TO_POINTER (pid)))
+  if (trigger->closing || pid == getpid () || g_hash_table_contains (trigger->held, GINT_TO_POINTER (pid))
+      || was_met (trigger, pid, start))
     return; /* met at the gate just now */
   Sighting *sighting = g_new0 (Sighting, 1);
   sighting->trigger = trigger;

@@ -7,22 +7,21 @@
 #include "user/trigger-private.h"
 
 #include <glib-unix.h>
-#include <stdlib.h>
-#include <string.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
-/* A held opener is let go after this, whatever its tracer is doing. Attaching takes some 100 us, except to a
- * thread inside exec that holds its cred_guard_mutex (interpreters of scripts, ld.so; all of exec on older
- * kernels): there the tracer waits for that exec, which waits for us, so this must be short. The tracer then
- * attaches at the end of the exec, still before the first instruction in nearly all cases. */
+/* A held opener is let go after this, whatever its tracer is doing. Attaching takes some 100 us. */
 #define DEADLINE_MS 50
 /* How long a tracer may stay attached after the opener was let through (mapping a library takes the linker
  * some milliseconds). */
 #define MEETING_MS 1000
+/* Tracers that wait. More processes that start at the same time need some 0.2 ms more each. */
+#define READY_TRACERS 8
 
 /* One held opener. Shared by the loop and its tracer thread. */
 typedef struct {
   LpTrigger *trigger;
+  int owner; /* our process */
   LpGateEvent event;
   gint allowed; /* atomic */
   gint left;    /* atomic: its tracer is done with it, what it opens now is a new event */
@@ -84,7 +83,12 @@ keeper_allow (gpointer user_data)
   Held *held = user_data;
 
   allow_once (held);
-  lp_gate_abandon (held->trigger->gate);
+}
+
+static void
+keeper_orphaned (gpointer user_data)
+{
+  lp_gate_close_for_all (((Held *)user_data)->trigger->gate);
 }
 
 /* No lock here: when we are killed, the tracer goes on alone, and whoever held the lock will never give it
@@ -139,10 +143,14 @@ meeting_finished (gpointer data)
   if (g_hash_table_lookup (trigger->held, key) == held)
     g_hash_table_remove (trigger->held, key);
   trigger->threads--;
+  lp_tracers_mend (trigger->tracers);
   if (held->result->outcome == LP_MEET_LATER)
     lp_trigger_plan_look (trigger, held->result->pid, NULL, held->result->reason);
   else if (held->result->outcome != LP_MEET_NOT_CONCERNED)
     {
+      guint i = trigger->n_met++ % LP_TRIGGER_MET_MAX;
+      trigger->met[i].pid = held->result->pid;
+      trigger->met[i].code = held->result->code;
       trigger->counts.patched += held->result->outcome == LP_MEET_PATCHED;
       trigger->counts.failed += held->result->outcome == LP_MEET_FAILED;
       trigger->report (held->result, trigger->user_data);
@@ -151,16 +159,54 @@ meeting_finished (gpointer data)
   return G_SOURCE_REMOVE;
 }
 
+/* In the tracer. */
+static gboolean
+meet (gpointer data, GError **error)
+{
+  Held *held = data;
+  LpMeetKeeper keeper = { held->owner, keeper_allow, keeper_leaving, keeper_orphaned, held, held->entries };
+
+  held->result = lp_meet (held->event.tid, held->entities, MEETING_MS, &keeper);
+  if (getppid () == held->owner)
+    lp_trigger_run_in_loop (held->trigger, meeting_finished, held);
+  return TRUE;
+}
+
+/* The tracer was killed, or there was none. */
+static void
+meeting_lost (gpointer data)
+{
+  Held *held = data;
+
+  allow_once (held);
+  keeper_leaving (held);
+  lp_meet_result_free (held->result);
+  held->result = g_new0 (LpMeetResult, 1);
+  held->result->pid = held->event.tid;
+  held->result->outcome = LP_MEET_LATER;
+  held->result->reason = g_strdup ("its tracer ended before its work was done");
+  lp_trigger_run_in_loop (held->trigger, meeting_finished, held);
+}
+
 static gpointer
 meeting_thread (gpointer data)
 {
-  Held *held = data;
-  LpMeetKeeper keeper = { keeper_allow, keeper_leaving, held, held->entries };
-
-  held->result = lp_meet (held->event.tid, held->event.exec, held->entities, MEETING_MS, &keeper);
-  allow_once (held); /* there was no tracer */
-  lp_trigger_run_in_loop (held->trigger, meeting_finished, held);
+  if (!lp_ptracer_run (meet, data, NULL))
+    meeting_lost (data);
   return NULL;
+}
+
+/* FALSE: too many are under way. */
+static gboolean
+begin_meeting (LpTrigger *trigger, Held *held)
+{
+  if (trigger->threads < LP_TRIGGER_THREADS_MAX
+      && lp_tracers_give (trigger->tracers, meet, meeting_lost, held))
+    {
+      trigger->threads++;
+      return TRUE;
+    }
+  return lp_trigger_start_thread (trigger, "meeting", meeting_thread, held);
 }
 
 /* Lets go who has been held too long. The tracer finds that out by itself. */
@@ -199,7 +245,7 @@ arm_deadline (LpTrigger *trigger)
   g_source_attach (trigger->deadline_source, trigger->context);
 }
 
-/* The second event of one exec, or an opener that its tracer holds still. */
+/* An opener that its tracer holds still. */
 static gboolean
 is_known (LpTrigger *trigger, int tid)
 {
@@ -208,19 +254,11 @@ is_known (LpTrigger *trigger, int tid)
   return held != NULL && !g_atomic_int_get (&held->left);
 }
 
-/* Ourselves and our tracers, which open the files that are mapped in a process. Our only children are
- * tracers. */
+/* Ourselves and our tracers, which open the files that are mapped in a process. */
 static gboolean
 is_ours (int tid)
 {
-  g_autofree char *path = g_strdup_printf ("/proc/%d/status", tid);
-  g_autofree char *status = NULL;
-
-  if (!g_file_get_contents (path, &status, NULL, NULL))
-    return FALSE;
-  const char *process = strstr (status, "\nTgid:"), *parent = strstr (status, "\nPPid:");
-  return (process != NULL && atoi (process + 6) == getpid ())
-         || (parent != NULL && atoi (parent + 6) == getpid ());
+  return syscall (SYS_tgkill, getpid (), tid, 0) == 0 || lp_ptracer_is_one (tid);
 }
 
 static void
@@ -238,19 +276,21 @@ handle_event (const LpGateEvent *event, gpointer user_data)
 
   Held *held = g_atomic_rc_box_new0 (Held);
   held->trigger = trigger;
+  held->owner = getpid ();
   held->event = *event;
   held->since = g_get_monotonic_time ();
   held->entities = g_ptr_array_ref (trigger->entities);
   held->entries = g_ptr_array_ref (trigger->entries);
   trigger->counts.met++;
   lp_step ("opener known");
-  arm_deadline (trigger);
-  if (lp_trigger_start_thread (trigger, "meeting", meeting_thread, held))
+  g_hash_table_replace (trigger->held, GINT_TO_POINTER (event->tid), g_atomic_rc_box_acquire (held));
+  if (begin_meeting (trigger, held))
     {
-      g_hash_table_replace (trigger->held, GINT_TO_POINTER (event->tid), g_atomic_rc_box_acquire (held));
+      arm_deadline (trigger);
       return;
     }
 
+  g_hash_table_remove (trigger->held, GINT_TO_POINTER (event->tid));
   trigger->counts.missed++;
   allow_once (held);
   lp_trigger_plan_look (trigger, event->tid, NULL, "too many processes were starting at once");
@@ -327,6 +367,7 @@ lp_trigger_new (LpTriggerFlags without, LpTriggerReport report, gpointer user_da
     {
       /* Others are held until the loop, and the tracers that it starts, get to run. */
       lp_urgent_begin ();
+      trigger->tracers = lp_tracers_new (trigger->gate != NULL ? READY_TRACERS : 0);
       return g_steal_pointer (&trigger);
     }
   lp_error_set (error, LP_ERROR_KERNEL_UNSUPPORTED, NULL, "%s; %s; %s", (char *)trigger->lacks->pdata[0],
@@ -368,6 +409,7 @@ lp_trigger_free (LpTrigger *trigger)
   lp_trigger_close_spotter (trigger);
   drop_source (&trigger->gate_source);
   drop_source (&trigger->deadline_source);
+  g_clear_pointer (&trigger->tracers, lp_tracers_free);
   g_clear_pointer (&trigger->gate, lp_gate_free);
   g_hash_table_unref (trigger->held);
   g_array_unref (trigger->watched);

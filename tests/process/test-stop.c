@@ -4,6 +4,7 @@
 #include "process/stack.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -142,7 +143,7 @@ test_all_threads_stop_and_go (Child *child, gconstpointer data)
 {
   GError *error = NULL;
 
-  g_assert_true (lp_stop_run (stop_everybody, child, &error));
+  g_assert_true (lp_ptracer_run (stop_everybody, child, &error));
   g_assert_no_error (error);
   g_assert_false (is_stopped (child, child->pid));
 }
@@ -162,7 +163,7 @@ test_end_of_tracer_lets_go (Child *child, gconstpointer data)
 {
   GError *error = NULL;
 
-  g_assert_true (lp_stop_run (leave_stopped, child, &error));
+  g_assert_true (lp_ptracer_run (leave_stopped, child, &error));
   /* tear_down() asks the child. */
 }
 
@@ -196,7 +197,100 @@ test_calls_are_made_in_the_child (Child *child, gconstpointer data)
 {
   GError *error = NULL;
 
-  g_assert_true (lp_stop_run (make_calls, child, &error));
+  g_assert_true (lp_ptracer_run (make_calls, child, &error));
+  g_assert_no_error (error);
+}
+
+static void
+check_batch (LpProcess *process, LpRemote *remote, const LpMaps *maps)
+{
+  GError *error = NULL;
+  guint64 code = (guint64)(gsize)tear_down & ~(guint64)(LP_REMOTE_CODE_SIZE - 1);
+  guint8 before[LP_REMOTE_CODE_SIZE], after[LP_REMOTE_CODE_SIZE];
+  guint made;
+  LpRemoteCall calls[] = {
+    { SYS_openat,
+      { (guint64)(gint64)AT_FDCWD, 0, O_RDONLY },
+      .text_at = 1,
+      .to_call = { 1, 2 },
+      .to_argument = { 4, 0 } },
+    { SYS_mmap, { 0, 4096, PROT_READ, MAP_PRIVATE } },
+    { SYS_close },
+    { SYS_close, { (guint64)-1 } },
+    { SYS_getpid },
+  };
+
+  g_assert_true (lp_process_read (process, code, before, sizeof before, NULL));
+  g_assert_true (lp_remote_run (remote, code, calls, G_N_ELEMENTS (calls), "/proc/self/exe", &made, &error));
+  g_assert_no_error (error);
+  g_assert_cmpuint (made, ==, 4); /* up to the one that fails */
+  g_assert_cmpint (calls[0].result, >=, 0);
+  g_assert_cmpint (calls[1].result, >, 0);
+  g_assert_cmpint (calls[2].result, ==, 0);
+  g_assert_cmpint (calls[3].result, ==, -EBADF);
+  g_assert_cmpint (calls[4].result, ==, 0);
+  g_autoptr (LpMaps) now = lp_maps_read (process, NULL);
+  const LpMapping *mapping = lp_maps_find (now, (guint64)calls[1].result);
+  g_assert_nonnull (mapping);
+  g_assert_nonnull (strstr (mapping->path, "test-"));
+  g_assert_true (lp_process_read (process, code, after, sizeof after, NULL));
+  g_assert_cmpmem (before, sizeof before, after, sizeof after);
+
+  LpRemoteCall absent = { SYS_openat, { (guint64)(gint64)AT_FDCWD, 0, O_RDONLY }, .text_at = 1 };
+  g_assert_true (lp_remote_run (remote, code, &absent, 1, "/nowhere", &made, &error));
+  g_assert_cmpuint (made, ==, 1);
+  g_assert_cmpint (absent.result, ==, -ENOENT);
+}
+
+/* Whoever ignores SIGTRAP would do so no longer. */
+static void
+check_refused_batch (LpStop *stop, LpProcess *process, const LpMaps *maps)
+{
+  struct {
+    guint64 handler, flags, restorer, mask;
+  } ignore = { (guint64)(gsize)SIG_IGN, 0, 0, 0 };
+  LpThread *thread = lp_stop_get_thread (stop, 0);
+  LpRemoteCall call = { SYS_getpid };
+  g_autoptr (GError) error = NULL;
+  gint64 result;
+  guint made;
+
+  g_assert_true (lp_stop_read_registers (stop, thread, NULL));
+  guint64 room = lp_registers_sp (&thread->registers) - 4096;
+  const guint64 arguments[6] = { SIGTRAP, room, 0, 8 };
+  g_assert_true (lp_process_write (process, room, &ignore, sizeof ignore, thread->tid, NULL));
+  LpRemote *remote = lp_remote_begin (stop, maps, NULL);
+  g_assert_true (lp_remote_call (remote, SYS_rt_sigaction, arguments, &result, NULL));
+  g_assert_cmpint (result, ==, 0);
+  g_assert_true (lp_remote_end (remote, NULL));
+  remote = lp_remote_begin (stop, maps, NULL);
+  g_assert_false (lp_remote_run (remote, (guint64)(gsize)tear_down, &call, 1, "", &made, &error));
+  g_assert_error (error, LP_ERROR, LP_ERROR_NOT_SUPPORTED);
+  g_assert_true (lp_remote_end (remote, NULL));
+}
+
+static gboolean
+make_calls_at_once (gpointer data, GError **error)
+{
+  Child *child = data;
+  g_autoptr (LpStop) stop = lp_stop_new (child->process);
+  g_autoptr (LpMaps) maps = lp_maps_read (child->process, error);
+
+  g_assert_true (lp_stop_all (stop, 5000, error));
+  LpRemote *remote = lp_remote_begin (stop, maps, error);
+  g_assert_nonnull (remote);
+  check_batch (child->process, remote, maps);
+  g_assert_true (lp_remote_end (remote, error));
+  check_refused_batch (stop, child->process, maps);
+  return TRUE;
+}
+
+static void
+test_calls_are_made_at_once (Child *child, gconstpointer data)
+{
+  GError *error = NULL;
+
+  g_assert_true (lp_ptracer_run (make_calls_at_once, child, &error));
   g_assert_no_error (error);
 }
 
@@ -248,7 +342,7 @@ test_call_chains_are_exact (Child *child, gconstpointer data)
 {
   GError *error = NULL;
 
-  g_assert_true (lp_stop_run (walk_main_thread, child, &error));
+  g_assert_true (lp_ptracer_run (walk_main_thread, child, &error));
   g_assert_no_error (error);
 }
 
@@ -283,7 +377,7 @@ test_function_on_a_stack_is_found (Child *child, gconstpointer data)
 {
   GError *error = NULL;
 
-  g_assert_true (lp_stop_run (check_stacks, child, &error));
+  g_assert_true (lp_ptracer_run (check_stacks, child, &error));
   g_assert_no_error (error);
 }
 
@@ -362,6 +456,7 @@ main (int argc, char **argv)
   ADD ("the end of the tracer lets everybody go (hazard 22)", test_end_of_tracer_lets_go);
   ADD ("system calls are made in the child, by a thread that waits in read()",
        test_calls_are_made_in_the_child);
+  ADD ("several calls are made in one go, up to the one that fails", test_calls_are_made_at_once);
   ADD ("call chains are exact to their outermost frame", test_call_chains_are_exact);
   ADD ("a function on a stack is found, another isn't", test_function_on_a_stack_is_found);
   g_test_add_func ("/process/a process that is gone (hazards 24, 29)", test_gone_process_is_an_error);

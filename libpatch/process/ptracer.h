@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Where all ptrace work runs: in a process of its own that shares our memory and descriptors. So a step that
+ * has begun comes to its end when we are killed, with no thread of the program left in our system calls and
+ * no code half written; and when that process ends, for whatever reason, the kernel lets go of everything
+ * that is still held. Must not know what the work is. Source: clone(2), ptrace(2). */
+#pragma once
+
+#include "base/error.h"
+
+G_BEGIN_DECLS
+
+/* What happens in the tracer. */
+typedef gboolean (*LpPtracerFunc) (gpointer data, GError **error);
+
+/* Runs @func in a tracer and waits for it. No work takes longer than ten seconds: the tracer is killed then.
+ * Errors: those of @func; LP_ERROR_FAILED. */
+gboolean lp_ptracer_run (LpPtracerFunc func, gpointer data, GError **error);
+
+/* What a tracer that serves does next: blocks in it until there is something to do. NULL: nothing more. */
+typedef LpPtracerFunc (*LpPtracerNext) (gpointer data, gpointer *func_data);
+/* Runs one tracer for all the work that @next gives it, and waits for its end. Whatever it holds must have
+ * been let go by each work's end. FALSE: it ended amidst a work. */
+gboolean lp_ptracer_serve (LpPtracerNext next, gpointer data, GError **error);
+
+/* Whether process @pid is a tracer of ours. Any thread, never blocks. */
+gboolean lp_ptracer_is_one (int pid);
+
+/* In a tracer. Calls @func, which may only do what a signal handler may, when the calls that follow take
+ * longer than some 0.2 ms, and then again and again, until this is called with NULL. */
+void lp_ptracer_watch (void (*func) (gpointer data), gpointer data);
+
+G_END_DECLS

@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* A thread each, which stands still while its tracer lives. Source: futex(2), prctl(2). */
+#include "user/tracers.h"
+#include "base/urgent.h"
+
+#include <linux/futex.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+typedef enum {
+  MEMBER_BUSY, /* from the start on */
+  MEMBER_WAITS,
+  MEMBER_GONE,
+} MemberState;
+
+typedef struct {
+  LpTracers *tracers;
+  GThread *thread;
+  gint state;         /* atomic, futex: MemberState */
+  LpPtracerFunc func; /* belongs to the one who gives while it waits, to the tracer while it is busy */
+  void (*lost) (gpointer data);
+  gpointer data;
+} Member;
+
+struct LpTracers {
+  int owner;
+  gint closing; /* atomic */
+  guint n;
+  Member members[];
+};
+
+static void
+wake (Member *member)
+{
+  syscall (SYS_futex, &member->state, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0);
+}
+
+/* In the tracer. */
+static LpPtracerFunc
+next_work (gpointer data, gpointer *func_data)
+{
+  Member *member = data;
+
+  member->func = NULL;
+  if (prctl (PR_SET_PDEATHSIG, SIGKILL) != 0 || getppid () != member->tracers->owner)
+    return NULL;
+  lp_urgent_begin ();
+  g_atomic_int_set (&member->state, MEMBER_WAITS);
+  while (g_atomic_int_get (&member->state) == MEMBER_WAITS && !g_atomic_int_get (&member->tracers->closing))
+    syscall (SYS_futex, &member->state, FUTEX_WAIT_PRIVATE, MEMBER_WAITS, NULL, NULL, 0);
+  *func_data = member->data;
+  return member->func;
+}
+
+static gpointer
+member_thread (gpointer data)
+{
+  Member *member = data;
+
+  if (!lp_ptracer_serve (next_work, member, NULL) && member->func != NULL)
+    member->lost (member->data);
+  g_atomic_int_set (&member->state, MEMBER_GONE);
+  return NULL;
+}
+
+static void
+start (LpTracers *tracers, Member *member)
+{
+  member->tracers = tracers;
+  member->func = NULL;
+  member->state = MEMBER_BUSY;
+  member->thread = g_thread_try_new ("tracer", member_thread, member, NULL);
+  if (member->thread == NULL)
+    member->state = MEMBER_GONE;
+}
+
+LpTracers *
+lp_tracers_new (guint n)
+{
+  LpTracers *tracers = g_malloc0 (sizeof *tracers + n * sizeof (Member));
+
+  tracers->owner = getpid ();
+  tracers->n = n;
+  for (guint i = 0; i < n; i++)
+    start (tracers, &tracers->members[i]);
+  return tracers;
+}
+
+void
+lp_tracers_free (LpTracers *tracers)
+{
+  if (tracers == NULL)
+    return;
+  g_atomic_int_set (&tracers->closing, TRUE);
+  for (guint i = 0; i < tracers->n; i++)
+    {
+      Member *member = &tracers->members[i];
+      /* It may have looked at closing just before, and at its state just after this. */
+      g_atomic_int_compare_and_exchange (&member->state, MEMBER_WAITS, MEMBER_BUSY);
+      wake (member);
+      if (member->thread != NULL)
+        g_thread_join (member->thread);
+    }
+  g_free (tracers);
+}
+
+gboolean
+lp_tracers_give (LpTracers *tracers, LpPtracerFunc func, void (*lost) (gpointer data), gpointer data)
+{
+  for (guint i = 0; i < tracers->n; i++)
+    {
+      Member *member = &tracers->members[i];
+      if (g_atomic_int_get (&member->state) != MEMBER_WAITS)
+        continue;
+      member->lost = lost;
+      member->data = data;
+      member->func = func;
+      g_atomic_int_set (&member->state, MEMBER_BUSY);
+      wake (member);
+      return TRUE;
+    }
+  return FALSE;
+}
+
+void
+lp_tracers_mend (LpTracers *tracers)
+{
+  for (guint i = 0; i < tracers->n; i++)
+    {
+      Member *member = &tracers->members[i];
+      if (g_atomic_int_get (&member->state) != MEMBER_GONE)
+        continue;
+      if (member->thread != NULL)
+        g_thread_join (member->thread);
+      start (tracers, member);
+    }
+}
