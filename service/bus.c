@@ -10,6 +10,8 @@
 #include <glib-unix.h>
 #include <signal.h>
 
+#define BUS_PATIENCE 200 /* milliseconds */
+
 static void
 stop (ScBus *bus, int exit_status)
 {
@@ -88,11 +90,18 @@ on_restored (GObject *source, GAsyncResult *result, gpointer user_data)
 }
 
 static void
+restore (ScBus *bus)
+{
+  if (bus->is_restoring)
+    return;
+  bus->is_restoring = TRUE;
+  sc_restore_at_start_async (bus->service, SC_RESTORE_ALL, on_restored, bus);
+}
+
+static void
 on_name_acquired (GDBusConnection *connection, const char *name, gpointer user_data)
 {
-  ScBus *bus = user_data;
-
-  sc_restore_at_start_async (bus->service, SC_RESTORE_ALL, on_restored, bus);
+  restore (user_data);
 }
 
 static void
@@ -105,15 +114,30 @@ on_name_lost (GDBusConnection *connection, const char *name, gpointer user_data)
   stop (bus, 1);
 }
 
-/* The lists are true now: only from here on somebody may ask. */
-static void
-on_started (GObject *source, GAsyncResult *result, gpointer user_data)
+/* At boot we come before the bus, because the services that are patched come soon after it. Otherwise the name
+ * comes first: it keeps two services from doing the same. */
+static gboolean
+on_patience_end (gpointer user_data)
 {
   ScBus *bus = user_data;
+
+  bus->patience = 0;
+  restore (bus);
+  return G_SOURCE_REMOVE;
+}
+
+/* Once the lists are true and the bus is there: only from here on somebody may ask. */
+static void
+serve (ScBus *bus)
+{
   g_autoptr (GError) error = NULL;
 
-  if (sc_service_start_finish (bus->service, result, &error))
-    bus->manager = sc_bus_manager_export (bus, &error);
+  if (!bus->is_known || bus->connection == NULL)
+    return;
+  if (bus->patience != 0)
+    g_source_remove (bus->patience);
+  bus->patience = 0;
+  bus->manager = sc_bus_manager_export (bus, &error);
   if (bus->manager == NULL)
     {
       sc_log (G_LOG_LEVEL_CRITICAL, SC_MESSAGE_TROUBLE, NULL, "can't start: %s", error->message);
@@ -127,6 +151,24 @@ on_started (GObject *source, GAsyncResult *result, gpointer user_data)
 }
 
 static void
+on_started (GObject *source, GAsyncResult *result, gpointer user_data)
+{
+  ScBus *bus = user_data;
+  g_autoptr (GError) error = NULL;
+
+  if (!sc_service_start_finish (bus->service, result, &error))
+    {
+      sc_log (G_LOG_LEVEL_CRITICAL, SC_MESSAGE_TROUBLE, NULL, "can't start: %s", error->message);
+      stop (bus, 1);
+      return;
+    }
+  bus->is_known = TRUE;
+  if (bus->connection == NULL)
+    bus->patience = g_timeout_add (BUS_PATIENCE, on_patience_end, bus);
+  serve (bus);
+}
+
+static void
 on_connection_closed (GDBusConnection *connection, gboolean remote, GError *error, gpointer user_data)
 {
   ScBus *bus = user_data;
@@ -136,14 +178,25 @@ on_connection_closed (GDBusConnection *connection, gboolean remote, GError *erro
   stop (bus, 1);
 }
 
-static GDBusConnection *
-connect_bus (const char *address, GError **error)
+static void
+on_connected (GObject *source, GAsyncResult *result, gpointer user_data)
 {
-  /* polkit has to be asked about the very bus that callers are on, so a private one takes the system bus's
-   * place. */
-  if (!g_str_equal (address, "system"))
-    g_setenv ("DBUS_SYSTEM_BUS_ADDRESS", address, TRUE);
-  return g_bus_get_sync (G_BUS_TYPE_SYSTEM, NULL, error);
+  ScBus *bus = user_data;
+  g_autoptr (GError) error = NULL;
+  GDBusConnection *connection = g_bus_get_finish (result, &error);
+
+  if (g_error_matches (error, G_IO_ERROR, G_IO_ERROR_CANCELLED))
+    return; /* @bus is gone */
+  if (connection == NULL)
+    {
+      sc_log (G_LOG_LEVEL_CRITICAL, SC_MESSAGE_TROUBLE, NULL, "can't reach the bus: %s", error->message);
+      stop (bus, 1);
+      return;
+    }
+  bus->connection = connection;
+  g_dbus_connection_set_exit_on_close (bus->connection, FALSE);
+  g_signal_connect (bus->connection, "closed", G_CALLBACK (on_connection_closed), bus);
+  serve (bus);
 }
 
 static void
@@ -161,7 +214,10 @@ clear (ScBus *bus)
   g_hash_table_unref (bus->callers);
   g_clear_object (&bus->manager);
   g_clear_object (&bus->objects);
-  g_dbus_connection_flush_sync (bus->connection, NULL, NULL);
+  if (bus->patience != 0)
+    g_source_remove (bus->patience);
+  if (bus->connection != NULL)
+    g_dbus_connection_flush_sync (bus->connection, NULL, NULL);
   g_clear_object (&bus->connection);
   g_main_loop_unref (bus->loop);
 }
@@ -170,17 +226,13 @@ int
 sc_bus_run (const ScPaths *paths)
 {
   ScBus bus = { 0 };
-  g_autoptr (GError) error = NULL;
+  g_autoptr (GCancellable) cancellable = g_cancellable_new ();
 
-  bus.connection = connect_bus (paths->bus, &error);
-  if (bus.connection == NULL)
-    {
-      sc_log (G_LOG_LEVEL_CRITICAL, SC_MESSAGE_TROUBLE, NULL, "can't reach the bus: %s", error->message);
-      return 1;
-    }
+  /* polkit has to be asked about the very bus that callers are on, so a private one takes the system bus's
+   * place. */
+  if (!g_str_equal (paths->bus, "system"))
+    g_setenv ("DBUS_SYSTEM_BUS_ADDRESS", paths->bus, TRUE);
   signal (SIGPIPE, SIG_IGN);
-  g_dbus_connection_set_exit_on_close (bus.connection, FALSE);
-  g_signal_connect (bus.connection, "closed", G_CALLBACK (on_connection_closed), &bus);
   bus.loop = g_main_loop_new (NULL, FALSE);
   bus.objects = g_dbus_object_manager_server_new (SC_BUS_PATH);
   bus.patches = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, g_object_unref);
@@ -192,9 +244,11 @@ sc_bus_run (const ScPaths *paths)
   g_unix_signal_add (SIGTERM, on_signal, &bus);
   g_unix_signal_add (SIGINT, on_signal, &bus);
   g_unix_signal_add (SIGHUP, on_hangup, &bus);
+  g_bus_get (G_BUS_TYPE_SYSTEM, cancellable, on_connected, &bus);
   sc_service_start_async (bus.service, on_started, &bus);
 
   g_main_loop_run (bus.loop);
+  g_cancellable_cancel (cancellable);
   clear (&bus);
   return bus.exit_status;
 }

@@ -20,7 +20,10 @@ typedef struct {
   GHashTable *rates;   /* uid -> ScBusRate */
   GHashTable *callers; /* uid -> number of calls under way */
   guint status_source;
+  guint patience; /* source: while the bus is waited for */
   guint name;
+  gboolean is_known; /* what is installed and what runs was looked at */
+  gboolean is_restoring;
   int exit_status;
   /* lifecycle.c */
   gboolean ready, stopping, reloading, reload_again;

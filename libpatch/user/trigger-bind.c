@@ -4,6 +4,7 @@
 #include "base/urgent.h"
 #include "user/trigger-private.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <string.h>
@@ -85,10 +86,10 @@ open_for_reading (LpTrigger *trigger, int fd, const GArray *watched)
 }
 
 /* A descriptor of @path's file, open for reading, if that is the target of @entity; -1 and a line in
- * @problems otherwise. */
+ * @problems or, when there is no such file, in @missing otherwise. */
 static int
 find_target (LpTrigger *trigger, const char *path, LpEntity *entity, const GArray *watched,
-             GPtrArray *problems)
+             GPtrArray *problems, GPtrArray *missing)
 {
   int fd = open (path, O_PATH | O_CLOEXEC);
   int readable = fd >= 0 ? open_for_reading (trigger, fd, watched) : -1;
@@ -98,8 +99,10 @@ find_target (LpTrigger *trigger, const char *path, LpEntity *entity, const GArra
     close (fd);
   if (readable >= 0 && is_target (readable, entity))
     return readable;
-  g_ptr_array_add (problems, g_strdup_printf ("%s: %s", path,
-                                              readable < 0 ? g_strerror (number) : "is another build now"));
+  gboolean is_missing = readable < 0 && (number == ENOENT || number == ENOTDIR);
+  g_ptr_array_add (
+      is_missing ? missing : problems,
+      g_strdup_printf ("%s: %s", path, readable < 0 ? g_strerror (number) : "is another build now"));
   if (readable >= 0)
     close (readable);
   return -1;
@@ -109,11 +112,15 @@ static gboolean
 watch_binding (LpTrigger *trigger, const LpBinding *binding, GArray *watched, GPtrArray *problems,
                GError **error)
 {
+  g_autoptr (GPtrArray) missing = g_ptr_array_new_with_free_func (g_free);
+  gboolean is_found = FALSE;
+
   for (guint i = 0; binding->files != NULL && binding->files[i] != NULL; i++)
     {
-      int fd = find_target (trigger, binding->files[i], binding->entity, watched, problems);
+      int fd = find_target (trigger, binding->files[i], binding->entity, watched, problems, missing);
       if (fd < 0)
         continue;
+      is_found = TRUE;
       gboolean is_new = find_inode (watched, fd) < 0;
       if (is_new)
         g_array_append_val (watched, fd);
@@ -122,6 +129,9 @@ watch_binding (LpTrigger *trigger, const LpBinding *binding, GArray *watched, GP
       if (is_new && trigger->gate != NULL && !lp_gate_watch (trigger->gate, fd, error))
         return FALSE;
     }
+  /* Not every package that has a name of the file is on every machine. */
+  for (guint i = 0; i < missing->len && !is_found; i++)
+    g_ptr_array_add (problems, g_strdup (missing->pdata[i]));
   return TRUE;
 }
 
