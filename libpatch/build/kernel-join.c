@@ -248,6 +248,7 @@ describe_function (Linking *linking, const Unit *unit, const LpPiece *piece, con
   function->kind = g_strdup (shipped != NULL ? "changed" : "new");
   function->address = shipped != NULL ? shipped->value : 0;
   function->size = shipped != NULL ? shipped->size : piece->symbol->size;
+  function->carried = shipped == NULL && piece->peer != NULL;
   function->unit = g_strdup (unit->object->source);
   function->proof = g_strdup (shipped != NULL ? "identical" : "");
   function->redirect = g_strdup ("");
@@ -305,7 +306,8 @@ add_functions (Linking *linking, const Unit *unit, GError **error)
   for (guint i = 0; i < unit->unit->selected->len; i++)
     {
       const LpPiece *piece = unit->unit->selected->pdata[i];
-      if (piece->kind == LP_PIECE_FUNCTION && piece->parent == NULL && piece->peer == NULL)
+      if (piece->kind == LP_PIECE_FUNCTION && piece->parent == NULL
+          && (piece->peer == NULL || g_hash_table_contains (unit->unit->carried, piece)))
         describe_function (linking, unit, piece, NULL);
     }
   for (guint i = 0; i < LP_N_CALLBACKS; i++)

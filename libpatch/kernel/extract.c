@@ -13,6 +13,7 @@
 #define OLD_PREFIX "syscare.old."
 #define STATIC_CALL_TRAMPOLINE "__SCT__"
 #define STATIC_CALL_KEY "__SCK__"
+#define PER_CPU ".data..percpu"
 
 /* Where something of the patched object is in the new one. */
 typedef struct {
@@ -94,15 +95,27 @@ add_piece_symbol (Extraction *ex, const LpPiece *piece, const Place *place)
   g_hash_table_add (ex->defined, (gpointer)piece->name);
 }
 
+/* The module loader knows sections by their names: those of code where no probe may be set, and one of
+ * per-cpu variables, of which code that is built in has several. */
+static char *
+section_name (const LpPiece *piece)
+{
+  const char *name = piece->header != NULL ? piece->header->name : ".bss";
+
+  if (g_str_has_prefix (name, PER_CPU))
+    return g_strdup (PER_CPU);
+  if (piece->kind == LP_PIECE_FUNCTION && !g_str_has_prefix (name, ".text")
+      && strcmp (name, ".kprobes.text") != 0 && strcmp (name, ".noinstr.text") != 0)
+    return g_strconcat (".text.", piece->name, NULL);
+  return g_strdup (name);
+}
+
 static void
 add_piece (Extraction *ex, LpPiece *piece)
 {
   static const LpElfSection common = { .type = SHT_NOBITS, .flags = SHF_ALLOC | SHF_WRITE };
   const LpElfSection *like = piece->header != NULL ? piece->header : &common;
-  gboolean is_code = piece->kind == LP_PIECE_FUNCTION && !g_str_has_prefix (like->name, ".text");
-  g_autofree char *name = is_code                 ? g_strconcat (".text.", piece->name, NULL)
-                          : piece->header == NULL ? g_strdup (".bss")
-                                                  : g_strdup (like->name);
+  g_autofree char *name = section_name (piece);
   guint64 align = piece->header != NULL ? alignment_at (piece->start, like->align) : piece->symbol->value;
   guint section = section_for (ex, like, name);
   Place *place
@@ -277,11 +290,12 @@ add_replacement (Extraction *ex, const LpSpecialEntry *entry, const LpElfRelocat
   gpointer handle = g_hash_table_lookup (ex->sections, GUINT_TO_POINTER (target));
   lp_object_writer_relocation (ex->writer, section, NULL, offset, reference->type, GPOINTER_TO_UINT (handle),
                                (gint64)copy);
+  LpPiece *from = lp_object_piece_at (ex->unit->patched, index, (gint64)start);
   for (guint i = 0; i < relocations->len; i++)
     {
       const LpElfRelocation *r = &g_array_index (relocations, LpElfRelocation, i);
       if (r->offset >= start && r->offset < start + size
-          && !relocate (ex, NULL, r, target, copy + r->offset - start, error))
+          && !relocate (ex, from, r, target, copy + r->offset - start, error))
         return FALSE;
     }
   return TRUE;

@@ -9,6 +9,7 @@
 #include "base/error.h"
 
 #define REPLACEMENTS ".altinstr_replacement"
+#define REFERENCE 4 /* bytes: entries with several references begin with those, relative and side by side */
 
 static const LpSpecialTable tables[] = {
   { "__mcount_loc", LP_SPECIAL_KEPT, 1, 8, 0, 0 },
@@ -19,6 +20,7 @@ static const LpSpecialTable tables[] = {
   { ".smp_locks", LP_SPECIAL_KEPT, 1, 4, 0, 0 },
   { "__ex_table", LP_SPECIAL_KEPT, 2, 12, 0, 0 },
   { ".parainstructions", LP_SPECIAL_KEPT, 1, 10, 0, 0 }, /* padded to 16 */
+  { "_kprobe_blacklist", LP_SPECIAL_KEPT, 1, 8, 0, 0 },
   /* What objtool wants to be told of the code. */
   { ".discard.reachable", LP_SPECIAL_KEPT, 1, 0, 0, 0 },
   { ".discard.unreachable", LP_SPECIAL_KEPT, 1, 0, 0, 0 },
@@ -35,9 +37,7 @@ static const LpSpecialTable tables[] = {
   { ".discard.addressable", LP_SPECIAL_IGNORED, 0, 0, 0, 0 },
   { ".discard.sym", LP_SPECIAL_IGNORED, 0, 0, 0, 0 },
   { "_error_injection_whitelist", LP_SPECIAL_IGNORED, 0, 0, 0, 0 },
-  { "_kprobe_blacklist", LP_SPECIAL_IGNORED, 0, 0, 0, 0 },
   { ".printk_index", LP_SPECIAL_IGNORED, 0, 0, 0, 0 },
-  { REPLACEMENTS, LP_SPECIAL_IGNORED, 0, 0, 0, 0 }, /* goes along with .altinstructions */
   { ".static_call_sites", LP_SPECIAL_GENERATED, 0, 0, 0, 0 },
   { ".return_sites", LP_SPECIAL_GENERATED, 0, 0, 0, 0 },
   { ".retpoline_sites", LP_SPECIAL_GENERATED, 0, 0, 0, 0 },
@@ -61,7 +61,7 @@ lp_special_table (const char *section)
 LpSectionUse
 lp_special_use (const char *section)
 {
-  if (strcmp (section, ".altinstr_aux") == 0)
+  if (strcmp (section, ".altinstr_aux") == 0 || strcmp (section, REPLACEMENTS) == 0)
     return LP_SECTION_AUX;
   /* Exports: entries are compared by their names. */
   if (g_str_has_prefix (section, "___ksymtab") || strcmp (section, "__ksymtab_strings") == 0
@@ -119,6 +119,9 @@ add_entries (LpObject *object, const LpElfSection *section, const LpSpecialTable
       gint64 offset;
       if (i == 0 && first->offset != 0)
         return refuse_table (object, section, "an entry doesn't begin with its place in code", error);
+      for (guint k = 1; k < table->relocations; k++)
+        if (first[k].offset != first->offset + k * (guint64)REFERENCE)
+          return refuse_table (object, section, "entries of another layout", error);
       if (table->size != 0 && (entry.size < table->size || entry.size >= table->size + 8))
         return refuse_table (object, section, "entries of an unknown size", error);
       if (table->size != 0)

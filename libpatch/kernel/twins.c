@@ -5,8 +5,12 @@
 
 #include <string.h>
 
+#include "kernel/special.h"
+
 #define DESCRIPTORS "__dyndbg"
 #define ONCE ".data.once"
+#define ONCE_SINCE_6_13 ".data..once"
+#define MESSAGES ".printk_index"
 #define LINE_OFFSET 32        /* bytes: behind modname, function, filename and format */
 #define LINE_MASK 0x3ffffu    /* lineno:18, then class_id:6, flags:8 */
 #define DESCRIPTOR_POINTERS 4 /* relocations of those four */
@@ -128,7 +132,7 @@ twin_kind (const LpPiece *piece)
 {
   if (is_in (piece, DESCRIPTORS))
     return DESCRIPTOR;
-  if (is_in (piece, ONCE))
+  if (is_in (piece, ONCE) || is_in (piece, ONCE_SINCE_6_13))
     return FLAG;
   return is_numbered (piece) ? NUMBERED : NO_TWIN;
 }
@@ -191,9 +195,28 @@ find_similar_flag (LpPiece *a, LpObject *patched)
   best->peer = a;
 }
 
+/* What only the index of messages refers to holds their lines, too: it stays where it is. */
+static void
+set_aside_messages (LpObject *object)
+{
+  const LpElfSection *index = lp_elf_section_by_name (object->elf, MESSAGES);
+  GArray *relocations = index != NULL ? lp_elf_relocations (object->elf, index->index, NULL) : NULL;
+
+  for (guint i = 0; relocations != NULL && i < relocations->len; i++)
+    {
+      LpPiece *piece;
+      gint64 offset;
+      if (lp_special_place (object, &g_array_index (relocations, LpElfRelocation, i), &piece, &offset)
+          && (piece->kind == LP_PIECE_CONST || piece->kind == LP_PIECE_DATA) && piece->referrers == NULL)
+        piece->is_table = TRUE;
+    }
+}
+
 void
 lp_twins_pair (LpObject *original, LpObject *patched, GPtrArray *copies)
 {
+  set_aside_messages (original);
+  set_aside_messages (patched);
   for (guint i = 0; i < original->pieces->len; i++)
     find_twin (original->pieces->pdata[i], patched, copies);
   for (guint i = 0; i < original->pieces->len; i++)

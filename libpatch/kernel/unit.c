@@ -125,12 +125,11 @@ select_piece (LpKernelUnit *unit, LpPiece *piece)
 static gboolean
 check_new_data (const LpPiece *piece, GError **error)
 {
-  static const char *const ordinary[]
-      = { ".data", ".bss", ".rodata", "__dyndbg", ".text", ".altinstr_aux", NULL };
+  static const char *const ordinary[] = { ".data", ".bss", ".rodata", ".text", ".altinstr_aux", NULL };
   const char *section = piece->header != NULL ? piece->header->name : ".bss";
 
   if (piece->kind == LP_PIECE_FUNCTION ? !lp_kernel_is_init_section (section)
-                                       : begins_with (section, ordinary))
+                                       : begins_with (section, ordinary) || strcmp (section, "__dyndbg") == 0)
     return TRUE;
   if (lp_kernel_is_init_section (section))
     lp_error_set (error, LP_ERROR_REFUSED, NULL, "%s: the fix uses \"%s\" of section %s in code that stays",
@@ -282,10 +281,11 @@ follow_replacement (LpKernelUnit *unit, const LpSpecialEntry *entry, GError **er
 
   if (relocations == NULL)
     return FALSE;
+  LpPiece *from = lp_object_piece_at (unit->patched, section, (gint64)start);
   for (guint i = 0; i < relocations->len; i++)
     {
       const LpElfRelocation *r = &g_array_index (relocations, LpElfRelocation, i);
-      if (r->offset >= start && r->offset < start + size && !follow (unit, NULL, r, error))
+      if (r->offset >= start && r->offset < start + size && !follow (unit, from, r, error))
         return FALSE;
     }
   return TRUE;
@@ -440,6 +440,7 @@ may_be_carried (const LpKernelUnit *unit, LpPiece *piece)
           const LpElfRelocation *relocation = &g_array_index (from->relocations, LpElfRelocation, k);
           LpReference ref;
           if (lp_object_reference (from, relocation, &ref, NULL) && ref.piece == piece
+              && !(lp_piece_is_private (from) && ref.offset != 0) /* back into it, from code without a name */
               && !(from->kind == LP_PIECE_FUNCTION && lp_piece_function (from) == piece)
               && !is_branch (from, relocation))
             return FALSE;
@@ -526,7 +527,7 @@ lp_kernel_unit_select_new (LpKernelUnit *unit, GError **error)
           && !g_str_has_prefix (piece->header->name, CALLBACK_SECTION))
         select_piece (unit, piece);
     }
-  return follow_all (unit, error);
+  return follow_all (unit, error) && lp_entries_check (unit, error);
 }
 
 LpKernelUnit *
@@ -561,7 +562,8 @@ lp_kernel_unit_new (const LpKernelSources *sources, GError **error)
   if (!lp_correlate (unit->original, unit->patched, error)
       || !lp_compare (unit->original, unit->patched, &unit->counts, error)
       || !lp_entries_compare (unit, error) || !check_unreferenced (unit, error)
-      || !select_changed (unit, error) || !find_callbacks (unit, error) || !follow_all (unit, error))
+      || !select_changed (unit, error) || !find_callbacks (unit, error) || !follow_all (unit, error)
+      || !lp_entries_check (unit, error))
     return NULL;
   return g_steal_pointer (&unit);
 }
