@@ -203,7 +203,7 @@ lp_kernel_join_targets (const LpKernelJoin *join)
   return targets;
 }
 
-/* Names that one file of the fix defines for others. */
+/* Names that one file of the fix defines for others -> the kernel object that they belong to. */
 static GHashTable *
 find_made (const LpKernelJoin *join)
 {
@@ -211,12 +211,13 @@ find_made (const LpKernelJoin *join)
 
   for (guint i = 0; i < join->units->len; i++)
     {
+      const LpShipped *shipped = ((const Unit *)join->units->pdata[i])->shipped;
       const LpKernelUnit *unit = ((const Unit *)join->units->pdata[i])->unit;
       for (guint k = 0; k < unit->selected->len; k++)
         {
           const LpPiece *piece = unit->selected->pdata[k];
           if (piece->peer == NULL && piece->symbol != NULL && piece->symbol->bind != STB_LOCAL)
-            g_hash_table_add (made, (gpointer)piece->name);
+            g_hash_table_insert (made, (gpointer)piece->name, shipped->name);
         }
     }
   return made;

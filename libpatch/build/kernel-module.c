@@ -99,7 +99,7 @@ lp_kernel_module_hook (const LpKernelModule *module)
                           description);
   g_hash_table_iter_init (&iter, module->spaces);
   while (g_hash_table_iter_next (&iter, &space, NULL))
-    g_string_append_printf (text, "MODULE_IMPORT_NS(%s);\n", (char *)space);
+    g_string_append_printf (text, "MODULE_INFO(import_ns, \"%s\");\n", (char *)space);
   return g_string_free (g_steal_pointer (&text), FALSE);
 }
 

@@ -116,10 +116,12 @@ add_piece (Extraction *ex, LpPiece *piece)
   static const LpElfSection common = { .type = SHT_NOBITS, .flags = SHF_ALLOC | SHF_WRITE };
   const LpElfSection *like = piece->header != NULL ? piece->header : &common;
   g_autofree char *name = section_name (piece);
-  guint64 align = piece->header != NULL ? alignment_at (piece->start, like->align) : piece->symbol->value;
+  guint64 align
+      = piece->header != NULL ? alignment_at (piece->start - piece->lead, like->align) : piece->symbol->value;
   guint section = section_for (ex, like, name);
-  Place *place
-      = place_new (section, lp_object_writer_append (ex->writer, section, piece->bytes, piece->size, align));
+  const guint8 *bytes = piece->bytes != NULL ? piece->bytes - piece->lead : NULL;
+  guint64 at = lp_object_writer_append (ex->writer, section, bytes, piece->lead + piece->size, align);
+  Place *place = place_new (section, at + piece->lead);
 
   g_hash_table_insert (ex->pieces, piece, place);
   if (piece->symbol != NULL)

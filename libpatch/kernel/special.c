@@ -9,11 +9,12 @@
 #include "base/error.h"
 
 #define REPLACEMENTS ".altinstr_replacement"
+#define PATCHABLE "__patchable_function_entries" /* x86-64: says where room is, see padding.h */
 #define REFERENCE 4 /* bytes: entries with several references begin with those, relative and side by side */
 
 static const LpSpecialTable tables[] = {
   { "__mcount_loc", LP_SPECIAL_KEPT, 1, 8, 0, 0 },
-  { "__patchable_function_entries", LP_SPECIAL_KEPT, 1, 8, 0, 0 },
+  { PATCHABLE, LP_SPECIAL_KEPT, 1, 8, 0, 0 },
   { "__bug_table", LP_SPECIAL_KEPT, 2, 12, 8, 10 },    /* struct bug_entry: line at 8 */
   { ".altinstructions", LP_SPECIAL_KEPT, 2, 0, 0, 0 }, /* 12 bytes up to Linux 6.2, then 14 */
   { "__jump_table", LP_SPECIAL_KEPT, 3, 16, 0, 0 },
@@ -142,8 +143,9 @@ lp_special_entries (LpObject *object, GError **error)
   for (guint i = 1; i < n; i++)
     {
       const LpSpecialTable *table = lp_special_table (sections[i].name);
-      if (table != NULL && table->use == LP_SPECIAL_KEPT && sections[i].size > 0
-          && !add_entries (object, &sections[i], table, entries, error))
+      gboolean is_kept = table != NULL && table->use == LP_SPECIAL_KEPT
+                         && (object->arch->machine != EM_X86_64 || strcmp (table->name, PATCHABLE) != 0);
+      if (is_kept && sections[i].size > 0 && !add_entries (object, &sections[i], table, entries, error))
         return NULL;
     }
   return g_steal_pointer (&entries);

@@ -11,6 +11,7 @@
 #define ONCE ".data.once"
 #define ONCE_SINCE_6_13 ".data..once"
 #define MESSAGES ".printk_index"
+#define BTF_ID "__BTF_ID__"   /* then "func__NAME__COUNTER"; filled in when vmlinux or the module is linked */
 #define LINE_OFFSET 32        /* bytes: behind modname, function, filename and format */
 #define LINE_MASK 0x3ffffu    /* lineno:18, then class_id:6, flags:8 */
 #define DESCRIPTOR_POINTERS 4 /* relocations of those four */
@@ -88,20 +89,35 @@ level_line (const LpPiece *a, LpPiece *b, GPtrArray *copies)
   b->bytes = copy;
 }
 
-/* Named by a counter or the line: initcalls, texts of .modinfo and the like. */
+/* Named by a counter or the line: initcalls, texts of .modinfo, ids of BTF and the like. */
 static gboolean
 is_numbered (const LpPiece *piece)
 {
   return piece->symbol != NULL && piece->header != NULL && piece->kind != LP_PIECE_FUNCTION
-         && (g_str_has_prefix (piece->name, "__initcall__")
+         && (g_str_has_prefix (piece->name, "__initcall__") || g_str_has_prefix (piece->name, BTF_ID)
              || g_str_has_prefix (piece->name, "__UNIQUE_ID_"));
+}
+
+/* Whether the names of two such ids say the same, but for the counter. */
+static gboolean
+same_id (const char *a, const char *b)
+{
+  gsize n = strlen (a), m = strlen (b);
+
+  if (!g_str_has_prefix (a, BTF_ID))
+    return TRUE;
+  while (n > 0 && g_ascii_isdigit (a[n - 1]))
+    n--;
+  while (m > 0 && g_ascii_isdigit (b[m - 1]))
+    m--;
+  return n == m && strncmp (a, b, n) == 0;
 }
 
 /* Same place, same content, referring to things of the same names. */
 static gboolean
 same_numbered (LpPiece *a, LpPiece *b)
 {
-  if (a->size != b->size || (a->bytes == NULL) != (b->bytes == NULL)
+  if (!same_id (a->name, b->name) || a->size != b->size || (a->bytes == NULL) != (b->bytes == NULL)
       || a->relocations->len != b->relocations->len || strcmp (a->header->name, b->header->name) != 0
       || (a->bytes != NULL && memcmp (a->bytes, b->bytes, a->size) != 0))
     return FALSE;

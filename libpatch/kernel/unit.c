@@ -6,103 +6,20 @@
 
 #include "base/error.h"
 #include "diff/correlate.h"
+#include "kernel/aliases.h"
 #include "kernel/branches.h"
 #include "kernel/entries.h"
+#include "kernel/padding.h"
 #include "kernel/twins.h"
+#include "kernel/unit-check.h"
 
 static const char *const callback_names[LP_N_CALLBACKS]
     = { "pre_patch", "post_patch", "pre_unpatch", "post_unpatch" };
-#define CALLBACK_SECTION ".syscare.callbacks."
 
 const char *
 lp_kernel_callback_name (LpKernelCallback callback)
 {
   return callback_names[callback];
-}
-
-static gboolean
-begins_with (const char *name, const char *const *prefixes)
-{
-  for (guint i = 0; prefixes[i] != NULL; i++)
-    if (g_str_has_prefix (name, prefixes[i]))
-      return TRUE;
-  return FALSE;
-}
-
-gboolean
-lp_kernel_is_init_section (const char *name)
-{
-  static const char *const prefixes[]
-      = { ".init.",        ".meminit.",  ".exit.",         ".memexit.", ".initcall",
-          ".con_initcall", ".head.text", ".ref.text.init", NULL };
-
-  return begins_with (name, prefixes);
-}
-
-static gboolean
-refuse_function (const LpPiece *piece, const char *hint, const char *why, GError **error)
-{
-  lp_error_set (error, LP_ERROR_REFUSED, hint, "%s: %s: %s", piece->object->unit, piece->name, why);
-  return FALSE;
-}
-
-static gboolean
-is_fentry (const LpSpecialEntry *entry)
-{
-  return strcmp (entry->table->name, "__mcount_loc") == 0
-         || strcmp (entry->table->name, "__patchable_function_entries") == 0;
-}
-
-/* Whether the function begins with a call of __fentry__, which livepatch turns into its redirect. */
-static gboolean
-has_fentry (const LpKernelUnit *unit, const LpPiece *old)
-{
-  for (guint i = 0; i < unit->old_entries->len; i++)
-    {
-      const LpSpecialEntry *entry = &g_array_index (unit->old_entries, LpSpecialEntry, i);
-      if (entry->owner == old && is_fentry (entry))
-        return TRUE;
-    }
-  return FALSE;
-}
-
-/* The tracer itself, perf's core and the like are compiled without it as a whole, by their Makefile. */
-static gboolean
-any_fentry (const LpKernelUnit *unit)
-{
-  for (guint i = 0; i < unit->old_entries->len; i++)
-    if (is_fentry (&g_array_index (unit->old_entries, LpSpecialEntry, i)))
-      return TRUE;
-  return FALSE;
-}
-
-static gboolean
-check_replaceable (const LpKernelUnit *unit, const LpPiece *piece, GError **error)
-{
-  const LpPiece *old = piece->peer;
-
-  if (g_str_has_prefix (old->header->name, ".exit."))
-    return refuse_function (old, "leave this part out of the fix",
-                            "the fix changes exit code, which livepatch can't redirect", error);
-  if (lp_kernel_is_init_section (old->header->name))
-    return refuse_function (old,
-                            "leave this part out of the fix, or make its effect in a callback of the patch "
-                            "(syscare-patch.h)",
-                            "the fix changes init code, which has run already and is gone from memory",
-                            error);
-  if (!any_fentry (unit))
-    return refuse_function (
-        old, "put the fix into its callers in other files",
-        "the kernel compiles this whole file without fentry (its Makefile says so), so livepatch can't "
-        "redirect the function",
-        error);
-  if (!has_fentry (unit, old))
-    return refuse_function (
-        old, "put the fix into its callers",
-        "the fix changes a function without fentry (notrace, noinstr or inline only), which livepatch "
-        "can't redirect",
-        error);
-  return TRUE;
 }
 
 static void
@@ -120,35 +37,13 @@ select_piece (LpKernelUnit *unit, LpPiece *piece)
     select_piece (unit, function->parts->pdata[i]);
 }
 
-/* Sections of data that the module loader or nobody looks at by name. Others are tables that the kernel
- * walks, or is done with. */
-static gboolean
-check_new_data (const LpPiece *piece, GError **error)
-{
-  static const char *const ordinary[] = { ".data", ".bss", ".rodata", ".text", ".altinstr_aux", NULL };
-  const char *section = piece->header != NULL ? piece->header->name : ".bss";
-
-  if (piece->kind == LP_PIECE_FUNCTION ? !lp_kernel_is_init_section (section)
-                                       : begins_with (section, ordinary) || strcmp (section, "__dyndbg") == 0)
-    return TRUE;
-  if (lp_kernel_is_init_section (section))
-    lp_error_set (error, LP_ERROR_REFUSED, NULL, "%s: the fix uses \"%s\" of section %s in code that stays",
-                  piece->object->unit, piece->name, section);
-  else
-    lp_error_set (error, LP_ERROR_REFUSED,
-                  "leave it out: what it registers is read once, when the kernel or the module starts",
-                  "%s: the fix adds \"%s\" to section %s (a parameter, an export, a tracepoint ...)",
-                  piece->object->unit, piece->name, section);
-  return FALSE;
-}
-
 static gboolean
 refers_to_shipped (LpPiece *target, LpKernelDestination *destination, GError **error)
 {
   LpPiece *old = target->peer;
 
   if (old->header != NULL && lp_kernel_is_init_section (old->header->name))
-    return refuse_function (old, NULL, "is init code or data, gone from memory, but the fix uses it", error);
+    return lp_unit_refuse (old, NULL, "is init code or data, gone from memory, but the fix uses it", error);
   destination->kind = LP_KERNEL_TO_SHIPPED;
   destination->old = old;
   destination->name = old->name;
@@ -239,9 +134,8 @@ follow (LpKernelUnit *unit, LpPiece *from, const LpElfRelocation *relocation, GE
     return FALSE;
   if (from != NULL && from->kind == LP_PIECE_FUNCTION && relocation->type == R_X86_64_PC8
       && unit->patched->arch->machine == EM_X86_64)
-    return refuse_function (from,
-                            "let the fix not change this function, or mark the one it jumps to noinline",
-                            "it jumps to another function of its section by a short branch", error);
+    return lp_unit_refuse (from, "let the fix not change this function, or mark the one it jumps to noinline",
+                           "it jumps to another function of its section by a short branch", error);
   if (destination.kind == LP_KERNEL_TO_SHIPPED)
     {
       if (destination.old != NULL && destination.old->kind == LP_PIECE_FUNCTION)
@@ -250,7 +144,7 @@ follow (LpKernelUnit *unit, LpPiece *from, const LpElfRelocation *relocation, GE
     }
   if (destination.piece->kind == LP_PIECE_MERGED)
     return TRUE;
-  if (!check_new_data (destination.piece, error))
+  if (!lp_unit_check_new_data (destination.piece, error))
     return FALSE;
   if (destination.piece->is_pool)
     return follow_range (unit, destination.piece, destination.at, error);
@@ -333,52 +227,6 @@ follow_all (LpKernelUnit *unit, GError **error)
   return TRUE;
 }
 
-static gboolean
-has_symbol (const LpObject *object, const char *name)
-{
-  for (guint i = 1; i < object->n_symbols; i++)
-    if (object->symbols[i].section != SHN_UNDEF && strcmp (object->symbols[i].name, name) == 0)
-      return TRUE;
-  return FALSE;
-}
-
-static gboolean
-check_exports (const LpKernelUnit *unit, GError **error)
-{
-  for (guint i = 1; i < unit->patched->n_symbols; i++)
-    {
-      const LpElfSymbol *symbol = &unit->patched->symbols[i];
-      if (symbol->section == SHN_UNDEF || !g_str_has_prefix (symbol->name, "__ksymtab_")
-          || has_symbol (unit->original, symbol->name))
-        continue;
-      lp_error_set (error, LP_ERROR_REFUSED,
-                    "leave the export out: files and modules of the same fix reach the function without it",
-                    "%s: the fix exports %s, and the kernel reads its exports once", unit->source,
-                    symbol->name + strlen ("__ksymtab_"));
-      return FALSE;
-    }
-  return TRUE;
-}
-
-/* Data that takes effect without being referred to must not get lost. */
-static gboolean
-check_unreferenced (const LpKernelUnit *unit, GError **error)
-{
-  for (guint i = 0; i < unit->patched->pieces->len; i++)
-    {
-      const LpPiece *piece = unit->patched->pieces->pdata[i];
-      gboolean is_callback
-          = g_str_has_prefix (piece->name, CALLBACK_SECTION)
-            || (piece->header != NULL && g_str_has_prefix (piece->header->name, CALLBACK_SECTION));
-      if (piece->peer == NULL && !piece->is_table && !is_callback
-          && (piece->kind == LP_PIECE_DATA || piece->kind == LP_PIECE_CONST)
-          && g_strcmp0 (piece->header != NULL ? piece->header->name : NULL, ".discard.addressable") != 0
-          && !check_new_data (piece, error))
-        return FALSE;
-    }
-  return check_exports (unit, error);
-}
-
 /* Functions that the fix names as callbacks (syscare-patch.h): pointers in sections of that name. */
 static gboolean
 find_callbacks (LpKernelUnit *unit, GError **error)
@@ -386,21 +234,21 @@ find_callbacks (LpKernelUnit *unit, GError **error)
   for (guint i = 0; i < unit->patched->pieces->len; i++)
     {
       LpPiece *piece = unit->patched->pieces->pdata[i];
-      if (piece->header == NULL || !g_str_has_prefix (piece->header->name, CALLBACK_SECTION))
+      if (piece->header == NULL || !g_str_has_prefix (piece->header->name, LP_CALLBACK_SECTION))
         continue;
       for (guint k = 0; k < LP_N_CALLBACKS; k++)
         {
           LpReference ref;
-          if (strcmp (piece->header->name + strlen (CALLBACK_SECTION), callback_names[k]) != 0)
+          if (strcmp (piece->header->name + strlen (LP_CALLBACK_SECTION), callback_names[k]) != 0)
             continue;
           if (piece->relocations->len != 1 || unit->callbacks[k] != NULL)
-            return refuse_function (piece, "name one function",
-                                    "not exactly one callback of this kind in this file", error);
+            return lp_unit_refuse (piece, "name one function",
+                                   "not exactly one callback of this kind in this file", error);
           if (!lp_object_reference (piece, &g_array_index (piece->relocations, LpElfRelocation, 0), &ref,
                                     error))
             return FALSE;
           if (ref.piece == NULL || ref.piece->kind != LP_PIECE_FUNCTION || ref.offset != 0)
-            return refuse_function (piece, NULL, "the callback is no function of this file", error);
+            return lp_unit_refuse (piece, NULL, "the callback is no function of this file", error);
           unit->callbacks[k] = ref.piece->symbol;
           select_piece (unit, ref.piece);
         }
@@ -429,8 +277,8 @@ is_branch (const LpPiece *from, const LpElfRelocation *relocation)
 static gboolean
 may_be_carried (const LpKernelUnit *unit, LpPiece *piece)
 {
-  if (piece->peer == NULL || piece->symbol->bind != STB_LOCAL || has_fentry (unit, piece->peer)
-      || !any_fentry (unit) || !g_str_has_prefix (piece->peer->header->name, ".text."))
+  if (piece->peer == NULL || piece->symbol->bind != STB_LOCAL || lp_unit_has_fentry (unit, piece->peer)
+      || !lp_unit_any_fentry (unit) || !g_str_has_prefix (piece->peer->header->name, ".text."))
     return FALSE;
   for (guint i = 0; i < unit->patched->pieces->len; i++)
     {
@@ -503,7 +351,7 @@ select_changed (LpKernelUnit *unit, GError **error)
       gboolean is_carried = g_hash_table_contains (unit->carried, piece);
       if (piece->kind != LP_PIECE_FUNCTION || piece->parent != NULL || !piece->changed)
         continue;
-      if (!is_carried && !check_replaceable (unit, piece, error))
+      if (!is_carried && !lp_unit_check_replaceable (unit, piece, error))
         return FALSE;
       if (!is_carried)
         g_ptr_array_add (unit->replaced, piece);
@@ -524,7 +372,7 @@ lp_kernel_unit_select_new (LpKernelUnit *unit, GError **error)
       if (is_ours && piece->peer == NULL && piece->parent == NULL && piece->symbol != NULL
           && piece->symbol->bind != STB_LOCAL && piece->header != NULL
           && !lp_kernel_is_init_section (piece->header->name)
-          && !g_str_has_prefix (piece->header->name, CALLBACK_SECTION))
+          && !g_str_has_prefix (piece->header->name, LP_CALLBACK_SECTION))
         select_piece (unit, piece);
     }
   return follow_all (unit, error) && lp_entries_check (unit, error);
@@ -556,12 +404,15 @@ lp_kernel_unit_new (const LpKernelSources *sources, GError **error)
   if (unit->entries == NULL)
     return NULL;
   unit->entry_kept = g_new0 (gboolean, unit->entries->len + 1);
+  lp_padding_attach (unit->original);
+  lp_padding_attach (unit->patched);
   lp_branches_relocate (unit->original);
   lp_branches_relocate (unit->patched);
   lp_twins_pair (unit->original, unit->patched, unit->levelled);
-  if (!lp_correlate (unit->original, unit->patched, error)
+  if (!lp_unit_check_kernel (unit, error) || !lp_aliases_pair (unit->original, unit->patched, error)
+      || !lp_correlate (unit->original, unit->patched, error) || !lp_unit_check_places (unit, error)
       || !lp_compare (unit->original, unit->patched, &unit->counts, error)
-      || !lp_entries_compare (unit, error) || !check_unreferenced (unit, error)
+      || !lp_entries_compare (unit, error) || !lp_unit_check_unreferenced (unit, error)
       || !select_changed (unit, error) || !find_callbacks (unit, error) || !follow_all (unit, error)
       || !lp_entries_check (unit, error))
     return NULL;

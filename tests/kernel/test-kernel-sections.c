@@ -24,10 +24,6 @@ typedef struct {
 } Table;
 
 static const Table tables[] = {
-  { "__patchable_function_entries",
-    "asm volatile (\"771:\\n.pushsection __patchable_function_entries,\\\"awo\\\",@progbits,.text.%c0\\n"
-    ".balign 8\\n.quad 771b\\n.popsection\" :: \"i\" (FUNCTION));",
-    "", 8 },
   { "_kprobe_blacklist", "", POINTER ("_kprobe_blacklist", "first") POINTER ("_kprobe_blacklist", "second"),
     8 },
   { ".discard.unreachable", MARK (".discard.unreachable", "", "0"), "", 4 },
@@ -81,20 +77,18 @@ static void
 test_table (gconstpointer data)
 {
   const Table *table = data;
-  gboolean is_patchable = strstr (table->statement, "FUNCTION") != NULL;
-  g_autofree char *text = g_strdup_printf (
-      "#define FUNCTION first\nNOINLINE int first (int x) { %s out (\"a\", x + FIX); return in (); }\n#undef "
-      "FUNCTION\n"
-      "#define FUNCTION second\nNOINLINE int second (int x) { %s out (\"b\", x); return in (); }\n%s",
-      table->statement, table->statement, table->after);
+  g_autofree char *text
+      = g_strdup_printf ("NOINLINE int first (int x) { %s out (\"a\", x + FIX); return in (); }\n#undef "
+                         "FUNCTION\n"
+                         "NOINLINE int second (int x) { %s out (\"b\", x); return in (); }\n%s",
+                         table->statement, table->statement, table->after);
   g_autoptr (Pair) pair = pair_new (text);
   g_autoptr (LpKernelExtract) result = NULL;
   g_autoptr (LpElf) elf = extract (pair, "first", &result);
 
   g_assert_nonnull (lp_elf_section_by_name (pair->patched, table->section));
   g_assert_null (lp_elf_section_by_name (elf, ".text.second"));
-  if (!is_patchable) /* of these the compiler makes one section for each function */
-    g_assert_cmpuint (count_relocations (pair->patched, table->section), ==, 2);
+  g_assert_cmpuint (count_relocations (pair->patched, table->section), ==, 2);
   const LpElfSection *section = lp_elf_section_by_name (elf, table->section);
   if (table->size == 0)
     {
