@@ -10,6 +10,7 @@
 #include "build/kernel-bundle.h"
 #include "build/kernel-compile.h"
 #include "build/kernel-join.h"
+#include "build/module-key.h"
 
 #include <string.h>
 
@@ -84,7 +85,10 @@ step_prepare (Build *build, GError **error)
 {
   begin (build, "prepare",
          build->request->kernel.release != NULL ? build->request->kernel.release : "the running kernel");
-  if (!load_fixes (build, error))
+  const LpBuildKernel *kernel = &build->request->kernel;
+  if (!load_fixes (build, error)
+      || (kernel->sign_key != NULL
+          && !lp_module_key_check (kernel->sign_key, kernel->sign_certificate, error)))
     return FALSE;
   build->tree = lp_kernel_tree_open (build->request, build->cache, build->jobs, note, build,
                                      build->cancellable, error);
