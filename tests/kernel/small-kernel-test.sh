@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # The whole of `syscare build --kernel` on a kernel of two files and a module, which is compiled here in a second: what a fix of several files becomes, and what
 # only shows when files are joined. Its Makefile does what kbuild does for the builder. TAP on standard output. usage: small-kernel-test.sh SYSCARE
+# shellcheck disable=SC2016 # "$a" is for sed
 set -u
 syscare=$1
 work=$(mktemp -d)
@@ -129,11 +130,15 @@ END
 fentry=$work/fentry.s
 printf '.section .note.GNU-stack,"",@progbits\n.globl __fentry__, klp_enable_patch\n.text\n__fentry__: ret\nklp_enable_patch: ret\n' >"$fentry"
 make -s -C "$tree" O="$work/objects" prepare
-make -s -C "$tree" O="$work/objects" kernel/outer.o kernel/inner.o drivers/driver.o &&
-    as -o "$work/fentry.o" "$fentry" &&
-    ld -Ttext=0xffffffff81000000 -e0 --build-id -o "$work/vmlinux" "$work/fentry.o" "$work/objects/kernel/outer.o" "$work/objects/kernel/inner.o" &&
-    mkdir -p "$work/modules/kernel/drivers" && ld -r --build-id -o "$work/modules/kernel/drivers/driver.ko" "$work/objects/drivers/driver.o" ||
-    { echo "Bail out! the small kernel can't be compiled"; exit 1; }
+link() { # link: vmlinux, of what is compiled
+    ld -Ttext=0xffffffff81000000 -e0 --build-id -o "$work/vmlinux" "$work/fentry.o" "$work/objects/kernel/outer.o" "$work/objects/kernel/inner.o"
+}
+mkdir -p "$work/modules/kernel/drivers"
+if ! make -s -C "$tree" O="$work/objects" kernel/outer.o kernel/inner.o drivers/driver.o || ! as -o "$work/fentry.o" "$fentry" || ! link ||
+    ! ld -r --build-id -o "$work/modules/kernel/drivers/driver.ko" "$work/objects/drivers/driver.o"; then
+    echo "Bail out! the small kernel can't be compiled"
+    exit 1
+fi
 printf '%s\n' "CONFIG_CC_VERSION_TEXT=\"$(gcc --version | head -1)\"" CONFIG_LIVEPATCH=y >"$work/headers/.config"
 printf '0x1\t%s\tvmlinux\tEXPORT_SYMBOL_GPL\t%s\n' printk SMALL outer "" __fentry__ "" klp_enable_patch "" >"$work/headers/Module.symvers"
 
@@ -207,7 +212,6 @@ builds "a module calls what vmlinux gets" "changed:probe new:added "
 fix kernel/inner.c 's/return helper(x) + 1/return added(x)/' include/linux/shared.h 's/^int inner(int);/&\nint added(int);/' drivers/driver.c '$a int added(int x)\n{\n\treturn x + 3;\n}'
 refused "vmlinux calls what a module gets" 7 "added, which the fix adds to a module that may not be loaded"
 
-# shellcheck disable=SC2016 # for sed
 callback='$a #include <linux/gfp.h>\n#include <syscare-patch.h>\nstatic int before(struct klp_object *object)\n{\n\treturn 0;\n}\nSYSCARE_PRE_PATCH(before);'
 fix kernel/outer.c "s/\"outer\", limit/\"the outer\", limit/;$callback"
 builds "a callback" "changed:outer new:before "
@@ -226,7 +230,7 @@ fix kernel/outer.c 's/printk("outer", limit/printk("the outer", limit/'
 cp "$work/vmlinux" "$work/vmlinux.shipped"
 sed -i 's/x \* 3/x * 7/' "$tree/kernel/outer.c"
 make -s -C "$tree" O="$work/objects" kernel/outer.o
-ld -Ttext=0xffffffff81000000 -e0 --build-id -o "$work/vmlinux" "$work/fentry.o" "$work/objects/kernel/outer.o" "$work/objects/kernel/inner.o"
+link
 sed -i 's/x \* 7/x * 3/' "$tree/kernel/outer.c"
 refused "a function that is called isn't what was shipped" 7 "the original source doesn't compile to what vmlinux has"
 mv "$work/vmlinux.shipped" "$work/vmlinux"
