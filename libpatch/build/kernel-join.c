@@ -365,7 +365,7 @@ check_undefined (const LpKernelJoin *join, LpElf *linked, GError **error)
           || lp_is_livepatch_reference (symbols[i].name)
           || lp_kernel_exports_find (join->exports, symbols[i].name, NULL) != NULL)
         continue;
-      lp_error_set (error, LP_ERROR_REFUSED, NULL,
+      lp_error_set (error, LP_ERROR_REFUSED, "put what is missing into the fix as a function of its own",
                     "the new code refers to %s, which this kernel doesn't export", symbols[i].name);
       return FALSE;
     }

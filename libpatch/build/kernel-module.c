@@ -155,7 +155,9 @@ lp_kernel_objtool (const LpKernelTree *tree, GStrv objtool, GBytes *object, cons
   if (result.exit_status == 0 && strstr (said, "warning:") == NULL)
     return read_file (path, error);
   g_autofree char *line = lp_command_last_line (said);
-  lp_error_set (error, LP_ERROR_REFUSED, NULL, "%s: objtool doesn't understand the new code: %s", name, line);
+  lp_error_set (error, LP_ERROR_REFUSED,
+                "write the fix without inline assembly, or patch the callers of this function",
+                "%s: objtool doesn't understand the new code: %s", name, line);
   return NULL;
 }
 

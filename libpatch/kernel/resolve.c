@@ -114,8 +114,8 @@ resolve_global (LpKernelResolver *resolver, const char *name, GError **error)
       return lp_livepatch_reference (shipped->name, exporter, name, 0);
     }
   if (exporter != NULL)
-    return refuse (resolver, name, "which is in a module, and the kernel doesn't depend on modules", NULL,
-                   error);
+    return refuse (resolver, name, "which is in a module, and the kernel doesn't depend on modules",
+                   "put what is missing into the fix as a function of its own", error);
   return refuse (resolver, name,
                  shipped->is_vmlinux ? "which isn't in this kernel"
                                      : "which the kernel doesn't export to modules",

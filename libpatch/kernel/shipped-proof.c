@@ -362,7 +362,7 @@ lp_shipped_proof_function (LpShippedProof *proof, const char *name, GError **err
   if (function == NULL)
     {
       lp_error_set (
-          error, LP_ERROR_REFUSED, NULL,
+          error, LP_ERROR_REFUSED, "mark it noinline or inline in the fix, as it is in the shipped kernel",
           "%s: %s: the compiler makes this function only with function sections; nothing can be proven of it",
           proof->source, name);
       return FALSE;

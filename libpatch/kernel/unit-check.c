@@ -101,8 +101,9 @@ lp_unit_check_new_data (const LpPiece *piece, GError **error)
                                        : begins_with (section, ordinary) || strcmp (section, "__dyndbg") == 0)
     return TRUE;
   if (lp_kernel_is_init_section (section))
-    lp_error_set (error, LP_ERROR_REFUSED, NULL, "%s: the fix uses \"%s\" of section %s in code that stays",
-                  piece->object->unit, piece->name, section);
+    lp_error_set (error, LP_ERROR_REFUSED, "give what stays another name, and use that",
+                  "%s: the fix uses \"%s\" of section %s in code that stays", piece->object->unit,
+                  piece->name, section);
   else
     lp_error_set (error, LP_ERROR_REFUSED,
                   "leave it out: what it registers is read once, when the kernel or the module starts",

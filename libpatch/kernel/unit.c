@@ -43,7 +43,8 @@ refers_to_shipped (LpPiece *target, LpKernelDestination *destination, GError **e
   LpPiece *old = target->peer;
 
   if (old->header != NULL && lp_kernel_is_init_section (old->header->name))
-    return lp_unit_refuse (old, NULL, "is init code or data, gone from memory, but the fix uses it", error);
+    return lp_unit_refuse (old, "give what stays another name, and use that",
+                           "is init code or data, gone from memory, but the fix uses it", error);
   destination->kind = LP_KERNEL_TO_SHIPPED;
   destination->old = old;
   destination->name = old->name;
@@ -56,6 +57,20 @@ lp_kernel_range_at (LpPiece *piece, gint64 at)
   guint64 start = at < 0 || (guint64)at >= piece->size ? 0 : (guint64)at;
 
   return (LpKernelRange){ piece, start, lp_piece_constant_end (piece, start) };
+}
+
+/* What the kernel's module loader knows. Source: apply_relocate_add() in arch/x86/kernel/module.c. A short
+ * branch has a message of its own. */
+static gboolean
+is_loadable (const LpObject *object, guint32 type)
+{
+  static const guint32 types[] = { R_X86_64_NONE, R_X86_64_64,    R_X86_64_32,   R_X86_64_32S,
+                                   R_X86_64_PC32, R_X86_64_PLT32, R_X86_64_PC64, R_X86_64_PC8 };
+
+  for (gsize i = 0; i < G_N_ELEMENTS (types); i++)
+    if (types[i] == type)
+      return TRUE;
+  return object->arch->machine != EM_X86_64;
 }
 
 gboolean
@@ -71,10 +86,10 @@ lp_kernel_unit_destination (LpKernelUnit *unit, LpPiece *from, const LpElfReloca
   *destination = (LpKernelDestination){ .kind = LP_KERNEL_TO_SHIPPED,
                                         .name = symbol->name,
                                         .offset = relocation->addend };
-  if (info == NULL || info->kind == LP_RELOC_UNKNOWN)
+  if (info == NULL || info->kind == LP_RELOC_UNKNOWN || !is_loadable (object, relocation->type))
     {
-      lp_error_set (error, LP_ERROR_REFUSED, NULL, "%s: relocation type %u is not understood", unit->source,
-                    relocation->type);
+      lp_error_set (error, LP_ERROR_REFUSED, "this kernel is built in a way that isn't known yet",
+                    "%s: relocation type %u is not understood", unit->source, relocation->type);
       return FALSE;
     }
   if (object->by_symbol[relocation->symbol] == NULL)
@@ -248,7 +263,8 @@ find_callbacks (LpKernelUnit *unit, GError **error)
                                     error))
             return FALSE;
           if (ref.piece == NULL || ref.piece->kind != LP_PIECE_FUNCTION || ref.offset != 0)
-            return lp_unit_refuse (piece, NULL, "the callback is no function of this file", error);
+            return lp_unit_refuse (piece, "name a function that this file defines",
+                                   "the callback is no function of this file", error);
           unit->callbacks[k] = ref.piece->symbol;
           select_piece (unit, ref.piece);
         }

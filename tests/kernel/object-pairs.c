@@ -163,3 +163,60 @@ count_relocations (LpElf *elf, const char *name)
 
   return relocations != NULL ? relocations->len : 0;
 }
+
+void
+assert_refused (const Pair *pair, const char *words)
+{
+  g_assert_error (pair->error, LP_ERROR, LP_ERROR_REFUSED);
+  if (strstr (pair->error->message, words) == NULL)
+    g_test_fail_printf ("%s", pair->error->message);
+}
+
+Kernel *
+kernel_new (const char *name, const char *other, const char *text)
+{
+  Kernel *kernel = g_new0 (Kernel, 1);
+  g_autoptr (GError) error = NULL;
+
+  kernel->folder = g_dir_make_tmp ("kernel-shapes-XXXXXX", NULL);
+  g_autofree char *a = compile (kernel->folder, "a", other, FALSE, FALSE);
+  g_autofree char *b = compile (kernel->folder, "b", text, FALSE, FALSE);
+  g_autofree char *file = g_build_filename (kernel->folder, "linked", NULL);
+  gboolean is_vmlinux = strcmp (name, LP_VMLINUX) == 0;
+  const char *const module[] = { "ld", "-r", "-o", file, a, b, NULL };
+  const char *const vmlinux[] = { "ld",
+                                  "-Ttext=0xffffffff81000000",
+                                  "--defsym=in=0xffffffff81800000",
+                                  "-e0",
+                                  "--defsym=out=0xffffffff81800010",
+                                  "--defsym=__fentry__=0xffffffff81800020",
+                                  "--defsym=key=0xffffffff81900000",
+                                  "--defsym=__start_ro_after_init=0xffffffff81a00000",
+                                  "--defsym=sealed=0xffffffff81a00010",
+                                  "--defsym=__end_ro_after_init=0xffffffff81b00000",
+                                  "-o",
+                                  file,
+                                  a,
+                                  b,
+                                  NULL };
+  run (is_vmlinux ? vmlinux : module);
+  kernel->module = open_object (file);
+  kernel->baseline = open_object (b);
+  kernel->shipped = lp_shipped_new (kernel->module, name, &error);
+  g_assert_no_error (error);
+  kernel->proof = lp_shipped_proof_new (kernel->shipped, kernel->baseline, "b.c", &error);
+  g_assert_no_error (error);
+  return kernel;
+}
+
+void
+kernel_free (Kernel *kernel)
+{
+  lp_shipped_proof_free (kernel->proof);
+  lp_shipped_free (kernel->shipped);
+  lp_elf_unref (kernel->module);
+  lp_elf_unref (kernel->baseline);
+  remove_folder (kernel->folder);
+  g_free (kernel->folder);
+  g_free (kernel);
+}

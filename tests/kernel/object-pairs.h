@@ -4,6 +4,7 @@
 #pragma once
 
 #include "kernel/extract.h"
+#include "kernel/shipped-proof.h"
 
 typedef struct {
   char *folder;
@@ -35,3 +36,20 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (Pair, pair_free)
 LpElf *extract (Pair *pair, const char *replaced, LpKernelExtract **result);
 /* How many relocations section @name has. */
 guint count_relocations (LpElf *elf, const char *name);
+
+/* The pair was refused, in a message with @words. */
+void assert_refused (const Pair *pair, const char *words);
+
+/* Two objects of one kernel object, of which the second one is the baseline of the unit. */
+typedef struct {
+  char *folder;
+  LpElf *module;
+  LpElf *baseline;
+  LpShipped *shipped;
+  LpShippedProof *proof;
+} Kernel;
+
+/* @name: "vmlinux", or a module's. */
+Kernel *kernel_new (const char *name, const char *other, const char *text);
+void kernel_free (Kernel *kernel);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (Kernel, kernel_free)
