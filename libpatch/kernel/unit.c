@@ -9,6 +9,7 @@
 #include "kernel/aliases.h"
 #include "kernel/branches.h"
 #include "kernel/entries.h"
+#include "kernel/layouts.h"
 #include "kernel/padding.h"
 #include "kernel/twins.h"
 #include "kernel/unit-check.h"
@@ -425,7 +426,9 @@ lp_kernel_unit_new (const LpKernelSources *sources, GError **error)
   lp_branches_relocate (unit->original);
   lp_branches_relocate (unit->patched);
   lp_twins_pair (unit->original, unit->patched, unit->levelled);
-  if (!lp_unit_check_kernel (unit, error) || !lp_aliases_pair (unit->original, unit->patched, error)
+  if (!lp_unit_check_kernel (unit, error)
+      || !lp_layouts_compare (sources->original, sources->patched, sources->source, error)
+      || !lp_aliases_pair (unit->original, unit->patched, error)
       || !lp_correlate (unit->original, unit->patched, error) || !lp_unit_check_places (unit, error)
       || !lp_compare (unit->original, unit->patched, &unit->counts, error)
       || !lp_entries_compare (unit, error) || !lp_unit_check_unreferenced (unit, error)

@@ -77,7 +77,14 @@ int another(int x)
 END
 cat >"$tree/kernel/inner.c" <<'END'
 #include <linux/shared.h>
+struct record {
+	int a;
+};
 int counter = 5;
+int record(struct record *r)
+{
+	return printk("record", r->a);
+}
 static noinline int helper(int x)
 {
 	printk("inner's helper", x);
@@ -226,6 +233,8 @@ fix kernel/outer.c 's/printk("outer", limit(x))/printk("the outer" limit(x))/'
 refused "what doesn't compile" 8 "kernel/outer.c with the fix"
 fix kernel/outer.c 's/static int calls = 1/static int calls = 2/'
 refused "another initial value" 7 '"calls": the fix changes its initial value'
+fix kernel/inner.c 's/^\tint a;/&\n\tint b;/; s/r->a)/r->a + 1)/'
+refused "another layout of what is in memory, whether or not the kernel is compiled with debug information" 7 'kernel/inner.c: struct record: the fix changes its layout ("b" is new in it)'
 fix kernel/outer.c 's/printk("outer", limit/printk("the outer", limit/'
 cp "$work/vmlinux" "$work/vmlinux.shipped"
 sed -i 's/x \* 3/x * 7/' "$tree/kernel/outer.c"

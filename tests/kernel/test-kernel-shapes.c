@@ -241,6 +241,59 @@ test_padding (void)
   g_assert_cmpuint (found, ==, 2);
 }
 
+/* What a fix does to a structure, and what is said to it; NULL: it is built. */
+typedef struct {
+  const char *name;
+  const char *before;
+  const char *after;
+  const char *words;
+} Layout;
+
+static const Layout layouts[] = {
+  { "a new member", "struct thing { int a; };", "struct thing { int a, b; };",
+    "struct thing: the fix changes its layout (\"b\" is new in it)" },
+  { "a member that goes", "struct thing { int a, b; };", "struct thing { int a; };",
+    "\"b\" is no longer in it" },
+  { "a member that grows", "struct thing { int a; short b; };", "struct thing { int a; int b; };",
+    "\"b\" has 32 bits instead of 16" },
+  { "members in another order", "struct thing { int a, b; };", "struct thing { int b, a; };",
+    "\"a\" is at byte 4 instead of 0" },
+  { "a bit field that grows", "struct thing { unsigned a : 3, b : 2; };",
+    "struct thing { unsigned a : 4, b : 2; };", "\"a\" has 4 bits instead of 3" },
+  { "a member of an anonymous union", "struct thing { int a; union { int b; char c; }; };",
+    "struct thing { int a; union { int b; char c; int d; }; };", "\"d\" is new in it" },
+  { "a structure in another", "struct part { char x; }; struct thing { struct part p; int a; };",
+    "struct part { char x; int y; }; struct thing { struct part p; int a; };",
+    "struct part: the fix changes its layout (\"y\" is new in it)" },
+  { "an array that grows", "struct thing { int a; char text[4]; };", "struct thing { int a; char text[8]; };",
+    "\"text\" has 64 bits instead of 32" },
+  { "a new value before others", "enum state { IDLE, BUSY }; struct thing { int a; enum state s; };",
+    "enum state { IDLE, WAITING, BUSY }; struct thing { int a; enum state s; };",
+    "enum state: the fix changes its layout (\"BUSY\" is 2 instead of 1)" },
+  { "a new value behind others",
+    "enum state { IDLE, BUSY, NR_STATES }; struct thing { int a; enum state s; };",
+    "enum state { IDLE, BUSY, WAITING, NR_STATES }; struct thing { int a; enum state s; };", NULL },
+  { "another type of the same size", "struct thing { int a; };", "struct thing { unsigned a; };", NULL },
+  { "a new structure", "struct thing { int a; };",
+    "struct thing { int a; }; struct other { long b; } *others;", NULL },
+};
+
+static void
+test_layout (gconstpointer data)
+{
+  const Layout *layout = data;
+  g_autofree char *text = g_strdup_printf (
+      "#if FIX\n%s\n#else\n%s\n#endif\n"
+      "NOINLINE int first (struct thing *t) { out (\"a\", t->a + FIX); return in () + (int)sizeof *t; }\n",
+      layout->after, layout->before);
+  g_autoptr (Pair) pair = pair_new_with (text, "-g");
+
+  if (layout->words != NULL)
+    assert_refused (pair, layout->words);
+  else
+    g_assert_no_error (pair->error);
+}
+
 static void
 test_weak_functions (void)
 {
@@ -362,6 +415,13 @@ main (int argc, char **argv)
   CASE ("refused: a kernel that checks calls by type", test_calls_checked_by_type);
   CASE ("refused: entries of two that look like one", test_short_bug_entries);
   CASE ("room before functions goes along", test_padding);
+  for (guint i = 0; i < G_N_ELEMENTS (layouts); i++)
+    {
+      g_autofree char *name
+          = g_strdup_printf ("/kernel shapes/%s: layout: %s", layouts[i].words != NULL ? "refused" : "built",
+                             layouts[i].name);
+      g_test_add_data_func (name, &layouts[i], test_layout);
+    }
   CASE ("weak functions, overridden or not", test_weak_functions);
   CASE ("hazard 1: equal names in vmlinux are told by their place", test_positions_in_vmlinux);
   CASE ("exports, name spaces, what another file of the fix adds", test_reach);
