@@ -176,7 +176,13 @@ find_copy (Extraction *ex, const LpKernelDestination *destination, guint64 *base
         return NULL;
     }
   else if (piece->is_pool)
-    range = lp_kernel_range_at (piece, destination->at);
+    {
+      /* Code is meant as a whole, wherever in it. */
+      const LpKernelRange *code = (piece->header->flags & SHF_EXECINSTR) != 0
+                                      ? lp_kernel_unit_range (ex->unit, piece, destination->at)
+                                      : NULL;
+      range = code != NULL ? *code : lp_kernel_range_at (piece, destination->at);
+    }
   else
     return NULL;
 
@@ -288,11 +294,14 @@ add_replacement (Extraction *ex, const LpSpecialEntry *entry, const LpElfRelocat
 
   if (relocations == NULL)
     return FALSE;
+  LpPiece *from = lp_object_piece_at (ex->unit->patched, index, (gint64)start);
+  g_autofree char *key = g_strdup_printf ("%u:%" G_GUINT64_FORMAT, from->index, start);
   guint64 copy = copy_bytes (ex, index, start, size, &target);
+  if (size > 0 && !g_hash_table_contains (ex->constants, key))
+    g_hash_table_insert (ex->constants, g_steal_pointer (&key), place_new (target, copy));
   gpointer handle = g_hash_table_lookup (ex->sections, GUINT_TO_POINTER (target));
   lp_object_writer_relocation (ex->writer, section, NULL, offset, reference->type, GPOINTER_TO_UINT (handle),
                                (gint64)copy);
-  LpPiece *from = lp_object_piece_at (ex->unit->patched, index, (gint64)start);
   for (guint i = 0; i < relocations->len; i++)
     {
       const LpElfRelocation *r = &g_array_index (relocations, LpElfRelocation, i);
@@ -325,6 +334,23 @@ add_entry (Extraction *ex, const LpSpecialEntry *entry, GError **error)
   return TRUE;
 }
 
+/* In the order of the tables, which @kept isn't in. */
+static gboolean
+add_entries (Extraction *ex, gboolean alternatives, GError **error)
+{
+  const LpKernelUnit *unit = ex->unit;
+
+  for (guint i = 0; i < unit->entries->len; i++)
+    {
+      const LpSpecialEntry *entry = &g_array_index (unit->entries, LpSpecialEntry, i);
+      gboolean is_kept = (strcmp (entry->table->name, ".altinstructions") == 0) == alternatives;
+      for (guint k = 0; is_kept && k < unit->kept->len; k++)
+        if (g_array_index (unit->kept, guint, k) == i && !add_entry (ex, entry, error))
+          return FALSE;
+    }
+  return TRUE;
+}
+
 static gboolean
 fill (Extraction *ex, GError **error)
 {
@@ -335,11 +361,9 @@ fill (Extraction *ex, GError **error)
   for (guint i = 0; i < unit->selected->len; i++)
     if (!relocate_piece (ex, unit->selected->pdata[i], error))
       return FALSE;
-  for (guint i = 0; i < unit->entries->len; i++)
-    for (guint k = 0; k < unit->kept->len; k++)
-      if (g_array_index (unit->kept, guint, k) == i
-          && !add_entry (ex, &g_array_index (unit->entries, LpSpecialEntry, i), error))
-        return FALSE;
+  /* Others are about replacement code, which alternatives bring. */
+  if (!add_entries (ex, TRUE, error) || !add_entries (ex, FALSE, error))
+    return FALSE;
   ex->extract->n_entries = unit->kept->len;
   return TRUE;
 }

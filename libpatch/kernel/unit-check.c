@@ -94,7 +94,7 @@ lp_unit_check_replaceable (const LpKernelUnit *unit, const LpPiece *piece, GErro
 gboolean
 lp_unit_check_new_data (const LpPiece *piece, GError **error)
 {
-  static const char *const ordinary[] = { ".data", ".bss", ".rodata", ".text", ".altinstr_aux", NULL };
+  static const char *const ordinary[] = { ".data", ".bss", ".rodata", ".text", ".altinstr_", NULL };
   const char *section = piece->header != NULL ? piece->header->name : ".bss";
 
   if (piece->kind == LP_PIECE_FUNCTION ? !lp_kernel_is_init_section (section)

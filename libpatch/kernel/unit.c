@@ -74,6 +74,18 @@ is_loadable (const LpObject *object, guint32 type)
   return object->arch->machine != EM_X86_64;
 }
 
+const LpKernelRange *
+lp_kernel_unit_range (const LpKernelUnit *unit, const LpPiece *piece, gint64 at)
+{
+  for (guint i = 0; i < unit->ranges->len; i++)
+    {
+      const LpKernelRange *range = &g_array_index (unit->ranges, LpKernelRange, i);
+      if (range->piece == piece && at >= 0 && (guint64)at >= range->start && (guint64)at < range->end)
+        return range;
+    }
+  return NULL;
+}
+
 gboolean
 lp_kernel_unit_destination (LpKernelUnit *unit, LpPiece *from, const LpElfRelocation *relocation,
                             LpKernelDestination *destination, GError **error)
@@ -124,6 +136,12 @@ lp_kernel_unit_destination (LpKernelUnit *unit, LpPiece *from, const LpElfReloca
 static gboolean follow_relocations (LpKernelUnit *unit, LpPiece *piece, guint64 start, guint64 end,
                                     GError **error);
 
+static gboolean
+is_code (const LpPiece *piece)
+{
+  return piece->header != NULL && (piece->header->flags & SHF_EXECINSTR) != 0;
+}
+
 /* One constant of a pool. */
 static gboolean
 follow_range (LpKernelUnit *unit, LpPiece *piece, gint64 at, GError **error)
@@ -162,6 +180,9 @@ follow (LpKernelUnit *unit, LpPiece *from, const LpElfRelocation *relocation, GE
     return TRUE;
   if (!lp_unit_check_new_data (destination.piece, error))
     return FALSE;
+  if (destination.piece->is_pool && is_code (destination.piece)
+      && lp_kernel_unit_range (unit, destination.piece, destination.at) != NULL)
+    return TRUE;
   if (destination.piece->is_pool)
     return follow_range (unit, destination.piece, destination.at, error);
   select_piece (unit, destination.piece);
@@ -192,6 +213,9 @@ follow_replacement (LpKernelUnit *unit, const LpSpecialEntry *entry, GError **er
   if (relocations == NULL)
     return FALSE;
   LpPiece *from = lp_object_piece_at (unit->patched, section, (gint64)start);
+  LpKernelRange range = { from, start, start + size };
+  if (size > 0 && lp_kernel_unit_range (unit, from, (gint64)start) == NULL)
+    g_array_append_val (unit->ranges, range);
   for (guint i = 0; i < relocations->len; i++)
     {
       const LpElfRelocation *r = &g_array_index (relocations, LpElfRelocation, i);
@@ -218,6 +242,24 @@ follow_entry (LpKernelUnit *unit, guint index, GError **error)
   return !is_alternative || follow_replacement (unit, entry, error);
 }
 
+/* Whether the entry is about code that goes along: a function, or code without a name that one jumps to or is
+ * replaced by. */
+static gboolean
+is_about_ours (const LpKernelUnit *unit, const LpSpecialEntry *entry)
+{
+  GArray *relocations;
+  LpPiece *piece;
+  gint64 at;
+
+  if (entry->owner == NULL || !entry->owner->is_pool)
+    return entry->owner != NULL && entry->owner->selected;
+  relocations = lp_elf_relocations (unit->patched->elf, entry->section, NULL);
+  return relocations != NULL
+         && lp_special_place (unit->patched, &g_array_index (relocations, LpElfRelocation, entry->first),
+                              &piece, &at)
+         && lp_kernel_unit_range (unit, piece, at) != NULL;
+}
+
 /* What is selected grows while it is followed. */
 static gboolean
 follow_all (LpKernelUnit *unit, GError **error)
@@ -233,7 +275,7 @@ follow_all (LpKernelUnit *unit, GError **error)
       for (guint i = 0; i < unit->entries->len; i++)
         {
           const LpSpecialEntry *entry = &g_array_index (unit->entries, LpSpecialEntry, i);
-          if (unit->entry_kept[i] || entry->owner == NULL || !entry->owner->selected)
+          if (unit->entry_kept[i] || !is_about_ours (unit, entry))
             continue;
           unit->entry_kept[i] = grew = TRUE;
           if (!follow_entry (unit, i, error))

@@ -339,6 +339,38 @@ test_replacement_calls_one_of_several (void)
   g_assert_true (needs (result, "other"));
 }
 
+/* As CALL_NOSPEC: objtool must be told that the indirect call of the replacement is safe. */
+static void
+test_entries_about_replacement_code (void)
+{
+  g_autoptr (Pair) pair
+      = pair_new ("#define CALL asm volatile (\"1: nop; nop; nop; nop; nop\\n2:\\n.pushsection "
+                  ".altinstructions,\\\"a\\\"\\n.long 1b - .\\n\"\\\n"
+                  "  \".long 3f - .\\n.word 7\\n.byte 2b - 1b\\n.byte 4f - 3f\\n.popsection\\n.pushsection "
+                  ".altinstr_replacement,\\\"ax\\\"\\n\"\\\n"
+                  "  \"3: lfence\\n5: .pushsection .discard.retpoline_safe\\n.long 5b - "
+                  ".\\n.popsection\\ncall *key\\n4:\\n.popsection\")\n"
+                  "NOINLINE int zero (int x) { CALL; out (\"z\", x); return in (); }\n"
+                  "NOINLINE int first (int x) { CALL; out (\"a\", x + FIX); return in (); }\n"
+                  "NOINLINE int second (int x) { CALL; out (\"b\", x); return in (); }\n");
+  g_autoptr (LpKernelExtract) result = NULL;
+  g_autoptr (LpElf) elf = extract (pair, "first", &result);
+  const LpElfSection *safe = lp_elf_section_by_name (elf, ".discard.retpoline_safe");
+  const LpElfSection *replacement = lp_elf_section_by_name (elf, ".altinstr_replacement");
+
+  g_assert_nonnull (safe);
+  g_assert_cmpuint (safe->size, ==, 4);
+  g_assert_cmpuint (replacement->size * 3, ==,
+                    lp_elf_section_by_name (pair->patched, ".altinstr_replacement")->size);
+  GArray *relocations = lp_elf_relocations (elf, safe->index, NULL);
+  const LpElfRelocation *r = &g_array_index (relocations, LpElfRelocation, 0);
+  guint n;
+  const LpElfSymbol *to = &lp_elf_symbols (elf, LP_ELF_SYMTAB, &n, NULL)[r->symbol];
+  g_assert_cmpuint (relocations->len, ==, 1);
+  g_assert_cmpuint (to->section, ==, replacement->index);
+  g_assert_cmpint (r->addend, ==, 3); /* behind the lfence */
+}
+
 int
 main (int argc, char **argv)
 {
@@ -373,5 +405,7 @@ main (int argc, char **argv)
                    test_aux_code_of_one_section);
   g_test_add_func ("/kernel sections/.altinstr_replacement: a call of one of several functions",
                    test_replacement_calls_one_of_several);
+  g_test_add_func ("/kernel sections/.altinstr_replacement: entries about its code go along with it",
+                   test_entries_about_replacement_code);
   return g_test_run ();
 }
