@@ -9,8 +9,8 @@ trap 'rm -rf "$work"' EXIT
 count=0
 options=()
 tree=$work/tree
-mkdir -p "$tree"/{kernel,arch/x86/{lib,entry/vdso},include/linux,Documentation} "$work/headers" "$work/modules"
-for file in kernel/{sub.c,Makefile,Kconfig} arch/x86/lib/copy.S arch/x86/entry/vdso/vgetcpu.c include/linux/all.h Documentation/sub.rst; do
+mkdir -p "$tree"/{kernel,arch/x86/{boot,lib,entry/vdso},include/linux,Documentation} "$work/headers" "$work/modules"
+for file in kernel/{sub.c,Makefile,Kconfig} arch/x86/boot/main.c include/linux/kconfig.h arch/x86/lib/copy.S arch/x86/entry/vdso/vgetcpu.c include/linux/all.h Documentation/sub.rst; do
     echo 'first line' >"$tree/$file"
 done
 cat >"$tree/Makefile" <<'END'
@@ -66,6 +66,10 @@ done
 change include/linux/all.h
 rm -rf "$work/cache"
 refused "a header that too much depends on" 7 "include/linux/all.h: more than" "make the change in the source files that need it"
+change include/linux/kconfig.h
+refused "a header that everything is compiled with" 7 "include/linux/kconfig.h: every source file of the kernel is compiled with it" "make the change in the source files that need it"
+change arch/x86/boot/main.c
+refused "what runs before the kernel" 6 "arch/x86/boot/main.c: it isn't part of the running kernel" "nothing to patch"
 change kernel/sub.c
 rm -rf "$work/cache"
 config CONFIG_UNKNOWN_HERE=y

@@ -9,7 +9,7 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 count=0
 tree=$work/tree
-mkdir -p "$tree"/{kernel,drivers,include/linux} "$work"/{headers,modules,objects}
+mkdir -p "$tree"/{kernel,drivers,include/{linux,asm-generic}} "$work"/{headers,modules,objects}
 
 cat >"$tree/include/linux/livepatch.h" <<'END'
 struct klp_func { const char *old_name; void *new_func; unsigned long old_sympos; };
@@ -44,6 +44,7 @@ END
 cat >"$tree/include/linux/shared.h" <<'END'
 #define noinline __attribute__((noinline, noclone))
 #define notrace __attribute__((no_instrument_function))
+extern int counter;
 int printk(const char *, int);
 int outer(int);
 int inner(int);
@@ -101,6 +102,32 @@ noinline int printk(const char *text, int x)
 	return text[0] + x;
 }
 END
+cat >"$tree/kernel/part.c" <<'END'
+static noinline int part(int x)
+{
+	printk("part", x);
+	return whole(x) * 7;
+}
+END
+cat >"$tree/kernel/whole.c" <<'END'
+#include <linux/shared.h>
+#include <asm/wrapped.h>
+static noinline int whole(int x)
+{
+	return wrapped(x) + counter;
+}
+# include "part.c"
+int total(int x)
+{
+	return part(x) + whole(x);
+}
+END
+cat >"$tree/include/asm-generic/wrapped.h" <<'END'
+static inline int wrapped(int x)
+{
+	return x + 40;
+}
+END
 cat >"$tree/drivers/driver.c" <<'END'
 #include <linux/shared.h>
 int probe(int x)
@@ -111,14 +138,16 @@ int probe(int x)
 END
 cat >"$tree/Makefile" <<'END'
 # As kbuild does it: objects are beside their folder's name in O, with a .cmd file that says how.
-FLAGS := -O2 -mcmodel=kernel -fno-pie -fno-asynchronous-unwind-tables -fcf-protection=none -fno-jump-tables -D__KERNEL__ -I$(CURDIR)/include
+FLAGS := -O2 -mcmodel=kernel -fno-pie -fno-asynchronous-unwind-tables -fcf-protection=none -fno-jump-tables -D__KERNEL__ -I$(CURDIR)/include -I$(O)/arch/x86/include/generated
 TRACED := -pg -mfentry -mrecord-mcount
 kernelversion:
 	@echo 6.1.0
 olddefconfig:
 	@:
 prepare modules_prepare:
-	@mkdir -p $(O)/scripts $(O)/kernel $(O)/drivers; ln -sf "$$(ls -d /lib/modules/*/build/scripts/sign-file | head -1)" $(O)/scripts/sign-file
+	@mkdir -p $(O)/scripts $(O)/kernel $(O)/drivers $(O)/arch/x86/include/generated/asm
+	@echo '#include <asm-generic/wrapped.h>' >$(O)/arch/x86/include/generated/asm/wrapped.h
+	@ ln -sf "$$(ls -d /lib/modules/*/build/scripts/sign-file | head -1)" $(O)/scripts/sign-file
 kernel/%.o: kernel/%.c
 	@gcc $(FLAGS) $(TRACED) -DKBUILD_MODNAME='"$*"' -c -o $(O)/$@ $(CURDIR)/$<
 	@printf '%s\n' "cmd_$@ := gcc $(FLAGS) $(TRACED) -DKBUILD_MODNAME='\"$*\"' -c -o $(O)/$@ $(CURDIR)/$<" >$(O)/kernel/.$*.o.cmd
@@ -138,10 +167,10 @@ fentry=$work/fentry.s
 printf '.section .note.GNU-stack,"",@progbits\n.globl __fentry__, klp_enable_patch\n.text\n__fentry__: ret\nklp_enable_patch: ret\n' >"$fentry"
 make -s -C "$tree" O="$work/objects" prepare
 link() { # link: vmlinux, of what is compiled
-    ld -Ttext=0xffffffff81000000 -e0 --build-id -o "$work/vmlinux" "$work/fentry.o" "$work/objects/kernel/outer.o" "$work/objects/kernel/inner.o"
+    ld -Ttext=0xffffffff81000000 -e0 --build-id -o "$work/vmlinux" "$work/fentry.o" "$work"/objects/kernel/{outer,inner,whole}.o
 }
 mkdir -p "$work/modules/kernel/drivers"
-if ! make -s -C "$tree" O="$work/objects" kernel/outer.o kernel/inner.o drivers/driver.o || ! as -o "$work/fentry.o" "$fentry" || ! link ||
+if ! make -s -C "$tree" O="$work/objects" kernel/outer.o kernel/inner.o kernel/whole.o drivers/driver.o || ! as -o "$work/fentry.o" "$fentry" || ! link ||
     ! ld -r --build-id -o "$work/modules/kernel/drivers/driver.ko" "$work/objects/drivers/driver.o"; then
     echo "Bail out! the small kernel can't be compiled"
     exit 1
@@ -210,6 +239,10 @@ fix kernel/outer.c 's/return x \* 3/return x * added(x)/' include/linux/shared.h
 builds "several files: one calls what the other one adds" "changed:helper new:added "
 fix include/linux/shared.h 's/x > 100 ? 100 : x/x > 50 ? 50 : x/'
 builds "a header: each file that includes it" "changed:inner changed:outer "
+fix kernel/part.c 's/whole(x) \* 7/whole(x) * 9/'
+builds "a source file that isn't compiled by itself: the one that includes it" "changed:part "
+fix include/asm-generic/wrapped.h 's/x + 40/x + 41/'
+builds "a header that files only include by way of a generated one" "changed:whole "
 fix kernel/inner.c 's/return helper(x) + 1/return helper(x) + 2/'
 cp "$work/fix.patch" "$work/first.patch"
 fix drivers/driver.c 's/return outer(x)/return outer(x) + 1/'
