@@ -69,30 +69,44 @@ kind_of (int tag)
   return tag == DW_TAG_structure_type ? "struct" : tag == DW_TAG_union_type ? "union" : NULL;
 }
 
+/* The structure or union that @die (a member, a variable, another name) has, or has an array of, when that
+ * has no name under which it is compared by itself. */
+static gboolean
+unnamed_structure (Dwarf_Die *die, Dwarf_Die *type)
+{
+  gboolean has_type = plain_type (die, type);
+
+  while (has_type && dwarf_tag (type) == DW_TAG_array_type)
+    has_type = plain_type (type, type);
+  return has_type && kind_of (dwarf_tag (type)) != NULL && dwarf_diename (type) == NULL;
+}
+
 static void
-add_members (Layout *layout, Dwarf_Die *die, guint64 base, guint depth)
+add_members (Layout *layout, Dwarf_Die *die, const char *prefix, guint64 base, guint depth)
 {
   Dwarf_Die child, type;
 
   for (int more = dwarf_child (die, &child); more == 0; more = dwarf_siblingof (&child, &child))
     {
       const char *name = dwarf_diename (&child);
+      g_autofree char *path = NULL;
       Dwarf_Word bytes = 0;
       if (dwarf_tag (&child) != DW_TAG_member)
         continue;
-      gboolean has_type = plain_type (&child, &type);
       guint64 offset = base + 8 * number (&child, DW_AT_data_member_location, 0)
                        + number (&child, DW_AT_data_bit_offset, 0);
-      if (name == NULL && has_type && kind_of (dwarf_tag (&type)) != NULL && depth < NESTED_MAX)
+      path = g_strconcat (prefix, name != NULL ? name : "", NULL);
+      if (unnamed_structure (&child, &type) && depth < NESTED_MAX)
         {
-          add_members (layout, &type, offset, depth + 1);
-          continue;
+          g_autofree char *inner = name != NULL ? g_strconcat (path, ".", NULL) : g_strdup (prefix);
+          add_members (layout, &type, inner, offset, depth + 1);
         }
-      if (has_type)
+      if (name == NULL)
+        continue; /* what is in it, or the place of what follows, was or will be seen */
+      if (plain_type (&child, &type))
         dwarf_aggregate_size (&type, &bytes);
       Member *member = g_new (Member, 1);
-      *member = (Member){ g_strdup (name != NULL ? name : ""), offset,
-                          number (&child, DW_AT_bit_size, 8 * bytes) };
+      *member = (Member){ g_steal_pointer (&path), offset, number (&child, DW_AT_bit_size, 8 * bytes) };
       g_ptr_array_add (layout->members, member);
     }
 }
@@ -112,25 +126,38 @@ add_enumerators (Layout *layout, Dwarf_Die *die)
 }
 
 static void
-add_type (GHashTable *layouts, Dwarf_Die *die)
+add_layout (GHashTable *layouts, Dwarf_Die *type, const char *what, const char *name)
 {
-  int tag = dwarf_tag (die);
-  const char *name = dwarf_diename (die), *what = tag == DW_TAG_enumeration_type ? "enum" : kind_of (tag);
-
-  if (name == NULL || what == NULL || dwarf_hasattr (die, DW_AT_declaration))
-    return;
   g_autofree char *key = g_strdup_printf ("%s %s", what, name);
+
   if (g_hash_table_contains (layouts, key))
     return;
   Layout *layout = g_new0 (Layout, 1);
   layout->what = what;
-  layout->size = number (die, DW_AT_byte_size, 0);
+  layout->size = number (type, DW_AT_byte_size, 0);
   layout->members = g_ptr_array_new_with_free_func (member_free);
-  if (tag == DW_TAG_enumeration_type)
-    add_enumerators (layout, die);
+  if (dwarf_tag (type) == DW_TAG_enumeration_type)
+    add_enumerators (layout, type);
   else
-    add_members (layout, die, 0, 0);
+    add_members (layout, type, "", 0, 0);
   g_hash_table_insert (layouts, g_steal_pointer (&key), layout);
+}
+
+static void
+add_type (GHashTable *layouts, Dwarf_Die *die)
+{
+  int tag = dwarf_tag (die);
+  const char *name = dwarf_diename (die), *what = tag == DW_TAG_enumeration_type ? "enum" : kind_of (tag);
+  Dwarf_Die type;
+
+  if (name == NULL || dwarf_hasattr (die, DW_AT_declaration))
+    return;
+  if (what != NULL)
+    add_layout (layouts, die, what, name);
+  else if (tag == DW_TAG_typedef && unnamed_structure (die, &type))
+    add_layout (layouts, &type, "typedef", name);
+  else if (tag == DW_TAG_variable && unnamed_structure (die, &type))
+    add_layout (layouts, &type, "variable", name);
 }
 
 typedef struct {
@@ -238,8 +265,6 @@ difference (const Layout *a, const Layout *b, gboolean *is_root)
   for (guint i = 0; i < a->members->len; i++)
     {
       const Member *before = a->members->pdata[i], *after = find_member (b, before->name);
-      if (before->name[0] == '\0')
-        continue; /* padding that is counted by what follows */
       if (is_enum && (before->offset == after->offset || is_count (before->name)))
         continue;
       if (is_enum)
