@@ -299,6 +299,16 @@ static const Refusal refusals[] = {
     "INIT int start (void) { return early++; }\n int first (int x) { out (\"a\", x); return FIX ? early : in "
     "(); }\n",
     "init code or data" },
+  { "a call of init code",
+    "static INIT NOINLINE int start (int x) { out (\"s\", x); return in (); }\n"
+    "INIT int boot (void) { return start (in ()); }\n"
+    "int first (int x) { out (\"a\", x); return FIX ? start (x) : in (); }\n",
+    "init code or data" },
+  { "a call of init code that the fix adds",
+    "#if FIX\nstatic INIT NOINLINE int start (int x) { out (\"s\", x); return in (); }\n#else\n#define "
+    "start(x) in ()\n"
+    "#endif\nint first (int x) { out (\"a\", x); return start (x); }\n",
+    "of section .init.text in code that stays" },
   { "a new initcall",
     "#if FIX\nstatic void *call __attribute__((used, section(\".initcall6.init\"))) = out;\n#endif\n"
     "int first (int x) { out (\"a\", x + FIX); return in (); }\n",

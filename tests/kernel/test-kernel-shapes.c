@@ -241,6 +241,36 @@ test_padding (void)
   g_assert_cmpuint (found, ==, 2);
 }
 
+/* DEFINE_STATIC_KEY_FALSE in the same file; the entry counts from it, with a flag in the lowest bit. */
+static void
+test_static_key_of_the_file (void)
+{
+  g_autoptr (Pair) pair = pair_new ("static long there[2] = { 1 };\n#if FIX\nstatic long added[2] = { 1 "
+                                    "};\n#define ADDED ON (added)\n#else\n#define ADDED\n"
+                                    "#endif\n#define ON(key) asm goto (\"1: .byte 0x0f, 0x1f, 0x44, 0, "
+                                    "0\\n.pushsection __jump_table,\\\"aw\\\"\\n\"\\\n"
+                                    "  \".balign 8\\n.long 1b - .\\n.long %l[yes] - .\\n.quad %c0 + 1 - "
+                                    ".\\n.popsection\" :: \"i\" (key) :: yes)\n"
+                                    "int second (void) { ON (there); return 1; yes: return in (); }\n"
+                                    "NOINLINE int first (int x) { ON (there); ADDED; out (\"a\", x + FIX); "
+                                    "return 1; yes: return in (); }\n");
+  g_autoptr (LpKernelExtract) result = NULL;
+  g_autoptr (LpElf) elf = extract (pair, "first", &result);
+  GArray *relocations = lp_elf_relocations (elf, lp_elf_section_by_name (elf, "__jump_table")->index, NULL);
+  guint n;
+  const LpElfSymbol *symbols = lp_elf_symbols (elf, LP_ELF_SYMTAB, &n, NULL);
+
+  g_assert_cmpuint (relocations->len, ==, 6);
+  const LpElfRelocation *old = &g_array_index (relocations, LpElfRelocation, 2);
+  const LpElfRelocation *new = &g_array_index (relocations, LpElfRelocation, 5);
+  g_assert_cmpstr (symbols[old->symbol].name, ==, "there");
+  g_assert_cmpuint (symbols[old->symbol].shndx, ==, SHN_UNDEF);
+  g_assert_cmpint (old->addend, ==, 1);
+  g_assert_cmpuint (symbols[new->symbol].shndx, !=, SHN_UNDEF);
+  g_assert_cmpint (new->addend, ==, 1);
+  g_assert_nonnull (lp_elf_section_by_name (elf, ".data.added"));
+}
+
 /* What a fix does to a structure, and what is said to it; NULL: it is built. */
 typedef struct {
   const char *name;
@@ -423,6 +453,7 @@ main (int argc, char **argv)
   CASE ("ids of BTF are known by what they are about", test_btf_ids);
   CASE ("refused: a kernel that checks calls by type", test_calls_checked_by_type);
   CASE ("refused: entries of two that look like one", test_short_bug_entries);
+  CASE ("static keys of the same file, old and new", test_static_key_of_the_file);
   CASE ("room before functions goes along", test_padding);
   for (guint i = 0; i < G_N_ELEMENTS (layouts); i++)
     {
