@@ -400,6 +400,27 @@ carry_changed (LpKernelUnit *unit)
     }
 }
 
+/* Whether @function, which is carried, has a caller that is there to be replaced or carried, too. */
+static gboolean
+has_changed_caller (const LpKernelUnit *unit, LpPiece *function)
+{
+  for (guint i = 0; i < unit->patched->pieces->len; i++)
+    {
+      LpPiece *from = unit->patched->pieces->pdata[i];
+      LpPiece *caller = from->kind == LP_PIECE_FUNCTION ? lp_piece_function (from) : NULL;
+      gboolean counts = caller != NULL && caller != function && (caller->changed || caller->peer == NULL)
+                        && !lp_kernel_is_init_section (caller->header->name);
+      for (guint k = 0; counts && k < from->relocations->len; k++)
+        {
+          LpReference ref;
+          if (lp_object_reference (from, &g_array_index (from->relocations, LpElfRelocation, k), &ref, NULL)
+              && ref.piece == function)
+            return TRUE;
+        }
+    }
+  return FALSE;
+}
+
 static gboolean
 select_changed (LpKernelUnit *unit, GError **error)
 {
@@ -412,6 +433,9 @@ select_changed (LpKernelUnit *unit, GError **error)
         continue;
       if (!is_carried && !lp_unit_check_replaceable (unit, piece, error))
         return FALSE;
+      if (is_carried && !has_changed_caller (unit, piece))
+        return lp_unit_refuse (piece, "leave this part out of the fix",
+                               "the fix changes what only init code calls, which has run already", error);
       if (!is_carried)
         g_ptr_array_add (unit->replaced, piece);
       g_hash_table_add (unit->relied, piece->peer);

@@ -309,6 +309,10 @@ static const Refusal refusals[] = {
     "start(x) in ()\n"
     "#endif\nint first (int x) { out (\"a\", x); return start (x); }\n",
     "of section .init.text in code that stays" },
+  { "a function without fentry that only init code calls",
+    "static NOTRACE NOINLINE int body (int x) { out (\"a\", x + FIX); return in (); }\n"
+    "INIT int boot (void) { return body (in ()); }\nint first (int x) { out (\"f\", x); return in (); }\n",
+    "what only init code calls" },
   { "a new initcall",
     "#if FIX\nstatic void *call __attribute__((used, section(\".initcall6.init\"))) = out;\n#endif\n"
     "int first (int x) { out (\"a\", x + FIX); return in (); }\n",
