@@ -272,7 +272,7 @@ follow_headers (const LpKernelTree *tree, const char *top, GPtrArray *headers, L
     return FALSE;
   if (n_found <= INCLUDERS_MAX)
     return TRUE;
-  g_autofree char *why = g_strdup_printf ("more than %u source files include it", INCLUDERS_MAX);
+  g_autofree char *why = g_strdup_printf ("more than %d source files include it", INCLUDERS_MAX);
   return refuse_common (headers->pdata[0], why, error);
 }
 
