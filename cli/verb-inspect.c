@@ -109,7 +109,7 @@ print_functions (const LpManifestObject *object, const LpEntity *entity)
           = new_size != 0 ? g_strdup_printf ("%" G_GUINT64_FORMAT, new_size) : g_strdup ("");
 
       cli_table_cell (table, CLI_PLAIN, function->name);
-      cli_table_cell (table, CLI_PLAIN, cli_word (function->kind));
+      cli_table_cell (table, CLI_PLAIN, function->carried ? "carried" : cli_word (function->kind));
       cli_table_cell (table, CLI_PLAIN, address);
       cli_table_cell (table, CLI_PLAIN, old_size);
       cli_table_cell (table, CLI_PLAIN, new_text);

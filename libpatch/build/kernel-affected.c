@@ -45,11 +45,17 @@ LpKernelFileKind
 lp_kernel_file_kind (const char *path, const char *machine, const char **why)
 {
   static const char *const aside[] = { "Documentation/", "tools/", "samples/", "scripts/", "usr/", NULL };
+  /* Programs that run before the kernel does. */
+  static const char *const before[]
+      = { "arch/x86/boot/", "arch/x86/purgatory/",           "arch/x86/realmode/rm/",
+          "arch/x86/um/",   "drivers/firmware/efi/libstub/", NULL };
   static const char *const build[] = { "Kconfig", "Makefile", "Kbuild" };
   g_autofree char *base = g_path_get_basename (path);
   g_autofree char *own = g_strdup_printf ("arch/%s/", machine);
 
   *why = "it isn't part of the running kernel";
+  if (is_below (path, before))
+    return LP_KERNEL_FILE_IGNORED;
   if (is_below (path, aside) || (strchr (path, '/') == NULL && strchr (path, '.') == NULL))
     return LP_KERNEL_FILE_IGNORED;
   if (g_str_has_prefix (path, "arch/") && !g_str_has_prefix (path, own))
@@ -170,15 +176,73 @@ search (const LpKernelTree *tree, const char *top, GPtrArray *headers, GCancella
   return g_steal_pointer (&result.output);
 }
 
+/* kbuild gives these to the compiler itself, whatever a file includes. */
+static gboolean
+is_everywhere (const char *header)
+{
+  static const char *const headers[] = { "include/linux/kconfig.h", "include/linux/compiler_types.h",
+                                         "include/linux/compiler-version.h", NULL };
+
+  return g_strv_contains (headers, header);
+}
+
+/* kbuild makes arch/x86/include/generated/asm/foo.h for an architecture that has no foo.h of its own; it
+ * includes asm-generic/foo.h. Files that include it aren't found by the name of the latter. */
+static void
+add_generated (const LpKernelTree *tree, const char *header, GPtrArray *level)
+{
+  static const char *const generic[][2]
+      = { { "include/asm-generic/", "arch/x86/include/generated/asm/" },
+          { "include/uapi/asm-generic/", "arch/x86/include/generated/uapi/asm/" } };
+
+  for (gsize i = 0; i < G_N_ELEMENTS (generic); i++)
+    {
+      if (!g_str_has_prefix (header, generic[i][0]))
+        continue;
+      g_autofree char *made = g_strconcat (generic[i][1], header + strlen (generic[i][0]), NULL);
+      g_autofree char *path = g_build_filename (tree->objects, made, NULL);
+      if (g_file_test (path, G_FILE_TEST_EXISTS))
+        g_ptr_array_add (level, g_steal_pointer (&made));
+    }
+}
+
+static gboolean
+refuse_common (const char *header, const char *why, GError **error)
+{
+  lp_error_set (error, LP_ERROR_REFUSED, "make the change in the source files that need it", "%s: %s", header,
+                why);
+  return FALSE;
+}
+
+/* Headers of one step from those of the fix: with what kbuild makes of them. Element-type char*, owned. */
+static GPtrArray *
+complete_level (const LpKernelTree *tree, const GPtrArray *headers, GError **error)
+{
+  g_autoptr (GPtrArray) level = g_ptr_array_new_with_free_func (g_free);
+
+  for (guint i = 0; i < headers->len; i++)
+    {
+      const char *header = headers->pdata[i];
+      if (is_everywhere (header))
+        {
+          refuse_common (header, "every source file of the kernel is compiled with it", error);
+          return NULL;
+        }
+      g_ptr_array_add (level, g_strdup (header));
+      add_generated (tree, header, level);
+    }
+  return g_steal_pointer (&level);
+}
+
 static gboolean
 follow_headers (const LpKernelTree *tree, const char *top, GPtrArray *headers, LpKernelAffected *affected,
                 GCancellable *cancellable, GError **error)
 {
   g_autoptr (GHashTable) seen = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
-  g_autoptr (GPtrArray) level = g_ptr_array_ref (headers);
+  g_autoptr (GPtrArray) level = complete_level (tree, headers, error);
   guint n_found = 0;
 
-  while (level->len > 0 && n_found <= INCLUDERS_MAX)
+  while (level != NULL && level->len > 0 && n_found <= INCLUDERS_MAX)
     {
       g_autoptr (GPtrArray) next = g_ptr_array_new_with_free_func (g_free);
       g_autofree char *found = search (tree, top, level, cancellable, error);
@@ -202,13 +266,74 @@ follow_headers (const LpKernelTree *tree, const char *top, GPtrArray *headers, L
             g_ptr_array_add (next, g_strdup (file));
         }
       g_ptr_array_unref (level);
-      level = g_steal_pointer (&next);
+      level = complete_level (tree, next, error);
     }
+  if (level == NULL)
+    return FALSE;
   if (n_found <= INCLUDERS_MAX)
     return TRUE;
-  lp_error_set (error, LP_ERROR_REFUSED, "make the change in the source files that need it",
-                "%s: more than %u source files include it", (char *)headers->pdata[0], INCLUDERS_MAX);
-  return FALSE;
+  g_autofree char *why = g_strdup_printf ("more than %d source files include it", INCLUDERS_MAX);
+  return refuse_common (headers->pdata[0], why, error);
+}
+
+/* "file:line" of all directives below @top that include a source file: kept beside the tree's objects, which
+ * don't outlive the tree. Caller frees. */
+static char *
+find_included_sources (const LpKernelTree *tree, const char *top, GCancellable *cancellable, GError **error)
+{
+  static const char *const argv[] = { "grep",
+                                      "-rE",
+                                      "--include=*.c",
+                                      "--include=*.h",
+                                      "--exclude-dir=Documentation",
+                                      "--exclude-dir=tools",
+                                      "--exclude-dir=samples",
+                                      "--exclude-dir=scripts",
+                                      "^[[:space:]]*#[[:space:]]*include[[:space:]]*[<\"][^\">]*\\.c[\">]",
+                                      ".",
+                                      NULL };
+  gboolean is_tree = strcmp (top, tree->source) == 0;
+  g_autofree char *known = g_build_filename (tree->objects, ".syscare-included-sources", NULL);
+  g_auto (LpCommandResult) result = { 0 };
+  char *text = NULL;
+
+  if (is_tree && g_file_get_contents (known, &text, NULL, NULL))
+    return text;
+  if (!lp_command_run (argv, (const char *const *)tree->environment, top, NULL, cancellable, &result, error))
+    return NULL;
+  if (is_tree)
+    g_file_set_contents (known, result.output, -1, NULL); /* without it the next build looks again */
+  return g_steal_pointer (&result.output);
+}
+
+/* A source file that others include is compiled with them: kernel/sched/build_policy.c is what makes rt.o. */
+static gboolean
+follow_sources (const LpKernelTree *tree, const char *top, LpKernelAffected *affected,
+                GCancellable *cancellable, GError **error)
+{
+  g_autofree char *found = find_included_sources (tree, top, cancellable, error);
+
+  if (found == NULL)
+    return FALSE;
+  g_auto (GStrv) lines = g_strsplit (found, "\n", -1);
+  for (guint i = 0; i < affected->sources->len; i++) /* grows */
+    for (guint k = 0; lines[k] != NULL; k++)
+      {
+        LpKernelSource *source = affected->sources->pdata[i];
+        const char *why, *colon = strchr (lines[k], ':');
+        const char *start = lines[k] + (g_str_has_prefix (lines[k], "./") ? 2 : 0);
+        g_autofree char *file = colon != NULL ? g_strndup (start, (gsize)(colon - start)) : NULL;
+        if (file == NULL || !means (top, file, colon + 1, source->source))
+          continue;
+        LpKernelFileKind kind = lp_kernel_file_kind (file, "x86", &why);
+        if (kind == LP_KERNEL_FILE_HEADER)
+          return refuse_common (source->source, "a header includes it", error);
+        if (kind != LP_KERNEL_FILE_SOURCE)
+          continue;
+        add_source (affected, file, source->from_header);
+        source->from_header = TRUE; /* it may not compile alone */
+      }
+  return TRUE;
 }
 
 static gboolean
@@ -302,7 +427,8 @@ lp_kernel_affected_find (const LpKernelTree *tree, const char *top, GPtrArray *f
         if (!take_file (tree, top, fix, fix->files->pdata[k], dropped, headers, affected, cancellable, error))
           return NULL;
     }
-  if (headers->len > 0 && !follow_headers (tree, top, headers, affected, cancellable, error))
+  if ((headers->len > 0 && !follow_headers (tree, top, headers, affected, cancellable, error))
+      || !follow_sources (tree, top, affected, cancellable, error))
     return NULL;
   if (affected->sources->len == 0)
     {

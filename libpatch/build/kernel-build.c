@@ -10,6 +10,7 @@
 #include "build/kernel-bundle.h"
 #include "build/kernel-compile.h"
 #include "build/kernel-join.h"
+#include "build/module-key.h"
 
 #include <string.h>
 
@@ -84,7 +85,10 @@ step_prepare (Build *build, GError **error)
 {
   begin (build, "prepare",
          build->request->kernel.release != NULL ? build->request->kernel.release : "the running kernel");
-  if (!load_fixes (build, error))
+  const LpBuildKernel *kernel = &build->request->kernel;
+  if (!load_fixes (build, error)
+      || (kernel->sign_key != NULL
+          && !lp_module_key_check (kernel->sign_key, kernel->sign_certificate, error)))
     return FALSE;
   build->tree = lp_kernel_tree_open (build->request, build->cache, build->jobs, note, build,
                                      build->cancellable, error);
@@ -133,6 +137,25 @@ step_affected (Build *build, GError **error)
   return TRUE;
 }
 
+/* Whether vmlinux was compiled from @source, among others: its debug information names it. */
+static gboolean
+is_built_in (const LpKernelTree *tree, const char *source)
+{
+  static const char *const sections[] = { ".debug_line_str", ".debug_str" };
+  g_autoptr (LpElf) vmlinux = lp_elf_open (tree->vmlinux, NULL);
+  g_autofree char *name = g_strconcat ("/", source, NULL);
+
+  for (gsize i = 0; vmlinux != NULL && i < G_N_ELEMENTS (sections); i++)
+    {
+      gsize size;
+      const LpElfSection *section = lp_elf_section_by_name (vmlinux, sections[i]);
+      const guint8 *bytes = section != NULL ? lp_elf_section_data (vmlinux, section, &size) : NULL;
+      if (bytes != NULL && memmem (bytes, size, name, strlen (name) + 1) != NULL)
+        return TRUE;
+    }
+  return FALSE;
+}
+
 /* One at a time when a header brought them: what isn't part of this kernel may not even compile. */
 static gboolean
 compile_baselines (Build *build, GError **error)
@@ -164,7 +187,8 @@ compile_baselines (Build *build, GError **error)
           i++;
           continue;
         }
-      if (g_error_matches (local, LP_ERROR, LP_ERROR_CANCELLED))
+      /* The patch would lack it. */
+      if (g_error_matches (local, LP_ERROR, LP_ERROR_CANCELLED) || is_built_in (build->tree, object->source))
         {
           g_propagate_error (error, g_steal_pointer (&local));
           return FALSE;

@@ -194,6 +194,7 @@ compile_one (Compiling *compiling, const LpKernelObject *object, const char *out
     g_ptr_array_add (argv, object->command[i]);
   g_ptr_array_add (argv, (gpointer) "-ffunction-sections");
   g_ptr_array_add (argv, (gpointer) "-fdata-sections");
+  g_ptr_array_add (argv, (gpointer) "-g"); /* layouts are compared */
   g_ptr_array_add (argv, (gpointer)compiling->headers);
   g_ptr_array_add (argv, (gpointer) "-o");
   g_ptr_array_add (argv, (gpointer)output);

@@ -203,7 +203,7 @@ lp_kernel_join_targets (const LpKernelJoin *join)
   return targets;
 }
 
-/* Names that one file of the fix defines for others. */
+/* Names that one file of the fix defines for others -> the kernel object that they belong to. */
 static GHashTable *
 find_made (const LpKernelJoin *join)
 {
@@ -211,12 +211,13 @@ find_made (const LpKernelJoin *join)
 
   for (guint i = 0; i < join->units->len; i++)
     {
+      const LpShipped *shipped = ((const Unit *)join->units->pdata[i])->shipped;
       const LpKernelUnit *unit = ((const Unit *)join->units->pdata[i])->unit;
       for (guint k = 0; k < unit->selected->len; k++)
         {
           const LpPiece *piece = unit->selected->pdata[k];
           if (piece->peer == NULL && piece->symbol != NULL && piece->symbol->bind != STB_LOCAL)
-            g_hash_table_add (made, (gpointer)piece->name);
+            g_hash_table_insert (made, (gpointer)piece->name, shipped->name);
         }
     }
   return made;
@@ -248,6 +249,7 @@ describe_function (Linking *linking, const Unit *unit, const LpPiece *piece, con
   function->kind = g_strdup (shipped != NULL ? "changed" : "new");
   function->address = shipped != NULL ? shipped->value : 0;
   function->size = shipped != NULL ? shipped->size : piece->symbol->size;
+  function->carried = shipped == NULL && piece->peer != NULL;
   function->unit = g_strdup (unit->object->source);
   function->proof = g_strdup (shipped != NULL ? "identical" : "");
   function->redirect = g_strdup ("");
@@ -305,7 +307,8 @@ add_functions (Linking *linking, const Unit *unit, GError **error)
   for (guint i = 0; i < unit->unit->selected->len; i++)
     {
       const LpPiece *piece = unit->unit->selected->pdata[i];
-      if (piece->kind == LP_PIECE_FUNCTION && piece->parent == NULL && piece->peer == NULL)
+      if (piece->kind == LP_PIECE_FUNCTION && piece->parent == NULL
+          && (piece->peer == NULL || g_hash_table_contains (unit->unit->carried, piece)))
         describe_function (linking, unit, piece, NULL);
     }
   for (guint i = 0; i < LP_N_CALLBACKS; i++)
@@ -362,7 +365,7 @@ check_undefined (const LpKernelJoin *join, LpElf *linked, GError **error)
           || lp_is_livepatch_reference (symbols[i].name)
           || lp_kernel_exports_find (join->exports, symbols[i].name, NULL) != NULL)
         continue;
-      lp_error_set (error, LP_ERROR_REFUSED, NULL,
+      lp_error_set (error, LP_ERROR_REFUSED, "put what is missing into the fix as a function of its own",
                     "the new code refers to %s, which this kernel doesn't export", symbols[i].name);
       return FALSE;
     }

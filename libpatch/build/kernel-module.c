@@ -99,7 +99,7 @@ lp_kernel_module_hook (const LpKernelModule *module)
                           description);
   g_hash_table_iter_init (&iter, module->spaces);
   while (g_hash_table_iter_next (&iter, &space, NULL))
-    g_string_append_printf (text, "MODULE_IMPORT_NS(%s);\n", (char *)space);
+    g_string_append_printf (text, "MODULE_INFO(import_ns, \"%s\");\n", (char *)space);
   return g_string_free (g_steal_pointer (&text), FALSE);
 }
 
@@ -155,7 +155,9 @@ lp_kernel_objtool (const LpKernelTree *tree, GStrv objtool, GBytes *object, cons
   if (result.exit_status == 0 && strstr (said, "warning:") == NULL)
     return read_file (path, error);
   g_autofree char *line = lp_command_last_line (said);
-  lp_error_set (error, LP_ERROR_REFUSED, NULL, "%s: objtool doesn't understand the new code: %s", name, line);
+  lp_error_set (error, LP_ERROR_REFUSED,
+                "write the fix without inline assembly, or patch the callers of this function",
+                "%s: objtool doesn't understand the new code: %s", name, line);
   return NULL;
 }
 

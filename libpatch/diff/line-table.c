@@ -33,9 +33,8 @@ static const Dwfl_Callbacks callbacks = {
   .section_address = dwfl_offline_section_address,
 };
 
-/* libdwfl reads from a descriptor of its own. */
-static int
-memory_file (LpElf *elf)
+int
+lp_line_table_descriptor (LpElf *elf)
 {
   gsize size;
   const guint8 *bytes = g_bytes_get_data (lp_elf_bytes (elf), &size);
@@ -92,7 +91,7 @@ lp_line_table_new (LpElf *elf)
   LpLineTable *table = g_new0 (LpLineTable, 1);
   Dwfl_Module *module = NULL;
   GElf_Addr bias;
-  int fd = memory_file (elf);
+  int fd = lp_line_table_descriptor (elf);
 
   table->rows = g_array_new (FALSE, FALSE, sizeof (Row));
   if (fd < 0)

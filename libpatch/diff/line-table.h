@@ -16,4 +16,8 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (LpLineTable, lp_line_table_free)
 /* The line of the instruction at @offset of section @section; 0 when it isn't known. */
 int lp_line_table_at (LpLineTable *table, guint section, guint64 offset);
 
+/* libdwfl reads from a descriptor of its own, which it takes over: one on a copy of @elf in memory; -1 and
+ * errno. */
+int lp_line_table_descriptor (LpElf *elf);
+
 G_END_DECLS

@@ -145,7 +145,8 @@ distance_to_base (LpPiece *from, const LpElfRelocation *relocation, const LpRelo
 {
   guint64 offset = relocation->offset - from->start;
 
-  if (from->kind != LP_PIECE_FUNCTION)
+  gboolean is_code = from->header != NULL && (from->header->flags & SHF_EXECINSTR) != 0;
+  if (from->kind != LP_PIECE_FUNCTION && !is_code)
     return info->kind == LP_RELOC_PC ? -(gint64)(offset - table_start (from, offset)) : 0;
   if (from->object->arch->machine != EM_X86_64)
     return 0;

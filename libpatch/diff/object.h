@@ -40,6 +40,7 @@ struct LpPiece {
   const LpElfSection *header; /* NULL for common symbols */
   guint64 start;              /* in the section */
   guint64 size;
+  guint64 lead;              /* bytes before @start that go along with it (kernel only) */
   const guint8 *bytes;       /* NULL when the file holds none (.bss) */
   const LpElfSymbol *symbol; /* NULL for unnamed pieces */
   const char *name;          /* symbol's name, else the section's */

@@ -157,12 +157,15 @@ read_function (const LpJson *json, LpManifestFunction *function, GError **error)
 
   if (!read_line (json, "name", &function->name, error)
       || !read_word (json, "kind", kinds, &function->kind, error)
+      || !lp_json_boolean (json, "carried", FALSE, &function->carried, error)
       || !lp_json_address (json, "address", TRUE, &function->address, error)
       || !lp_json_uint (json, "size", TRUE, &function->size, error)
       || !read_line (json, "unit", &function->unit, error)
       || !read_word (json, "proof", proofs, &function->proof, error)
       || !read_word (json, "redirect", redirects, &function->redirect, error))
     return FALSE;
+  if (function->carried && strcmp (function->kind, "new") != 0)
+    return lp_json_refuse (json, "carried", "what is redirected isn't carried", error);
   return function->name[0] != '\0' || lp_json_refuse (json, "name", "empty", error);
 }
 

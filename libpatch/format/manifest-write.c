@@ -10,6 +10,8 @@ function_to_json (const LpManifestFunction *function)
 
   lp_json_add_string (json, "name", function->name);
   lp_json_add_string (json, "kind", function->kind);
+  if (function->carried)
+    json_object_set_boolean_member (json, "carried", TRUE);
   lp_json_add_address (json, "address", function->address);
   json_object_set_int_member (json, "size", function->size);
   lp_json_add_string (json, "unit", function->unit);

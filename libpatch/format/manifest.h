@@ -15,12 +15,14 @@ G_BEGIN_DECLS
 
 typedef struct {
   char *name;
-  char *kind;      /* "changed", "new" */
-  guint64 address; /* target address, 0 for new ones */
-  guint64 size;    /* old size; new size for new ones */
-  char *unit;      /* translation unit, as its STT_FILE symbol says */
-  char *proof;     /* "identical": original compiles to the shipped bytes; "" for new functions */
-  char *redirect;  /* "after-entry", "at-entry", "" */
+  char *kind;       /* "changed", "new" */
+  gboolean carried; /* "new" ones only: not the fix's, but a changed copy of one that can't be redirected, for
+                       the replaced functions that call it */
+  guint64 address;  /* target address, 0 for new ones */
+  guint64 size;     /* old size; new size for new ones */
+  char *unit;       /* translation unit, as its STT_FILE symbol says */
+  char *proof;      /* "identical": original compiles to the shipped bytes; "" for new functions */
+  char *redirect;   /* "after-entry", "at-entry", "" */
 } LpManifestFunction;
 
 /* One object of the kernel that a livepatch module changes. */

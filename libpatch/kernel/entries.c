@@ -42,13 +42,29 @@ same_element (const LpPiece *a, gint64 a_offset, const LpPiece *b, gint64 b_offs
   return a_size > 0 && a_size == b_size && memcmp (a->bytes + a_start, b->bytes + b_start, a_size) == 0;
 }
 
+/* What relocation @r, of an entry or, when @from isn't NULL, of code without a name, leads to. */
 static gboolean
-same_place (LpKernelUnit *unit, const LpElfRelocation *x, const LpElfRelocation *y)
+place_of (LpObject *object, LpPiece *from, const LpElfRelocation *r, LpPiece **piece, gint64 *offset)
+{
+  LpReference ref;
+
+  if (from == NULL)
+    return lp_special_place (object, r, piece, offset);
+  if (!lp_object_reference (from, r, &ref, NULL) || ref.piece == NULL)
+    return FALSE;
+  *piece = ref.piece;
+  *offset = ref.offset;
+  return TRUE;
+}
+
+static gboolean
+same_place (LpKernelUnit *unit, LpPiece *a_from, const LpElfRelocation *x, LpPiece *b_from,
+            const LpElfRelocation *y)
 {
   LpPiece *a, *b;
   gint64 a_offset, b_offset;
-  gboolean a_here = lp_special_place (unit->original, x, &a, &a_offset);
-  gboolean b_here = lp_special_place (unit->patched, y, &b, &b_offset);
+  gboolean a_here = place_of (unit->original, a_from, x, &a, &a_offset);
+  gboolean b_here = place_of (unit->patched, b_from, y, &b, &b_offset);
 
   if (x->type != y->type || a_here != b_here)
     return FALSE;
@@ -94,6 +110,8 @@ same_replacement (LpKernelUnit *unit, const LpSpecialEntry *x, const LpSpecialEn
 
   if (b == NULL)
     return FALSE;
+  LpPiece *a_from = lp_object_piece_at (unit->original, a_section, (gint64)a_start);
+  LpPiece *b_from = lp_object_piece_at (unit->patched, b_section, (gint64)b_start);
   *same = a_size == b_size && same_bytes (unit, a_section, a_start, b_section, b_start, a_size, NULL);
   for (guint i = 0; *same && i < a->len; i++)
     {
@@ -103,7 +121,8 @@ same_replacement (LpKernelUnit *unit, const LpSpecialEntry *x, const LpSpecialEn
       while (k < b->len && g_array_index (b, LpElfRelocation, k).offset < b_start)
         k++;
       const LpElfRelocation *other = k < b->len ? &g_array_index (b, LpElfRelocation, k++) : NULL;
-      *same = other != NULL && other->offset - b_start == r->offset - a_start && same_place (unit, r, other);
+      *same = other != NULL && other->offset - b_start == r->offset - a_start
+              && same_place (unit, a_from, r, b_from, other);
     }
   return TRUE;
 }
@@ -122,7 +141,7 @@ same_entry (LpKernelUnit *unit, const LpSpecialEntry *x, const LpSpecialEntry *y
           && same_bytes (unit, x->section, x->start, y->section, y->start, MIN (x->size, y->size), x->table);
   for (guint i = 0; *same && i < x->n; i++)
     *same = (is_alternative && i == 1)
-            || same_place (unit, &g_array_index (a, LpElfRelocation, x->first + i),
+            || same_place (unit, NULL, &g_array_index (a, LpElfRelocation, x->first + i), NULL,
                            &g_array_index (b, LpElfRelocation, y->first + i));
   return !*same || !is_alternative || same_replacement (unit, x, y, same, error);
 }
@@ -182,6 +201,37 @@ lp_entries_compare (LpKernelUnit *unit, GError **error)
       function->changed = function->peer->changed = TRUE;
       unit->counts.functions_changed++;
       unit->counts.functions_equal -= unit->counts.functions_equal > 0;
+    }
+  return TRUE;
+}
+
+/* Data without a name that nothing refers to: only somebody who knows its section finds it. */
+static gboolean
+is_unknown_table (const LpPiece *piece)
+{
+  return (piece->kind == LP_PIECE_ANONYMOUS || piece->kind == LP_PIECE_SPECIAL) && piece->starts == NULL
+         && piece->header != NULL && (piece->header->flags & SHF_EXECINSTR) == 0;
+}
+
+gboolean
+lp_entries_check (const LpKernelUnit *unit, GError **error)
+{
+  for (guint i = 0; i < unit->patched->pieces->len; i++)
+    {
+      const LpPiece *table = unit->patched->pieces->pdata[i];
+      for (guint k = 0; is_unknown_table (table) && k < table->relocations->len; k++)
+        {
+          LpPiece *about;
+          gint64 offset;
+          if (!lp_special_place (unit->patched, &g_array_index (table->relocations, LpElfRelocation, k),
+                                 &about, &offset)
+              || about->kind != LP_PIECE_FUNCTION || !about->selected)
+            continue;
+          lp_error_set (error, LP_ERROR_REFUSED, "this kernel is built in a way that isn't known yet",
+                        "%s: %s: section %s says something about it that isn't understood", unit->source,
+                        about->name, table->header->name);
+          return FALSE;
+        }
     }
   return TRUE;
 }

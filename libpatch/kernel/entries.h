@@ -10,6 +10,9 @@ G_BEGIN_DECLS
  * LP_ERROR_REFUSED. */
 gboolean lp_entries_compare (LpKernelUnit *unit, GError **error);
 
+/* No table that isn't known may say anything about code that goes along. Errors: LP_ERROR_REFUSED. */
+gboolean lp_entries_check (const LpKernelUnit *unit, GError **error);
+
 /* Where the replacement code of an entry of .altinstructions lies: section and bytes [@start, @start +
  * @size); gives the relocations of the whole section (borrowed). Errors: LP_ERROR_REFUSED. */
 GArray *lp_entry_replacement (LpObject *object, const LpSpecialEntry *entry, guint *section, guint64 *start,

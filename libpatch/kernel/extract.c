@@ -13,6 +13,7 @@
 #define OLD_PREFIX "syscare.old."
 #define STATIC_CALL_TRAMPOLINE "__SCT__"
 #define STATIC_CALL_KEY "__SCK__"
+#define PER_CPU ".data..percpu"
 
 /* Where something of the patched object is in the new one. */
 typedef struct {
@@ -94,19 +95,33 @@ add_piece_symbol (Extraction *ex, const LpPiece *piece, const Place *place)
   g_hash_table_add (ex->defined, (gpointer)piece->name);
 }
 
+/* The module loader knows sections by their names: those of code where no probe may be set, and one of
+ * per-cpu variables, of which code that is built in has several. */
+static char *
+section_name (const LpPiece *piece)
+{
+  const char *name = piece->header != NULL ? piece->header->name : ".bss";
+
+  if (g_str_has_prefix (name, PER_CPU))
+    return g_strdup (PER_CPU);
+  if (piece->kind == LP_PIECE_FUNCTION && !g_str_has_prefix (name, ".text")
+      && strcmp (name, ".kprobes.text") != 0 && strcmp (name, ".noinstr.text") != 0)
+    return g_strconcat (".text.", piece->name, NULL);
+  return g_strdup (name);
+}
+
 static void
 add_piece (Extraction *ex, LpPiece *piece)
 {
   static const LpElfSection common = { .type = SHT_NOBITS, .flags = SHF_ALLOC | SHF_WRITE };
   const LpElfSection *like = piece->header != NULL ? piece->header : &common;
-  gboolean is_code = piece->kind == LP_PIECE_FUNCTION && !g_str_has_prefix (like->name, ".text");
-  g_autofree char *name = is_code                 ? g_strconcat (".text.", piece->name, NULL)
-                          : piece->header == NULL ? g_strdup (".bss")
-                                                  : g_strdup (like->name);
-  guint64 align = piece->header != NULL ? alignment_at (piece->start, like->align) : piece->symbol->value;
+  g_autofree char *name = section_name (piece);
+  guint64 align
+      = piece->header != NULL ? alignment_at (piece->start - piece->lead, like->align) : piece->symbol->value;
   guint section = section_for (ex, like, name);
-  Place *place
-      = place_new (section, lp_object_writer_append (ex->writer, section, piece->bytes, piece->size, align));
+  const guint8 *bytes = piece->bytes != NULL ? piece->bytes - piece->lead : NULL;
+  guint64 at = lp_object_writer_append (ex->writer, section, bytes, piece->lead + piece->size, align);
+  Place *place = place_new (section, at + piece->lead);
 
   g_hash_table_insert (ex->pieces, piece, place);
   if (piece->symbol != NULL)
@@ -161,7 +176,13 @@ find_copy (Extraction *ex, const LpKernelDestination *destination, guint64 *base
         return NULL;
     }
   else if (piece->is_pool)
-    range = lp_kernel_range_at (piece, destination->at);
+    {
+      /* Code is meant as a whole, wherever in it. */
+      const LpKernelRange *code = (piece->header->flags & SHF_EXECINSTR) != 0
+                                      ? lp_kernel_unit_range (ex->unit, piece, destination->at)
+                                      : NULL;
+      range = code != NULL ? *code : lp_kernel_range_at (piece, destination->at);
+    }
   else
     return NULL;
 
@@ -273,7 +294,11 @@ add_replacement (Extraction *ex, const LpSpecialEntry *entry, const LpElfRelocat
 
   if (relocations == NULL)
     return FALSE;
+  LpPiece *from = lp_object_piece_at (ex->unit->patched, index, (gint64)start);
+  g_autofree char *key = g_strdup_printf ("%u:%" G_GUINT64_FORMAT, from->index, start);
   guint64 copy = copy_bytes (ex, index, start, size, &target);
+  if (size > 0 && !g_hash_table_contains (ex->constants, key))
+    g_hash_table_insert (ex->constants, g_steal_pointer (&key), place_new (target, copy));
   gpointer handle = g_hash_table_lookup (ex->sections, GUINT_TO_POINTER (target));
   lp_object_writer_relocation (ex->writer, section, NULL, offset, reference->type, GPOINTER_TO_UINT (handle),
                                (gint64)copy);
@@ -281,7 +306,7 @@ add_replacement (Extraction *ex, const LpSpecialEntry *entry, const LpElfRelocat
     {
       const LpElfRelocation *r = &g_array_index (relocations, LpElfRelocation, i);
       if (r->offset >= start && r->offset < start + size
-          && !relocate (ex, NULL, r, target, copy + r->offset - start, error))
+          && !relocate (ex, from, r, target, copy + r->offset - start, error))
         return FALSE;
     }
   return TRUE;
@@ -309,6 +334,23 @@ add_entry (Extraction *ex, const LpSpecialEntry *entry, GError **error)
   return TRUE;
 }
 
+/* In the order of the tables, which @kept isn't in. */
+static gboolean
+add_entries (Extraction *ex, gboolean alternatives, GError **error)
+{
+  const LpKernelUnit *unit = ex->unit;
+
+  for (guint i = 0; i < unit->entries->len; i++)
+    {
+      const LpSpecialEntry *entry = &g_array_index (unit->entries, LpSpecialEntry, i);
+      gboolean is_kept = (strcmp (entry->table->name, ".altinstructions") == 0) == alternatives;
+      for (guint k = 0; is_kept && k < unit->kept->len; k++)
+        if (g_array_index (unit->kept, guint, k) == i && !add_entry (ex, entry, error))
+          return FALSE;
+    }
+  return TRUE;
+}
+
 static gboolean
 fill (Extraction *ex, GError **error)
 {
@@ -319,11 +361,9 @@ fill (Extraction *ex, GError **error)
   for (guint i = 0; i < unit->selected->len; i++)
     if (!relocate_piece (ex, unit->selected->pdata[i], error))
       return FALSE;
-  for (guint i = 0; i < unit->entries->len; i++)
-    for (guint k = 0; k < unit->kept->len; k++)
-      if (g_array_index (unit->kept, guint, k) == i
-          && !add_entry (ex, &g_array_index (unit->entries, LpSpecialEntry, i), error))
-        return FALSE;
+  /* Others are about replacement code, which alternatives bring. */
+  if (!add_entries (ex, TRUE, error) || !add_entries (ex, FALSE, error))
+    return FALSE;
   ex->extract->n_entries = unit->kept->len;
   return TRUE;
 }

@@ -114,8 +114,8 @@ resolve_global (LpKernelResolver *resolver, const char *name, GError **error)
       return lp_livepatch_reference (shipped->name, exporter, name, 0);
     }
   if (exporter != NULL)
-    return refuse (resolver, name, "which is in a module, and the kernel doesn't depend on modules", NULL,
-                   error);
+    return refuse (resolver, name, "which is in a module, and the kernel doesn't depend on modules",
+                   "put what is missing into the fix as a function of its own", error);
   return refuse (resolver, name,
                  shipped->is_vmlinux ? "which isn't in this kernel"
                                      : "which the kernel doesn't export to modules",
@@ -125,7 +125,14 @@ resolve_global (LpKernelResolver *resolver, const char *name, GError **error)
 static char *
 resolve_one (LpKernelResolver *resolver, const LpKernelNeed *need, GError **error)
 {
-  if (need->old == NULL && g_hash_table_contains (resolver->made, need->name))
+  const char *maker = need->old == NULL ? g_hash_table_lookup (resolver->made, need->name) : NULL;
+  const char *own = resolver->proof->shipped->name;
+
+  /* What a module's new code refers to is only there once the module is. */
+  if (maker != NULL && strcmp (maker, own) != 0 && strcmp (maker, LP_VMLINUX) != 0)
+    return refuse (resolver, need->name, "which the fix adds to a module that may not be loaded",
+                   "put it into the file that needs it, or into one of vmlinux", error);
+  if (maker != NULL)
     return g_strdup (need->name);
   if (need->old == NULL || need->old->symbol == NULL || need->old->symbol->bind != STB_LOCAL)
     return resolve_global (resolver, need->name, error);

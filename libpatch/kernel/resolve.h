@@ -23,7 +23,8 @@ const char *lp_kernel_exports_find (const LpKernelExports *exports, const char *
 typedef struct {
   LpShippedProof *proof; /* of the unit; knows the kernel object too */
   const LpKernelExports *exports;
-  GHashTable *made;   /* set of char*: names that other units of the fix define anew */
+  GHashTable *made;   /* char* -> char*: names that other units of the fix define anew, and the kernel object
+                         that   each of them belongs to */
   GHashTable *spaces; /* set of char* (owned): name spaces that must be imported; added to */
   guint n_livepatch;  /* references that livepatch resolves; added to */
 } LpKernelResolver;

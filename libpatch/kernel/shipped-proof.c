@@ -22,16 +22,17 @@ differs (LpShippedProof *proof, const LpElfSymbol *function, guint64 offset, con
 }
 
 static gboolean
-names_place (const LpElfSymbol *symbol)
+names_place (const LpElfSymbol *symbol, gboolean weak)
 {
   return (symbol->type == STT_FUNC || symbol->type == STT_OBJECT || symbol->type == STT_NOTYPE)
-         && symbol->bind != STB_WEAK && symbol->name[0] != '\0' && !g_str_has_prefix (symbol->name, ".L");
+         && (symbol->bind == STB_WEAK) == weak && symbol->name[0] != '\0'
+         && !g_str_has_prefix (symbol->name, ".L");
 }
 
 /* Votes for where section @index begins: every symbol of it says so by each shipped one of its name and size.
- * All must agree on one place. */
-static void
-find_base (LpShippedProof *proof, guint index)
+ * All must agree on one place. @weak: those that others may override are asked. */
+static guint
+find_base (LpShippedProof *proof, guint index, gboolean weak)
 {
   g_autoptr (GHashTable) votes = g_hash_table_new_full (g_int64_hash, g_int64_equal, g_free, NULL);
   guint total = 0, best = 0, n_best = 0;
@@ -42,7 +43,7 @@ find_base (LpShippedProof *proof, guint index)
     {
       const LpElfSymbol *symbol = &proof->symbols[i];
       GArray *list;
-      if (symbol->section != index || symbol->shndx >= SHN_LORESERVE || !names_place (symbol))
+      if (symbol->section != index || symbol->shndx >= SHN_LORESERVE || !names_place (symbol, weak))
         continue;
       list = lp_shipped_named (proof->shipped, symbol->name);
       total++;
@@ -66,6 +67,22 @@ find_base (LpShippedProof *proof, guint index)
       best = MAX (best, n);
     }
   proof->known[index] = total > 0 && best == total && n_best == 1;
+  return total;
+}
+
+static gboolean
+all_weak (const LpShippedProof *proof)
+{
+  guint n_weak = 0;
+
+  for (guint i = 1; i < proof->n_symbols; i++)
+    if (proof->symbols[i].type == STT_FUNC && proof->symbols[i].section != SHN_UNDEF)
+      {
+        if (proof->symbols[i].bind != STB_WEAK)
+          return FALSE;
+        n_weak++;
+      }
+  return n_weak > 0;
 }
 
 LpShippedProof *
@@ -93,7 +110,8 @@ lp_shipped_proof_new (LpShipped *shipped, LpElf *baseline, const char *source, G
       if ((sections[i].flags & SHF_ALLOC) == 0 || (sections[i].flags & SHF_MERGE) != 0
           || g_str_has_prefix (sections[i].name, ".discard"))
         continue;
-      find_base (proof, i);
+      if (find_base (proof, i, FALSE) == 0)
+        find_base (proof, i, TRUE);
       n_known += proof->known[i];
     }
   if (n_known > 0)
@@ -101,7 +119,8 @@ lp_shipped_proof_new (LpShipped *shipped, LpElf *baseline, const char *source, G
   lp_error_set (
       error, LP_ERROR_TARGET_MISMATCH,
       "is it the source, the configuration and the compiler of this very kernel? (--source, --kernel-build)",
-      "%s: nothing of it is in %s", source, shipped->name);
+      "%s: nothing of it is in %s%s", source, shipped->name,
+      all_weak (proof) ? ": its functions are weak, and other files override them" : "");
   return NULL;
 }
 
@@ -343,7 +362,7 @@ lp_shipped_proof_function (LpShippedProof *proof, const char *name, GError **err
   if (function == NULL)
     {
       lp_error_set (
-          error, LP_ERROR_REFUSED, NULL,
+          error, LP_ERROR_REFUSED, "mark it noinline or inline in the fix, as it is in the shipped kernel",
           "%s: %s: the compiler makes this function only with function sections; nothing can be proven of it",
           proof->source, name);
       return FALSE;

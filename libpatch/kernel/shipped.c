@@ -142,7 +142,8 @@ lp_shipped_position (const LpShipped *shipped, const LpElfSymbol *symbol, guint 
     }
   if (certain)
     return TRUE;
-  lp_error_set (error, LP_ERROR_REFUSED, NULL,
+  lp_error_set (error, LP_ERROR_REFUSED,
+                "let the fix do without it: change the functions that call it, or copy what it needs",
                 "%s: which of the %u symbols named %s is meant can't be told to the kernel", shipped->name,
                 list->len, symbol->name);
   return FALSE;

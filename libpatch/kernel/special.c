@@ -9,16 +9,19 @@
 #include "base/error.h"
 
 #define REPLACEMENTS ".altinstr_replacement"
+#define PATCHABLE "__patchable_function_entries" /* x86-64: says where room is, see padding.h */
+#define REFERENCE 4 /* bytes: entries with several references begin with those, relative and side by side */
 
 static const LpSpecialTable tables[] = {
   { "__mcount_loc", LP_SPECIAL_KEPT, 1, 8, 0, 0 },
-  { "__patchable_function_entries", LP_SPECIAL_KEPT, 1, 8, 0, 0 },
+  { PATCHABLE, LP_SPECIAL_KEPT, 1, 8, 0, 0 },
   { "__bug_table", LP_SPECIAL_KEPT, 2, 12, 8, 10 },    /* struct bug_entry: line at 8 */
   { ".altinstructions", LP_SPECIAL_KEPT, 2, 0, 0, 0 }, /* 12 bytes up to Linux 6.2, then 14 */
   { "__jump_table", LP_SPECIAL_KEPT, 3, 16, 0, 0 },
   { ".smp_locks", LP_SPECIAL_KEPT, 1, 4, 0, 0 },
   { "__ex_table", LP_SPECIAL_KEPT, 2, 12, 0, 0 },
   { ".parainstructions", LP_SPECIAL_KEPT, 1, 10, 0, 0 }, /* padded to 16 */
+  { "_kprobe_blacklist", LP_SPECIAL_KEPT, 1, 8, 0, 0 },
   /* What objtool wants to be told of the code. */
   { ".discard.reachable", LP_SPECIAL_KEPT, 1, 0, 0, 0 },
   { ".discard.unreachable", LP_SPECIAL_KEPT, 1, 0, 0, 0 },
@@ -35,9 +38,7 @@ static const LpSpecialTable tables[] = {
   { ".discard.addressable", LP_SPECIAL_IGNORED, 0, 0, 0, 0 },
   { ".discard.sym", LP_SPECIAL_IGNORED, 0, 0, 0, 0 },
   { "_error_injection_whitelist", LP_SPECIAL_IGNORED, 0, 0, 0, 0 },
-  { "_kprobe_blacklist", LP_SPECIAL_IGNORED, 0, 0, 0, 0 },
   { ".printk_index", LP_SPECIAL_IGNORED, 0, 0, 0, 0 },
-  { REPLACEMENTS, LP_SPECIAL_IGNORED, 0, 0, 0, 0 }, /* goes along with .altinstructions */
   { ".static_call_sites", LP_SPECIAL_GENERATED, 0, 0, 0, 0 },
   { ".return_sites", LP_SPECIAL_GENERATED, 0, 0, 0, 0 },
   { ".retpoline_sites", LP_SPECIAL_GENERATED, 0, 0, 0, 0 },
@@ -61,7 +62,7 @@ lp_special_table (const char *section)
 LpSectionUse
 lp_special_use (const char *section)
 {
-  if (strcmp (section, ".altinstr_aux") == 0)
+  if (strcmp (section, ".altinstr_aux") == 0 || strcmp (section, REPLACEMENTS) == 0)
     return LP_SECTION_AUX;
   /* Exports: entries are compared by their names. */
   if (g_str_has_prefix (section, "___ksymtab") || strcmp (section, "__ksymtab_strings") == 0
@@ -119,6 +120,9 @@ add_entries (LpObject *object, const LpElfSection *section, const LpSpecialTable
       gint64 offset;
       if (i == 0 && first->offset != 0)
         return refuse_table (object, section, "an entry doesn't begin with its place in code", error);
+      for (guint k = 1; k < table->relocations; k++)
+        if (first[k].offset != first->offset + k * (guint64)REFERENCE)
+          return refuse_table (object, section, "entries of another layout", error);
       if (table->size != 0 && (entry.size < table->size || entry.size >= table->size + 8))
         return refuse_table (object, section, "entries of an unknown size", error);
       if (table->size != 0)
@@ -139,8 +143,9 @@ lp_special_entries (LpObject *object, GError **error)
   for (guint i = 1; i < n; i++)
     {
       const LpSpecialTable *table = lp_special_table (sections[i].name);
-      if (table != NULL && table->use == LP_SPECIAL_KEPT && sections[i].size > 0
-          && !add_entries (object, &sections[i], table, entries, error))
+      gboolean is_kept = table != NULL && table->use == LP_SPECIAL_KEPT
+                         && (object->arch->machine != EM_X86_64 || strcmp (table->name, PATCHABLE) != 0);
+      if (is_kept && sections[i].size > 0 && !add_entries (object, &sections[i], table, entries, error))
         return NULL;
     }
   return g_steal_pointer (&entries);

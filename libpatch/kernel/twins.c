@@ -5,8 +5,13 @@
 
 #include <string.h>
 
+#include "kernel/special.h"
+
 #define DESCRIPTORS "__dyndbg"
 #define ONCE ".data.once"
+#define ONCE_SINCE_6_13 ".data..once"
+#define MESSAGES ".printk_index"
+#define BTF_ID "__BTF_ID__"   /* then "func__NAME__COUNTER"; filled in when vmlinux or the module is linked */
 #define LINE_OFFSET 32        /* bytes: behind modname, function, filename and format */
 #define LINE_MASK 0x3ffffu    /* lineno:18, then class_id:6, flags:8 */
 #define DESCRIPTOR_POINTERS 4 /* relocations of those four */
@@ -84,20 +89,35 @@ level_line (const LpPiece *a, LpPiece *b, GPtrArray *copies)
   b->bytes = copy;
 }
 
-/* Named by a counter or the line: initcalls, texts of .modinfo and the like. */
+/* Named by a counter or the line: initcalls, texts of .modinfo, ids of BTF and the like. */
 static gboolean
 is_numbered (const LpPiece *piece)
 {
   return piece->symbol != NULL && piece->header != NULL && piece->kind != LP_PIECE_FUNCTION
-         && (g_str_has_prefix (piece->name, "__initcall__")
+         && (g_str_has_prefix (piece->name, "__initcall__") || g_str_has_prefix (piece->name, BTF_ID)
              || g_str_has_prefix (piece->name, "__UNIQUE_ID_"));
+}
+
+/* Whether the names of two such ids say the same, but for the counter. */
+static gboolean
+same_id (const char *a, const char *b)
+{
+  gsize n = strlen (a), m = strlen (b);
+
+  if (!g_str_has_prefix (a, BTF_ID))
+    return TRUE;
+  while (n > 0 && g_ascii_isdigit (a[n - 1]))
+    n--;
+  while (m > 0 && g_ascii_isdigit (b[m - 1]))
+    m--;
+  return n == m && strncmp (a, b, n) == 0;
 }
 
 /* Same place, same content, referring to things of the same names. */
 static gboolean
 same_numbered (LpPiece *a, LpPiece *b)
 {
-  if (a->size != b->size || (a->bytes == NULL) != (b->bytes == NULL)
+  if (!same_id (a->name, b->name) || a->size != b->size || (a->bytes == NULL) != (b->bytes == NULL)
       || a->relocations->len != b->relocations->len || strcmp (a->header->name, b->header->name) != 0
       || (a->bytes != NULL && memcmp (a->bytes, b->bytes, a->size) != 0))
     return FALSE;
@@ -128,7 +148,7 @@ twin_kind (const LpPiece *piece)
 {
   if (is_in (piece, DESCRIPTORS))
     return DESCRIPTOR;
-  if (is_in (piece, ONCE))
+  if (is_in (piece, ONCE) || is_in (piece, ONCE_SINCE_6_13))
     return FLAG;
   return is_numbered (piece) ? NUMBERED : NO_TWIN;
 }
@@ -191,9 +211,28 @@ find_similar_flag (LpPiece *a, LpObject *patched)
   best->peer = a;
 }
 
+/* What only the index of messages refers to holds their lines, too: it stays where it is. */
+static void
+set_aside_messages (LpObject *object)
+{
+  const LpElfSection *index = lp_elf_section_by_name (object->elf, MESSAGES);
+  GArray *relocations = index != NULL ? lp_elf_relocations (object->elf, index->index, NULL) : NULL;
+
+  for (guint i = 0; relocations != NULL && i < relocations->len; i++)
+    {
+      LpPiece *piece;
+      gint64 offset;
+      if (lp_special_place (object, &g_array_index (relocations, LpElfRelocation, i), &piece, &offset)
+          && (piece->kind == LP_PIECE_CONST || piece->kind == LP_PIECE_DATA) && piece->referrers == NULL)
+        piece->is_table = TRUE;
+    }
+}
+
 void
 lp_twins_pair (LpObject *original, LpObject *patched, GPtrArray *copies)
 {
+  set_aside_messages (original);
+  set_aside_messages (patched);
   for (guint i = 0; i < original->pieces->len; i++)
     find_twin (original->pieces->pdata[i], patched, copies);
   for (guint i = 0; i < original->pieces->len; i++)

@@ -6,103 +6,21 @@
 
 #include "base/error.h"
 #include "diff/correlate.h"
+#include "kernel/aliases.h"
 #include "kernel/branches.h"
 #include "kernel/entries.h"
+#include "kernel/layouts.h"
+#include "kernel/padding.h"
 #include "kernel/twins.h"
+#include "kernel/unit-check.h"
 
 static const char *const callback_names[LP_N_CALLBACKS]
     = { "pre_patch", "post_patch", "pre_unpatch", "post_unpatch" };
-#define CALLBACK_SECTION ".syscare.callbacks."
 
 const char *
 lp_kernel_callback_name (LpKernelCallback callback)
 {
   return callback_names[callback];
-}
-
-static gboolean
-begins_with (const char *name, const char *const *prefixes)
-{
-  for (guint i = 0; prefixes[i] != NULL; i++)
-    if (g_str_has_prefix (name, prefixes[i]))
-      return TRUE;
-  return FALSE;
-}
-
-gboolean
-lp_kernel_is_init_section (const char *name)
-{
-  static const char *const prefixes[]
-      = { ".init.",        ".meminit.",  ".exit.",         ".memexit.", ".initcall",
-          ".con_initcall", ".head.text", ".ref.text.init", NULL };
-
-  return begins_with (name, prefixes);
-}
-
-static gboolean
-refuse_function (const LpPiece *piece, const char *hint, const char *why, GError **error)
-{
-  lp_error_set (error, LP_ERROR_REFUSED, hint, "%s: %s: %s", piece->object->unit, piece->name, why);
-  return FALSE;
-}
-
-static gboolean
-is_fentry (const LpSpecialEntry *entry)
-{
-  return strcmp (entry->table->name, "__mcount_loc") == 0
-         || strcmp (entry->table->name, "__patchable_function_entries") == 0;
-}
-
-/* Whether the function begins with a call of __fentry__, which livepatch turns into its redirect. */
-static gboolean
-has_fentry (const LpKernelUnit *unit, const LpPiece *old)
-{
-  for (guint i = 0; i < unit->old_entries->len; i++)
-    {
-      const LpSpecialEntry *entry = &g_array_index (unit->old_entries, LpSpecialEntry, i);
-      if (entry->owner == old && is_fentry (entry))
-        return TRUE;
-    }
-  return FALSE;
-}
-
-/* The tracer itself, perf's core and the like are compiled without it as a whole, by their Makefile. */
-static gboolean
-any_fentry (const LpKernelUnit *unit)
-{
-  for (guint i = 0; i < unit->old_entries->len; i++)
-    if (is_fentry (&g_array_index (unit->old_entries, LpSpecialEntry, i)))
-      return TRUE;
-  return FALSE;
-}
-
-static gboolean
-check_replaceable (const LpKernelUnit *unit, const LpPiece *piece, GError **error)
-{
-  const LpPiece *old = piece->peer;
-
-  if (g_str_has_prefix (old->header->name, ".exit."))
-    return refuse_function (old, "leave this part out of the fix",
-                            "the fix changes exit code, which livepatch can't redirect", error);
-  if (lp_kernel_is_init_section (old->header->name))
-    return refuse_function (old,
-                            "leave this part out of the fix, or make its effect in a callback of the patch "
-                            "(syscare-patch.h)",
-                            "the fix changes init code, which has run already and is gone from memory",
-                            error);
-  if (!any_fentry (unit))
-    return refuse_function (
-        old, "put the fix into its callers in other files",
-        "the kernel compiles this whole file without fentry (its Makefile says so), so livepatch can't "
-        "redirect the function",
-        error);
-  if (!has_fentry (unit, old))
-    return refuse_function (
-        old, "put the fix into its callers",
-        "the fix changes a function without fentry (notrace, noinstr or inline only), which livepatch "
-        "can't redirect",
-        error);
-  return TRUE;
 }
 
 static void
@@ -120,36 +38,14 @@ select_piece (LpKernelUnit *unit, LpPiece *piece)
     select_piece (unit, function->parts->pdata[i]);
 }
 
-/* Sections of data that the module loader or nobody looks at by name. Others are tables that the kernel
- * walks, or is done with. */
-static gboolean
-check_new_data (const LpPiece *piece, GError **error)
-{
-  static const char *const ordinary[]
-      = { ".data", ".bss", ".rodata", "__dyndbg", ".text", ".altinstr_aux", NULL };
-  const char *section = piece->header != NULL ? piece->header->name : ".bss";
-
-  if (piece->kind == LP_PIECE_FUNCTION ? !lp_kernel_is_init_section (section)
-                                       : begins_with (section, ordinary))
-    return TRUE;
-  if (lp_kernel_is_init_section (section))
-    lp_error_set (error, LP_ERROR_REFUSED, NULL, "%s: the fix uses \"%s\" of section %s in code that stays",
-                  piece->object->unit, piece->name, section);
-  else
-    lp_error_set (error, LP_ERROR_REFUSED,
-                  "leave it out: what it registers is read once, when the kernel or the module starts",
-                  "%s: the fix adds \"%s\" to section %s (a parameter, an export, a tracepoint ...)",
-                  piece->object->unit, piece->name, section);
-  return FALSE;
-}
-
 static gboolean
 refers_to_shipped (LpPiece *target, LpKernelDestination *destination, GError **error)
 {
   LpPiece *old = target->peer;
 
   if (old->header != NULL && lp_kernel_is_init_section (old->header->name))
-    return refuse_function (old, NULL, "is init code or data, gone from memory, but the fix uses it", error);
+    return lp_unit_refuse (old, "give what stays another name, and use that",
+                           "is init code or data, gone from memory, but the fix uses it", error);
   destination->kind = LP_KERNEL_TO_SHIPPED;
   destination->old = old;
   destination->name = old->name;
@@ -162,6 +58,32 @@ lp_kernel_range_at (LpPiece *piece, gint64 at)
   guint64 start = at < 0 || (guint64)at >= piece->size ? 0 : (guint64)at;
 
   return (LpKernelRange){ piece, start, lp_piece_constant_end (piece, start) };
+}
+
+/* What the kernel's module loader knows. Source: apply_relocate_add() in arch/x86/kernel/module.c. A short
+ * branch has a message of its own. */
+static gboolean
+is_loadable (const LpObject *object, guint32 type)
+{
+  static const guint32 types[] = { R_X86_64_NONE, R_X86_64_64,    R_X86_64_32,   R_X86_64_32S,
+                                   R_X86_64_PC32, R_X86_64_PLT32, R_X86_64_PC64, R_X86_64_PC8 };
+
+  for (gsize i = 0; i < G_N_ELEMENTS (types); i++)
+    if (types[i] == type)
+      return TRUE;
+  return object->arch->machine != EM_X86_64;
+}
+
+const LpKernelRange *
+lp_kernel_unit_range (const LpKernelUnit *unit, const LpPiece *piece, gint64 at)
+{
+  for (guint i = 0; i < unit->ranges->len; i++)
+    {
+      const LpKernelRange *range = &g_array_index (unit->ranges, LpKernelRange, i);
+      if (range->piece == piece && at >= 0 && (guint64)at >= range->start && (guint64)at < range->end)
+        return range;
+    }
+  return NULL;
 }
 
 gboolean
@@ -177,10 +99,10 @@ lp_kernel_unit_destination (LpKernelUnit *unit, LpPiece *from, const LpElfReloca
   *destination = (LpKernelDestination){ .kind = LP_KERNEL_TO_SHIPPED,
                                         .name = symbol->name,
                                         .offset = relocation->addend };
-  if (info == NULL || info->kind == LP_RELOC_UNKNOWN)
+  if (info == NULL || info->kind == LP_RELOC_UNKNOWN || !is_loadable (object, relocation->type))
     {
-      lp_error_set (error, LP_ERROR_REFUSED, NULL, "%s: relocation type %u is not understood", unit->source,
-                    relocation->type);
+      lp_error_set (error, LP_ERROR_REFUSED, "this kernel is built in a way that isn't known yet",
+                    "%s: relocation type %u is not understood", unit->source, relocation->type);
       return FALSE;
     }
   if (object->by_symbol[relocation->symbol] == NULL)
@@ -214,6 +136,12 @@ lp_kernel_unit_destination (LpKernelUnit *unit, LpPiece *from, const LpElfReloca
 static gboolean follow_relocations (LpKernelUnit *unit, LpPiece *piece, guint64 start, guint64 end,
                                     GError **error);
 
+static gboolean
+is_code (const LpPiece *piece)
+{
+  return piece->header != NULL && (piece->header->flags & SHF_EXECINSTR) != 0;
+}
+
 /* One constant of a pool. */
 static gboolean
 follow_range (LpKernelUnit *unit, LpPiece *piece, gint64 at, GError **error)
@@ -240,9 +168,8 @@ follow (LpKernelUnit *unit, LpPiece *from, const LpElfRelocation *relocation, GE
     return FALSE;
   if (from != NULL && from->kind == LP_PIECE_FUNCTION && relocation->type == R_X86_64_PC8
       && unit->patched->arch->machine == EM_X86_64)
-    return refuse_function (from,
-                            "let the fix not change this function, or mark the one it jumps to noinline",
-                            "it jumps to another function of its section by a short branch", error);
+    return lp_unit_refuse (from, "let the fix not change this function, or mark the one it jumps to noinline",
+                           "it jumps to another function of its section by a short branch", error);
   if (destination.kind == LP_KERNEL_TO_SHIPPED)
     {
       if (destination.old != NULL && destination.old->kind == LP_PIECE_FUNCTION)
@@ -251,8 +178,11 @@ follow (LpKernelUnit *unit, LpPiece *from, const LpElfRelocation *relocation, GE
     }
   if (destination.piece->kind == LP_PIECE_MERGED)
     return TRUE;
-  if (!check_new_data (destination.piece, error))
+  if (!lp_unit_check_new_data (destination.piece, error))
     return FALSE;
+  if (destination.piece->is_pool && is_code (destination.piece)
+      && lp_kernel_unit_range (unit, destination.piece, destination.at) != NULL)
+    return TRUE;
   if (destination.piece->is_pool)
     return follow_range (unit, destination.piece, destination.at, error);
   select_piece (unit, destination.piece);
@@ -282,10 +212,14 @@ follow_replacement (LpKernelUnit *unit, const LpSpecialEntry *entry, GError **er
 
   if (relocations == NULL)
     return FALSE;
+  LpPiece *from = lp_object_piece_at (unit->patched, section, (gint64)start);
+  LpKernelRange range = { from, start, start + size };
+  if (size > 0 && lp_kernel_unit_range (unit, from, (gint64)start) == NULL)
+    g_array_append_val (unit->ranges, range);
   for (guint i = 0; i < relocations->len; i++)
     {
       const LpElfRelocation *r = &g_array_index (relocations, LpElfRelocation, i);
-      if (r->offset >= start && r->offset < start + size && !follow (unit, NULL, r, error))
+      if (r->offset >= start && r->offset < start + size && !follow (unit, from, r, error))
         return FALSE;
     }
   return TRUE;
@@ -308,6 +242,24 @@ follow_entry (LpKernelUnit *unit, guint index, GError **error)
   return !is_alternative || follow_replacement (unit, entry, error);
 }
 
+/* Whether the entry is about code that goes along: a function, or code without a name that one jumps to or is
+ * replaced by. */
+static gboolean
+is_about_ours (const LpKernelUnit *unit, const LpSpecialEntry *entry)
+{
+  GArray *relocations;
+  LpPiece *piece;
+  gint64 at;
+
+  if (entry->owner == NULL || !entry->owner->is_pool)
+    return entry->owner != NULL && entry->owner->selected;
+  relocations = lp_elf_relocations (unit->patched->elf, entry->section, NULL);
+  return relocations != NULL
+         && lp_special_place (unit->patched, &g_array_index (relocations, LpElfRelocation, entry->first),
+                              &piece, &at)
+         && lp_kernel_unit_range (unit, piece, at) != NULL;
+}
+
 /* What is selected grows while it is followed. */
 static gboolean
 follow_all (LpKernelUnit *unit, GError **error)
@@ -323,7 +275,7 @@ follow_all (LpKernelUnit *unit, GError **error)
       for (guint i = 0; i < unit->entries->len; i++)
         {
           const LpSpecialEntry *entry = &g_array_index (unit->entries, LpSpecialEntry, i);
-          if (unit->entry_kept[i] || entry->owner == NULL || !entry->owner->selected)
+          if (unit->entry_kept[i] || !is_about_ours (unit, entry))
             continue;
           unit->entry_kept[i] = grew = TRUE;
           if (!follow_entry (unit, i, error))
@@ -333,52 +285,6 @@ follow_all (LpKernelUnit *unit, GError **error)
   return TRUE;
 }
 
-static gboolean
-has_symbol (const LpObject *object, const char *name)
-{
-  for (guint i = 1; i < object->n_symbols; i++)
-    if (object->symbols[i].section != SHN_UNDEF && strcmp (object->symbols[i].name, name) == 0)
-      return TRUE;
-  return FALSE;
-}
-
-static gboolean
-check_exports (const LpKernelUnit *unit, GError **error)
-{
-  for (guint i = 1; i < unit->patched->n_symbols; i++)
-    {
-      const LpElfSymbol *symbol = &unit->patched->symbols[i];
-      if (symbol->section == SHN_UNDEF || !g_str_has_prefix (symbol->name, "__ksymtab_")
-          || has_symbol (unit->original, symbol->name))
-        continue;
-      lp_error_set (error, LP_ERROR_REFUSED,
-                    "leave the export out: files and modules of the same fix reach the function without it",
-                    "%s: the fix exports %s, and the kernel reads its exports once", unit->source,
-                    symbol->name + strlen ("__ksymtab_"));
-      return FALSE;
-    }
-  return TRUE;
-}
-
-/* Data that takes effect without being referred to must not get lost. */
-static gboolean
-check_unreferenced (const LpKernelUnit *unit, GError **error)
-{
-  for (guint i = 0; i < unit->patched->pieces->len; i++)
-    {
-      const LpPiece *piece = unit->patched->pieces->pdata[i];
-      gboolean is_callback
-          = g_str_has_prefix (piece->name, CALLBACK_SECTION)
-            || (piece->header != NULL && g_str_has_prefix (piece->header->name, CALLBACK_SECTION));
-      if (piece->peer == NULL && !piece->is_table && !is_callback
-          && (piece->kind == LP_PIECE_DATA || piece->kind == LP_PIECE_CONST)
-          && g_strcmp0 (piece->header != NULL ? piece->header->name : NULL, ".discard.addressable") != 0
-          && !check_new_data (piece, error))
-        return FALSE;
-    }
-  return check_exports (unit, error);
-}
-
 /* Functions that the fix names as callbacks (syscare-patch.h): pointers in sections of that name. */
 static gboolean
 find_callbacks (LpKernelUnit *unit, GError **error)
@@ -386,21 +292,22 @@ find_callbacks (LpKernelUnit *unit, GError **error)
   for (guint i = 0; i < unit->patched->pieces->len; i++)
     {
       LpPiece *piece = unit->patched->pieces->pdata[i];
-      if (piece->header == NULL || !g_str_has_prefix (piece->header->name, CALLBACK_SECTION))
+      if (piece->header == NULL || !g_str_has_prefix (piece->header->name, LP_CALLBACK_SECTION))
         continue;
       for (guint k = 0; k < LP_N_CALLBACKS; k++)
         {
           LpReference ref;
-          if (strcmp (piece->header->name + strlen (CALLBACK_SECTION), callback_names[k]) != 0)
+          if (strcmp (piece->header->name + strlen (LP_CALLBACK_SECTION), callback_names[k]) != 0)
             continue;
           if (piece->relocations->len != 1 || unit->callbacks[k] != NULL)
-            return refuse_function (piece, "name one function",
-                                    "not exactly one callback of this kind in this file", error);
+            return lp_unit_refuse (piece, "name one function",
+                                   "not exactly one callback of this kind in this file", error);
           if (!lp_object_reference (piece, &g_array_index (piece->relocations, LpElfRelocation, 0), &ref,
                                     error))
             return FALSE;
           if (ref.piece == NULL || ref.piece->kind != LP_PIECE_FUNCTION || ref.offset != 0)
-            return refuse_function (piece, NULL, "the callback is no function of this file", error);
+            return lp_unit_refuse (piece, "name a function that this file defines",
+                                   "the callback is no function of this file", error);
           unit->callbacks[k] = ref.piece->symbol;
           select_piece (unit, ref.piece);
         }
@@ -429,8 +336,8 @@ is_branch (const LpPiece *from, const LpElfRelocation *relocation)
 static gboolean
 may_be_carried (const LpKernelUnit *unit, LpPiece *piece)
 {
-  if (piece->peer == NULL || piece->symbol->bind != STB_LOCAL || has_fentry (unit, piece->peer)
-      || !any_fentry (unit) || !g_str_has_prefix (piece->peer->header->name, ".text."))
+  if (piece->peer == NULL || piece->symbol->bind != STB_LOCAL || lp_unit_has_fentry (unit, piece->peer)
+      || !lp_unit_any_fentry (unit) || !g_str_has_prefix (piece->peer->header->name, ".text."))
     return FALSE;
   for (guint i = 0; i < unit->patched->pieces->len; i++)
     {
@@ -440,6 +347,7 @@ may_be_carried (const LpKernelUnit *unit, LpPiece *piece)
           const LpElfRelocation *relocation = &g_array_index (from->relocations, LpElfRelocation, k);
           LpReference ref;
           if (lp_object_reference (from, relocation, &ref, NULL) && ref.piece == piece
+              && !(lp_piece_is_private (from) && ref.offset != 0) /* back into it, from code without a name */
               && !(from->kind == LP_PIECE_FUNCTION && lp_piece_function (from) == piece)
               && !is_branch (from, relocation))
             return FALSE;
@@ -492,6 +400,27 @@ carry_changed (LpKernelUnit *unit)
     }
 }
 
+/* Whether @function, which is carried, has a caller that is there to be replaced or carried, too. */
+static gboolean
+has_changed_caller (const LpKernelUnit *unit, LpPiece *function)
+{
+  for (guint i = 0; i < unit->patched->pieces->len; i++)
+    {
+      LpPiece *from = unit->patched->pieces->pdata[i];
+      LpPiece *caller = from->kind == LP_PIECE_FUNCTION ? lp_piece_function (from) : NULL;
+      gboolean counts = caller != NULL && caller != function && (caller->changed || caller->peer == NULL)
+                        && !lp_kernel_is_init_section (caller->header->name);
+      for (guint k = 0; counts && k < from->relocations->len; k++)
+        {
+          LpReference ref;
+          if (lp_object_reference (from, &g_array_index (from->relocations, LpElfRelocation, k), &ref, NULL)
+              && ref.piece == function)
+            return TRUE;
+        }
+    }
+  return FALSE;
+}
+
 static gboolean
 select_changed (LpKernelUnit *unit, GError **error)
 {
@@ -502,8 +431,11 @@ select_changed (LpKernelUnit *unit, GError **error)
       gboolean is_carried = g_hash_table_contains (unit->carried, piece);
       if (piece->kind != LP_PIECE_FUNCTION || piece->parent != NULL || !piece->changed)
         continue;
-      if (!is_carried && !check_replaceable (unit, piece, error))
+      if (!is_carried && !lp_unit_check_replaceable (unit, piece, error))
         return FALSE;
+      if (is_carried && !has_changed_caller (unit, piece))
+        return lp_unit_refuse (piece, "leave this part out of the fix",
+                               "the fix changes what only init code calls, which has run already", error);
       if (!is_carried)
         g_ptr_array_add (unit->replaced, piece);
       g_hash_table_add (unit->relied, piece->peer);
@@ -523,10 +455,10 @@ lp_kernel_unit_select_new (LpKernelUnit *unit, GError **error)
       if (is_ours && piece->peer == NULL && piece->parent == NULL && piece->symbol != NULL
           && piece->symbol->bind != STB_LOCAL && piece->header != NULL
           && !lp_kernel_is_init_section (piece->header->name)
-          && !g_str_has_prefix (piece->header->name, CALLBACK_SECTION))
+          && !g_str_has_prefix (piece->header->name, LP_CALLBACK_SECTION))
         select_piece (unit, piece);
     }
-  return follow_all (unit, error);
+  return follow_all (unit, error) && lp_entries_check (unit, error);
 }
 
 LpKernelUnit *
@@ -555,13 +487,19 @@ lp_kernel_unit_new (const LpKernelSources *sources, GError **error)
   if (unit->entries == NULL)
     return NULL;
   unit->entry_kept = g_new0 (gboolean, unit->entries->len + 1);
+  lp_padding_attach (unit->original);
+  lp_padding_attach (unit->patched);
   lp_branches_relocate (unit->original);
   lp_branches_relocate (unit->patched);
   lp_twins_pair (unit->original, unit->patched, unit->levelled);
-  if (!lp_correlate (unit->original, unit->patched, error)
+  if (!lp_unit_check_kernel (unit, error)
+      || !lp_layouts_compare (sources->original, sources->patched, sources->source, error)
+      || !lp_aliases_pair (unit->original, unit->patched, error)
+      || !lp_correlate (unit->original, unit->patched, error) || !lp_unit_check_places (unit, error)
       || !lp_compare (unit->original, unit->patched, &unit->counts, error)
-      || !lp_entries_compare (unit, error) || !check_unreferenced (unit, error)
-      || !select_changed (unit, error) || !find_callbacks (unit, error) || !follow_all (unit, error))
+      || !lp_entries_compare (unit, error) || !lp_unit_check_unreferenced (unit, error)
+      || !select_changed (unit, error) || !find_callbacks (unit, error) || !follow_all (unit, error)
+      || !lp_entries_check (unit, error))
     return NULL;
   return g_steal_pointer (&unit);
 }

@@ -82,6 +82,9 @@ gboolean lp_kernel_unit_select_new (LpKernelUnit *unit, GError **error);
 gboolean lp_kernel_unit_destination (LpKernelUnit *unit, LpPiece *from, const LpElfRelocation *relocation,
                                      LpKernelDestination *destination, GError **error);
 
+/* The range of @piece that goes along and holds @at; NULL: none does. Borrowed, until more is selected. */
+const LpKernelRange *lp_kernel_unit_range (const LpKernelUnit *unit, const LpPiece *piece, gint64 at);
+
 /* The range that @at of @piece, a pool, is the start of. */
 LpKernelRange lp_kernel_range_at (LpPiece *piece, gint64 at);
 

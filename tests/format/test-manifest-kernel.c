@@ -153,6 +153,42 @@ say_nothing (LpManifest *manifest, LpManifestKernel *kernel)
 }
 
 static void
+carry_what_is_redirected (LpManifest *manifest, LpManifestKernel *kernel)
+{
+  const LpManifestObject *object = manifest->objects->pdata[0];
+
+  (void)kernel;
+  for (guint i = 0; i < object->functions->len; i++)
+    ((LpManifestFunction *)object->functions->pdata[i])->carried = TRUE;
+}
+
+static void
+test_carried (void)
+{
+  g_autoptr (GError) error = NULL;
+  g_autoptr (GPtrArray) entities = NULL;
+  g_autoptr (LpManifest) made = kernel_manifest (&entities);
+  g_autofree char *before = lp_manifest_serialize (made);
+  LpManifestFunction *function = lp_manifest_function_new ();
+
+  g_assert_null (strstr (before, "carried")); /* bundles without one are as they always were */
+  function->name = g_strdup ("body");
+  function->kind = g_strdup ("new");
+  function->carried = TRUE;
+  function->size = 64;
+  function->unit = g_strdup ("kernel/file.c");
+  function->proof = g_strdup ("");
+  function->redirect = g_strdup ("");
+  g_ptr_array_add (((LpManifestObject *)made->objects->pdata[0])->functions, function);
+  g_autofree char *text = lp_manifest_serialize (made);
+  g_autoptr (LpManifest) manifest = lp_manifest_parse (text, -1, &error);
+  g_assert_no_error (error);
+  GPtrArray *functions = ((LpManifestObject *)manifest->objects->pdata[0])->functions;
+  g_assert_true (((LpManifestFunction *)functions->pdata[functions->len - 1])->carried);
+  g_assert_false (((LpManifestFunction *)functions->pdata[0])->carried);
+}
+
+static void
 test_malformed (void)
 {
   refuse (be_a_path, "kernel.module: not a word");
@@ -163,13 +199,14 @@ test_malformed (void)
   refuse (be_unsorted, "kernel.targets: not sorted");
   refuse (be_named_otherwise, "objects[0].name: not the names");
   refuse (be_for_users, "objects[0].kernel: the bundle isn't for a kernel");
+  refuse (carry_what_is_redirected, "carried: what is redirected isn't carried");
   refuse (say_nothing, "objects[0].kernel: missing");
 }
 
 static void
 test_documented (void)
 {
-  static const char *const members[] = { "kernel", "release", "module", "replace", "targets" };
+  static const char *const members[] = { "kernel", "release", "module", "replace", "targets", "carried" };
   g_autoptr (GError) error = NULL;
   g_autofree char *text = NULL;
 
@@ -187,6 +224,7 @@ main (int argc, char **argv)
 {
   g_test_init (&argc, &argv, NULL);
   g_test_add_func ("/manifest/kernel/what is written is read back", test_round_trip);
+  g_test_add_func ("/manifest/kernel/what is carried is told", test_carried);
   g_test_add_func ("/manifest/kernel/a replacing patch is another patch", test_replacing_is_another_patch);
   g_test_add_func ("/manifest/kernel/every malformed member is named", test_malformed);
   g_test_add_func ("/manifest/kernel/every member is documented", test_documented);

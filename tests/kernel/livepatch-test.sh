@@ -15,6 +15,10 @@ if ! "$source_root/tests/kernel/build-modules" "$source_root" "$work/modules" >"
 fi
 cp "$work"/modules/*.ko "$work/share"
 cp "$lp_livepatch" "$work/share/lp-livepatch"
+mkdir "$work/share/signed"
+cp "$work/modules/cmdline_one.ko" "$work/share/signed"
+openssl req -new -x509 -newkey rsa:2048 -nodes -sha256 -subj "/CN=A vendor of patches" -keyout "$work/key.pem" -out "$work/cert.pem" 2>"$work/make.log"
+find /lib/modules/*/build/scripts/ -name sign-file -exec {} sha256 "$work/key.pem" "$work/cert.pem" "$work/share/signed/cmdline_one.ko" \; -quit
 
 cat >"$work/share/run" <<'RUN'
 #!/bin/bash
@@ -59,6 +63,12 @@ check "a stalled transition times out and names the task and its function" \
 check "and was reversed and unloaded" test ! -d /sys/module/sleeper -a ! -d /sys/kernel/livepatch/sleeper
 check "the sleeping task is unharmed" kill -0 "$sleeper"
 kill "$sleeper"
+# From here on the kernel takes signed modules only.
+echo Y >/sys/module/module/parameters/sig_enforce
+check "a module that isn't signed is rejected with the remedy when signatures are enforced" fails_with "takes signed modules only, and this one isn't signed" lp enable cmdline_one.ko 10000
+check "and so is one that is signed with a key that the kernel doesn't have" fails_with "build it with --sign-module-key, and enrol that key" lp enable signed/cmdline_one.ko 10000
+check "as the kernel's log says of both" bash -c 'dmesg | grep "unsigned module is rejected" && dmesg | grep "unavailable key is rejected"'
+check "neither is loaded" test ! -d /sys/module/cmdline_one
 check "the kernel's log has no warning" bash -c '! dmesg | grep -E "WARNING|BUG|Oops|Call Trace"'
 RUN
 chmod +x "$work/share/run"

@@ -7,9 +7,10 @@ syscare=$1
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 count=0
+options=()
 tree=$work/tree
-mkdir -p "$tree"/{kernel,arch/x86/{lib,entry/vdso},include/linux,Documentation} "$work/headers" "$work/modules"
-for file in kernel/{sub.c,Makefile,Kconfig} arch/x86/lib/copy.S arch/x86/entry/vdso/vgetcpu.c include/linux/all.h Documentation/sub.rst; do
+mkdir -p "$tree"/{kernel,arch/x86/{boot,lib,entry/vdso},include/linux,Documentation} "$work/headers" "$work/modules"
+for file in kernel/{sub.c,Makefile,Kconfig} arch/x86/boot/main.c include/linux/kconfig.h arch/x86/lib/copy.S arch/x86/entry/vdso/vgetcpu.c include/linux/all.h Documentation/sub.rst; do
     echo 'first line' >"$tree/$file"
 done
 cat >"$tree/Makefile" <<'END'
@@ -34,7 +35,7 @@ change() { # change FILE...: a fix that changes the first line of each
 refused() { # refused NAME STATUS WORDS REMEDY
     count=$((count + 1))
     "$syscare" build --kernel 6.1.0-test --source "$tree" --kernel-headers "$work/headers" --kernel-modules "$work/modules" --debuginfo /bin/true \
-        --cache "$work/cache" --patch "$work/fix.patch" --output "$work/output" >"$work/said" 2>&1
+        --cache "$work/cache" --patch "$work/fix.patch" "${options[@]}" --output "$work/output" >"$work/said" 2>&1
     local status=$?
     if [ $status = "$2" ] && grep -qF -- "$3" "$work/said" && grep -qF -- "$4" "$work/said" && ! ls "$work"/output/* >/dev/null 2>&1; then
         echo "ok $count - refused: $1"
@@ -65,6 +66,10 @@ done
 change include/linux/all.h
 rm -rf "$work/cache"
 refused "a header that too much depends on" 7 "include/linux/all.h: more than" "make the change in the source files that need it"
+change include/linux/kconfig.h
+refused "a header that everything is compiled with" 7 "include/linux/kconfig.h: every source file of the kernel is compiled with it" "make the change in the source files that need it"
+change arch/x86/boot/main.c
+refused "what runs before the kernel" 6 "arch/x86/boot/main.c: it isn't part of the running kernel" "nothing to patch"
 change kernel/sub.c
 rm -rf "$work/cache"
 config CONFIG_UNKNOWN_HERE=y
@@ -76,6 +81,13 @@ refused "another compiler" 7 'was compiled by "gcc-12 (Debian 12.1.0-1) 12.1.0",
 echo "no-such-compiler (None) 1.0" >"$work/compiler"
 config
 refused "a compiler that isn't there" 7 'here is none' "install that very version"
+config
+openssl genpkey -algorithm ed25519 -out "$work/key.pem" 2>/dev/null
+options=(--sign-module-key "$work/key.pem" --sign-module-cert "$work/none.pem")
+refused "a certificate that isn't there" 2 "$work/none.pem" "No such file or directory"
+options=(--sign-module-key "$work/fix.patch" --sign-module-cert "$work/fix.patch")
+refused "a key that is none" 2 "fix.patch: not a private key in PEM" "openssl req -new -x509"
+options=()
 rm "$work/headers/.config"
 refused "headers without a configuration" 7 "has no .config and Module.symvers" "--kernel-headers"
 echo "1..$count"
