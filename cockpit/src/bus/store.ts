@@ -109,6 +109,9 @@ export class Store {
     const session = ++this.session;
     this.reading = false;
     this.ended.clear();
+    // Both at once: each is a way through Cockpit's bridge and the bus.
+    const first = this.now.patches ? null : this.list(0, FIRST_PAGE);
+    first?.catch(() => undefined); // told when it is awaited, if it still matters then
     try {
       let values: Dictionary;
       let signals: number;
@@ -123,7 +126,7 @@ export class Store {
         return;
       }
       this.takeManager(values);
-      await this.read();
+      await this.read(first);
     } catch (thrown) {
       const problem = thrown as Problem;
       if (session === this.session && problem.name)
@@ -131,25 +134,31 @@ export class Store {
     }
   }
 
-  private async readPages(): Promise<Dictionary[]> {
+  private async list(offset: number, limit: number): Promise<Dictionary[]> {
+    const [page] = await this.connection.call(PATH, MANAGER, "ListPatches", [
+      {}, LIST_PROPERTIES, { offset: variant("u", offset), limit: variant("u", limit) },
+    ], "a{sv}asa{sv}");
+    return page as Dictionary[];
+  }
+
+  /** @first: the first FIRST_PAGE ones, when they were asked for already. */
+  private async readPages(first: Promise<Dictionary[]> | null): Promise<Dictionary[]> {
     const session = this.session;
-    const rows: Dictionary[] = [];
+    const rows = first ? await first : [];
+    if (session !== this.session || (first && rows.length < FIRST_PAGE))
+      return rows;
+    if (first)
+      this.takeRows(rows);
     for (;;) {
-      const isFirst = rows.length === 0 && !this.now.patches;
-      const limit = isFirst ? FIRST_PAGE : PAGE;
-      const [page] = await this.connection.call(PATH, MANAGER, "ListPatches", [
-        {}, LIST_PROPERTIES, { offset: variant("u", rows.length), limit: variant("u", limit) },
-      ], "a{sv}asa{sv}");
-      rows.push(...page as Dictionary[]);
-      if ((page as Dictionary[]).length < limit || session !== this.session)
+      const page = await this.list(rows.length, PAGE);
+      rows.push(...page);
+      if (page.length < PAGE || session !== this.session)
         return rows;
-      if (isFirst)
-        this.takeRows(rows);
     }
   }
 
   /** Reads the list anew; what is the same stays the same object, so that nothing of it is drawn again. */
-  private async read(): Promise<void> {
+  private async read(first: Promise<Dictionary[]> | null = null): Promise<void> {
     if (this.reading) {
       this.readAgain = true;
       return;
@@ -158,7 +167,7 @@ export class Store {
     this.reading = true;
     this.readAgain = false;
     try {
-      const rows = await this.readPages();
+      const rows = await this.readPages(first);
       if (session !== this.session)
         return;
       this.takeRows(rows);
