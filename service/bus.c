@@ -114,8 +114,8 @@ on_name_lost (GDBusConnection *connection, const char *name, gpointer user_data)
   stop (bus, 1);
 }
 
-/* At boot we come before the bus, because the services that are patched come soon after it. Otherwise the name
- * comes first: it keeps two services from doing the same. */
+/* At boot we come before the bus, because the services that are patched come soon after it. Otherwise the
+ * name comes first: it keeps two services from doing the same. */
 static gboolean
 on_patience_end (gpointer user_data)
 {

@@ -100,9 +100,9 @@ find_target (LpTrigger *trigger, const char *path, LpEntity *entity, const GArra
   if (readable >= 0 && is_target (readable, entity))
     return readable;
   gboolean is_missing = readable < 0 && (number == ENOENT || number == ENOTDIR);
-  g_ptr_array_add (
-      is_missing ? missing : problems,
-      g_strdup_printf ("%s: %s", path, readable < 0 ? g_strerror (number) : "is another build now"));
+  g_ptr_array_add (is_missing ? missing : problems,
+                   g_strdup_printf ("%s: %s", path,
+                                    readable < 0 ? g_strerror (number) : "is another build now"));
   if (readable >= 0)
     close (readable);
   return -1;
