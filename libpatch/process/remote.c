@@ -374,7 +374,7 @@ lp_remote_run (LpRemote *remote, guint64 code, LpRemoteCall *calls, guint n, con
   code += (guint64)at;
 
   fill_batch (&batch, address, calls, n);
-  strcpy (batch.text, text);
+  g_strlcpy (batch.text, text, sizeof batch.text);
   gsize size = G_STRUCT_OFFSET (Batch, text) + strlen (text) + 1;
   if (!lp_process_write (process, address, &batch, size, tid, error)
       || !lp_process_write (process, code, lp_registers_batch, LP_BATCH_SIZE, tid, error))

@@ -18,8 +18,8 @@ has_all_mechanisms() {
     for name in gate net events; do grep -q "\"$name\"" features || return 1; done
 }
 is_well() { [ -z "$(complaints | tee /dev/stderr)" ]; }
-# A toy in an overlay over the same file, as in a container: another inode, which the gate doesn't see. A pipe takes each of its words; an
-# emulator that has no time may let the first call end in the old code, which is counted (tests/trigger/guest-test.sh says how many).
+# A toy in an overlay over the same file, as in a container: another inode, which the gate doesn't see. That the copy is patched, not when: an
+# old first word was seen in 2 of 35 starts on a loaded machine. tests/trigger/guest-test.sh and net-test.py are about the first call.
 is_met_in_overlay() {
     unshare --mount bash -c 'mount -t tmpfs none /run && mkdir /run/upper /run/work /run/merged &&
         mount -t overlay none -o lowerdir=/usr/local/bin,upperdir=/run/upper,workdir=/run/work /run/merged && mkfifo /run/toy || exit 1
