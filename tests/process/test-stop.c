@@ -75,6 +75,26 @@ await_answer (Child *child)
   g_assert_cmpint (read (child->from, &byte, 1), ==, 1);
 }
 
+/* Whether each thread has come to the call that it waits in: on its way there the stacks are others. */
+static gboolean
+is_settled (Child *child)
+{
+  g_autoptr (GArray) tids = lp_process_threads (child->process, NULL);
+
+  if (tids == NULL || tids->len != N_THREADS + 1)
+    return FALSE;
+  for (guint i = 0; i < tids->len; i++)
+    {
+      int tid = g_array_index (tids, int, i);
+      g_autofree char *where = lp_process_thread_waits_in (child->process, tid);
+      g_autofree char *wanted = g_strdup_printf ("system call %d", tid == child->pid ? SYS_read : SYS_pause);
+      gsize size = strlen (wanted);
+      if (strncmp (where, wanted, size) != 0 || g_ascii_isdigit (where[size]))
+        return FALSE;
+    }
+  return TRUE;
+}
+
 static void
 set_up (Child *child, gconstpointer data)
 {
@@ -97,6 +117,8 @@ set_up (Child *child, gconstpointer data)
   await_answer (child);
   child->process = lp_process_open (child->pid, &error);
   g_assert_no_error (error);
+  while (!is_settled (child))
+    g_usleep (1000);
 }
 
 static void
