@@ -8,7 +8,7 @@ import { failureFrom, failureFromProblem } from "../src/model/errors";
 import { count, matches, optionsFromView, PLAIN_VIEW, select, viewFromOptions, type View } from "../src/model/filter";
 import { isEnded, jobWith, newJob, percentage, resultsFrom } from "../src/model/job";
 import { equalPatches, jobNumber, LIST_PROPERTIES, patchFromRow, patchWithChanges, targetOf, titleOf, type Patch } from "../src/model/patch";
-import { callsBack, isFrom, reasonAgainst, stepsBetween, VERBS } from "../src/model/verbs";
+import { callsBack, isFrom, reasonAgainst, reasonAgainstUninstall, stepsBetween, VERBS } from "../src/model/verbs";
 import { phaseWords, problemWords, stateWord, summaryOf, troubleWords } from "../src/model/words";
 
 const s = (v: string) => ({ t: "s", v });
@@ -93,6 +93,13 @@ test("every verb is possible from some state and says why it isn't from every ot
     for (const state of ["not-applied", "deactivated", "active", "accepted", "unknown"])
       assert.equal(reasonAgainst(verb, [patch({ state })]) === "", isFrom(verb, state), `${verb} ${state}`);
   assert.notEqual(reasonAgainst("apply", [patch({ job: "/j/1" })]), "");
+});
+
+test("files are deleted only while nothing uses them and nobody works on the patch", () => {
+  assert.equal(reasonAgainstUninstall(patch({ state: "not-applied" })), "");
+  assert.match(reasonAgainstUninstall(patch({ state: "not-applied", job: "/j/1" })), /worked on/);
+  for (const state of ["deactivated", "active", "accepted", "unknown"])
+    assert.match(reasonAgainstUninstall(patch({ state })), /Remove the patch first/, state);
 });
 
 test("the way back leads from every state to every other one", () => {

@@ -145,6 +145,13 @@ export function reasonAgainst(verb: Verb, patches: Patch[]): string {
   return _(TABLE[verb].offReason);
 }
 
+/** Why the files of @patch can't be deleted now; "" when they can. */
+export function reasonAgainstUninstall(patch: Patch): string {
+  if (patch.job)
+    return _("The patch is being worked on");
+  return patch.state !== "not-applied" ? _("Remove the patch first: its files are in use") : "";
+}
+
 export interface Step {
   verb: Verb;
   /** With apply: load without activating. */

@@ -10,6 +10,7 @@ import { useState, type ReactNode } from "react";
 import cockpit from "../cockpit";
 import { _, withoutMnemonic } from "../i18n";
 import { targetOf, titleOf, type Patch, type PatchDetails } from "../model/patch";
+import { reasonAgainstUninstall } from "../model/verbs";
 import { kindWord, problemWords, severityWord, stateWord, summaryOf, timeWords } from "../model/words";
 import { ActionButtons } from "./actions";
 import { useAddress, useLoaded, usePage, useSnapshot } from "./context";
@@ -110,7 +111,7 @@ function StateCard({ patch }: { patch: Patch }) {
 function UninstallButton({ patch }: { patch: Patch }) {
   const wishes = useWishes();
   const [asked, setAsked] = useState(false);
-  const off = patch.state !== "not-applied" ? _("Remove the patch first: its files are in use") : "";
+  const off = reasonAgainstUninstall(patch);
   const title = _("Uninstall %s?", titleOf(patch));
   return (
     <>
