@@ -4,6 +4,8 @@ cd /mnt/share || exit 1
 . ./checks.sh
 
 toy_says() { await grep -q "^$1" /run/toy; }
+property() { systemctl show -P "$2TimestampMonotonic" "$1.service"; }
+was_before() { echo "$1 $2" && [ "$1" -gt 0 ] && [ "$1" -lt "$2" ]; }
 toy_pid() { systemctl show -P MainPID toy.service; }
 state_is() { syscare list --json | tr -d ' ' | grep -q "\"state\":\"$1\""; }
 status_says() { systemctl status --no-pager --full syscared.service | grep -q "Status: .*$1"; }
@@ -124,6 +126,9 @@ second_boot() {
     check "the toy was started anew" await systemctl is-active toy.service
     pid=$(toy_pid)
     check "the accepted patch is in effect again" toy_says new
+    check "the service was ready before the toy began" was_before "$(property syscared ActiveEnter)" "$(property toy ExecMainStart)"
+    check "and before the bus" was_before "$(property syscared ActiveEnter)" "$(property dbus ActiveEnter)"
+    check "no unit waits for another in a circle" bash -c '! journalctl -b --no-pager | grep -i "ordering cycle"'
     check "and the books say so" state_is accepted
     now=$(date +%s)
     check "the clock jumps ten years ahead" date -s "@$((now + 315360000))"
