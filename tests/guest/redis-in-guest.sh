@@ -41,15 +41,17 @@ ExecStart=/bin/bash /var/lib/first-answer
 WantedBy=redis-server.service
 END
     systemctl daemon-reload
-    systemctl enable first-answer.service
     check "the unpatched server takes the corrupt stream" bash -c 'bash /var/lib/first-answer && grep -x OK /var/lib/answer'
-    # Freeing that stream would hurt it.
+    # Freeing that stream would hurt it, and it must not get into the database, which a patched server would refuse.
     systemctl kill -s KILL redis-server.service
+    systemctl stop redis-server.service
     rm -f /var/lib/redis/*.rdb
+    systemctl start redis-server.service
     check "the patch is accepted" bash -c 'syscare apply HP001 && syscare accept HP001'
+    systemctl enable first-answer.service
     check "gate, net and events are there in the trigger's unit" bash -c "$(declare -f features has_feature); has_feature gate && has_feature net && has_feature events"
     check "nothing is degraded" no_complaint
-    check "a redis-server started now rejects it from its first answer on" bash -c 'systemctl restart redis-server.service && systemctl start first-answer.service && grep "Bad data format" /var/lib/answer'
+    check "a redis-server started now rejects it from its first answer on" bash -c 'systemctl restart redis-server.service && systemctl start first-answer.service && grep "Bad data format" /var/lib/answer || { journalctl --no-pager -n 20 -u redis-server; tail -n 20 /var/log/redis/redis-server.log; exit 1; }'
     rm -f /var/lib/answer
     sync
 }
