@@ -231,6 +231,24 @@ lp_remote_call (LpRemote *remote, long number, const guint64 arguments[6], gint6
   return TRUE;
 }
 
+/* Brings the thread into a PTRACE_EVENT_STOP, which lies in the kernel's signal code before the decision
+ * about restarting a call. */
+static gboolean
+return_to_event_stop (LpRemote *remote, GError **error)
+{
+  if (!remote->ran)
+    return TRUE;
+  /* Whatever the program does from here on must not happen: if it came that far, it stands at our
+   * instruction's successor. */
+  if (ptrace (PTRACE_INTERRUPT, remote->thread->tid, 0, 0) != 0)
+    {
+      lp_error_set_errno (error, LP_ERROR_FAILED, errno, "process %d: can't stop thread %d again",
+                          lp_process_pid (lp_stop_process (remote->stop)), remote->thread->tid);
+      return FALSE;
+    }
+  return run_to_stop (remote, PTRACE_CONT, TRUE, error);
+}
+
 /* ---- several calls in one go ---- */
 
 #define WORD sizeof (guint64)
@@ -349,6 +367,9 @@ run_batch (LpRemote *remote, guint64 code, guint64 table, guint n, GError **erro
     }
   gboolean done = run_to_breakpoint (remote, code, error);
   remote->ran = !done;
+  /* Whoever is still in the code must leave it before it is taken away. */
+  if (!done && return_to_event_stop (remote, NULL))
+    remote->ran = FALSE;
   return ptrace (PTRACE_SETSIGMASK, tid, KERNEL_SIGSET_SIZE, &all) == 0 && done;
 }
 
@@ -380,7 +401,9 @@ lp_remote_run (LpRemote *remote, guint64 code, LpRemoteCall *calls, guint n, con
       || !lp_process_write (process, code, lp_registers_batch, LP_BATCH_SIZE, tid, error))
     return FALSE;
   gboolean done = run_batch (remote, code, address, n, error);
-  done = lp_process_write (process, code, present, LP_BATCH_SIZE, tid, done ? error : NULL) && done;
+  /* A thread that can't be stopped would run into whatever stands there. */
+  if (!remote->ran)
+    done = lp_process_write (process, code, present, LP_BATCH_SIZE, tid, done ? error : NULL) && done;
   if (!done || !lp_process_read (process, address, batch.words, sizeof batch.words, error))
     return FALSE;
   for (guint i = 0; i < n && (i == 0 || calls[i - 1].result >= 0); i++)
@@ -389,24 +412,6 @@ lp_remote_run (LpRemote *remote, guint64 code, LpRemoteCall *calls, guint n, con
       *made = i + 1;
     }
   return TRUE;
-}
-
-/* Brings the thread into a PTRACE_EVENT_STOP, which lies in the kernel's signal code before the decision
- * about restarting a call. */
-static gboolean
-return_to_event_stop (LpRemote *remote, GError **error)
-{
-  if (!remote->ran)
-    return TRUE;
-  /* Whatever the program does from here on must not happen: if it came that far, it stands at our
-   * instruction's successor. */
-  if (ptrace (PTRACE_INTERRUPT, remote->thread->tid, 0, 0) != 0)
-    {
-      lp_error_set_errno (error, LP_ERROR_FAILED, errno, "process %d: can't stop thread %d again",
-                          lp_process_pid (lp_stop_process (remote->stop)), remote->thread->tid);
-      return FALSE;
-    }
-  return run_to_stop (remote, PTRACE_CONT, TRUE, error);
 }
 
 static gboolean

@@ -31,9 +31,16 @@ lp_gate_new (GError **error)
                           "the kernel gives no fanotify permission events");
       return NULL;
     }
+  int nothing = open ("/dev/null", O_RDONLY | O_CLOEXEC);
+  if (nothing < 0)
+    {
+      lp_error_set_errno (error, LP_ERROR_FAILED, errno, "/dev/null can't be opened");
+      close (fd);
+      return NULL;
+    }
   LpGate *gate = g_new0 (LpGate, 1);
   gate->fd = fd;
-  gate->nothing = open ("/dev/null", O_RDONLY | O_CLOEXEC);
+  gate->nothing = nothing;
   return gate;
 }
 
