@@ -144,22 +144,11 @@ means (const char *top, const char *file, const char *line, const char *path)
   return m > n && strcmp (path + m - n, name + strlen (name) - n) == 0 && path[m - n - 1] == '/';
 }
 
-/* Files of the tree that include one of @headers by name: "file:line" of grep. */
+/* "file:line" of what matches @pattern in the sources below @top. Caller frees. */
 static char *
-search (const LpKernelTree *tree, const char *top, GPtrArray *headers, GCancellable *cancellable,
+search (const LpKernelTree *tree, const char *top, const char *pattern, GCancellable *cancellable,
         GError **error)
 {
-  g_autoptr (GString) pattern
-      = g_string_new ("^[[:space:]]*#[[:space:]]*include[[:space:]]*[<\"]([^\">]*/)?(");
-  g_auto (LpCommandResult) result = { 0 };
-
-  for (guint i = 0; i < headers->len; i++)
-    {
-      g_autofree char *base = g_path_get_basename (headers->pdata[i]);
-      g_autofree char *escaped = g_regex_escape_string (base, -1);
-      g_string_append_printf (pattern, "%s%s", i > 0 ? "|" : "", escaped);
-    }
-  g_string_append (pattern, ")[\">]");
   const char *const argv[] = { "grep",
                                "-rE",
                                "--include=*.c",
@@ -168,12 +157,32 @@ search (const LpKernelTree *tree, const char *top, GPtrArray *headers, GCancella
                                "--exclude-dir=tools",
                                "--exclude-dir=samples",
                                "--exclude-dir=scripts",
-                               pattern->str,
+                               pattern,
                                ".",
                                NULL };
+  g_auto (LpCommandResult) result = { 0 };
+
   if (!lp_command_run (argv, (const char *const *)tree->environment, top, NULL, cancellable, &result, error))
     return NULL;
   return g_steal_pointer (&result.output);
+}
+
+/* Files of the tree that include one of @headers by name. */
+static char *
+find_includers (const LpKernelTree *tree, const char *top, GPtrArray *headers, GCancellable *cancellable,
+                GError **error)
+{
+  g_autoptr (GString) pattern
+      = g_string_new ("^[[:space:]]*#[[:space:]]*include[[:space:]]*[<\"]([^\">]*/)?(");
+
+  for (guint i = 0; i < headers->len; i++)
+    {
+      g_autofree char *base = g_path_get_basename (headers->pdata[i]);
+      g_autofree char *escaped = g_regex_escape_string (base, -1);
+      g_string_append_printf (pattern, "%s%s", i > 0 ? "|" : "", escaped);
+    }
+  g_string_append (pattern, ")[\">]");
+  return search (tree, top, pattern->str, cancellable, error);
 }
 
 /* kbuild gives these to the compiler itself, whatever a file includes. */
@@ -245,7 +254,7 @@ follow_headers (const LpKernelTree *tree, const char *top, GPtrArray *headers, L
   while (level != NULL && level->len > 0 && n_found <= INCLUDERS_MAX)
     {
       g_autoptr (GPtrArray) next = g_ptr_array_new_with_free_func (g_free);
-      g_autofree char *found = search (tree, top, level, cancellable, error);
+      g_autofree char *found = find_includers (tree, top, level, cancellable, error);
       if (found == NULL)
         return FALSE;
       g_auto (GStrv) lines = g_strsplit (found, "\n", -1);
@@ -276,34 +285,22 @@ follow_headers (const LpKernelTree *tree, const char *top, GPtrArray *headers, L
   return refuse_common (headers->pdata[0], why, error);
 }
 
-/* "file:line" of all directives below @top that include a source file: kept beside the tree's objects, which
+/* All directives below @top that include a source file: kept beside the tree's objects, which
  * don't outlive the tree. Caller frees. */
 static char *
 find_included_sources (const LpKernelTree *tree, const char *top, GCancellable *cancellable, GError **error)
 {
-  static const char *const argv[] = { "grep",
-                                      "-rE",
-                                      "--include=*.c",
-                                      "--include=*.h",
-                                      "--exclude-dir=Documentation",
-                                      "--exclude-dir=tools",
-                                      "--exclude-dir=samples",
-                                      "--exclude-dir=scripts",
-                                      "^[[:space:]]*#[[:space:]]*include[[:space:]]*[<\"][^\">]*\\.c[\">]",
-                                      ".",
-                                      NULL };
   gboolean is_tree = strcmp (top, tree->source) == 0;
   g_autofree char *known = g_build_filename (tree->objects, ".syscare-included-sources", NULL);
-  g_auto (LpCommandResult) result = { 0 };
   char *text = NULL;
 
   if (is_tree && g_file_get_contents (known, &text, NULL, NULL))
     return text;
-  if (!lp_command_run (argv, (const char *const *)tree->environment, top, NULL, cancellable, &result, error))
-    return NULL;
-  if (is_tree)
-    g_file_set_contents (known, result.output, -1, NULL); /* without it the next build looks again */
-  return g_steal_pointer (&result.output);
+  text = search (tree, top, "^[[:space:]]*#[[:space:]]*include[[:space:]]*[<\"][^\">]*\\.c[\">]", cancellable,
+                 error);
+  if (text != NULL && is_tree)
+    g_file_set_contents (known, text, -1, NULL); /* without it the next build looks again */
+  return text;
 }
 
 /* A source file that others include is compiled with them: kernel/sched/build_policy.c is what makes rt.o. */
