@@ -21,7 +21,7 @@ const withoutPictures = {
   },
 };
 
-// PatternFly's index names every component, and esbuild keeps what the unused ones want of styles: two thirds of all. A style goes with
+// PatternFly's index names every component, and esbuild keeps what the unused ones want of styles: a quarter of all. A style goes with
 // the script that imports it: @used are the inputs that have come into the bundle of scripts.
 const withoutUnusedStyles = used => ({
   name: "without-unused-styles",

@@ -28,3 +28,13 @@ no_failed_unit() { # Names those that have, and what they said.
     done
     return 1
 }
+manager_says() { busctl get-property org.openeuler.SysCare1 /org/openeuler/SysCare1 org.openeuler.SysCare1.Manager "$1"; }
+has_all_mechanisms() { # Nothing of the trigger is missing on this kernel.
+    local name
+    manager_says Features >features
+    cat features
+    for name in gate net events; do grep -q "\"$name\"" features || return 1; done
+}
+property() { systemctl show -P "$2TimestampMonotonic" "$1.service"; }
+was_before() { echo "$1 $2" && [ "$1" -gt 0 ] && [ "$1" -lt "$2" ]; }
+no_ordering_cycle() { ! journalctl -b --no-pager | grep -i "ordering cycle"; }

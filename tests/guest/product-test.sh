@@ -8,9 +8,8 @@ source_root=$1 syscare=$2
 here=$source_root/tests/guest
 . "$source_root/tests/guest/runs.sh"
 
-"$source_root/packaging/build" deb "$work/packages" >"$work/deb.log" 2>&1
+build_deb
 built=$?
-result $built "the Debian package builds" "$work/deb.log"
 "$source_root/packaging/build" rpm "$work/packages" >"$work/rpm.log" 2>&1 && rpm -qlp "$work"/packages/syscare-[0-9]*.rpm >"$work/rpm.list" 2>&1 &&
     grep -q '/syscared$' "$work/rpm.list" && grep -q 'syscared.service$' "$work/rpm.list"
 result $? "the RPM package builds and holds the service and its unit" "$work/rpm.log"
@@ -37,14 +36,7 @@ if [ $built != 0 ]; then
     echo "1..$count"
     exit 1
 fi
-cp "$work"/packages/syscare_*.deb "$work/share/syscare.deb"
 cp "$work"/packages/syscare-[0-9]*.rpm "$work/share/syscare.rpm"
 cp "$work/make/toy" "$here/in-guest.sh" "$work/share"
-for boot in first second; do
-    printf '#!/bin/bash\n. ./in-guest.sh\n%s_boot\n' "$boot" >"$work/share/run"
-    chmod +x "$work/share/run"
-    "$source_root/tools/guest" run --quiet --timeout 1100 --disk "$work/disk.qcow2" "$work/share" 2>"$work/guest.log"
-    result $? "the guest's $boot boot ran to its end" "$work/guest.log"
-    take_over
-done
+boot_twice in-guest.sh ""
 echo "1..$count"

@@ -8,9 +8,8 @@ source_root=$1 build_root=$2
 here=$source_root/tests/guest
 . "$here/runs.sh"
 
-"$source_root/packaging/build" deb "$work/packages" >"$work/deb.log" 2>&1
+build_deb
 built=$?
-result $built "the Debian package builds" "$work/deb.log"
 SYSCARE_BUILD=$build_root "$source_root/tools/world" --rw "$work/share" -- /usr/bin/python3 -B "$here/redis-bundle.py" "$work/share" >"$work/bundle.log" 2>&1
 made=$?
 result $made "a hot patch for the stock redis-server is made" "$work/bundle.log"
@@ -18,13 +17,6 @@ if [ $built != 0 ] || [ $made != 0 ]; then
     echo "1..$count"
     exit 1
 fi
-cp "$work"/packages/syscare_*.deb "$work/share/syscare.deb"
 cp "$here/redis-in-guest.sh" "$work/share"
-for boot in first second; do
-    printf '#!/bin/bash\n. ./redis-in-guest.sh\nredis_%s_boot\n' "$boot" >"$work/share/run"
-    chmod +x "$work/share/run"
-    "$source_root/tools/guest" run --quiet --timeout 1100 --disk "$work/disk.qcow2" "$work/share" 2>"$work/guest.log"
-    result $? "the guest's $boot boot ran to its end" "$work/guest.log"
-    take_over
-done
+boot_twice redis-in-guest.sh redis_
 echo "1..$count"

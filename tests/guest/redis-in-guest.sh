@@ -4,11 +4,8 @@ cd /mnt/share || exit 1
 . ./checks.sh
 
 redis_is_up() { await redis-cli ping; }
-degraded() { busctl get-property org.openeuler.SysCare1 /org/openeuler/SysCare1 org.openeuler.SysCare1.Manager Degraded; }
-features() { busctl get-property org.openeuler.SysCare1 /org/openeuler/SysCare1 org.openeuler.SysCare1.Manager Features; }
-no_complaint() { degraded | tee /dev/stderr | grep -qx 'as 0'; }
+no_complaint() { manager_says Degraded | tee /dev/stderr | grep -qx 'as 0'; }
 answer_is_new() { tail -n 3 /var/lib/answer && grep -q "Bad data format" /var/lib/answer; }
-has_feature() { features | grep -q "\"$1\""; }
 
 # No job of a unit of ours ran into its limit.
 shutdown_was_quick() {
@@ -49,7 +46,7 @@ END
     systemctl start redis-server.service
     check "the patch is accepted" bash -c 'syscare apply HP001 && syscare accept HP001'
     systemctl enable first-answer.service
-    check "gate, net and events are there in the trigger's unit" bash -c "$(declare -f features has_feature); has_feature gate && has_feature net && has_feature events"
+    check "gate, net and events are there in the trigger's unit" has_all_mechanisms
     check "nothing is degraded" no_complaint
     check "a redis-server started now rejects it from its first answer on" bash -c 'systemctl restart redis-server.service && systemctl start first-answer.service && grep "Bad data format" /var/lib/answer || { journalctl --no-pager -n 20 -u redis-server; tail -n 20 /var/log/redis/redis-server.log; exit 1; }'
     rm -f /var/lib/answer
@@ -62,9 +59,9 @@ redis_second_boot() {
     check "its first answer was the new one" answer_is_new
     check "the process has seccomp filters" grep -q "^Seccomp:.*2" "/proc/$(systemctl show -P MainPID redis-server.service)/status"
     check "it was patched at its start" bash -c 'journalctl -b -o cat --no-pager | grep -i "redis" | grep -ci patch; syscare processes HP001 | grep patched'
-    check "the service was ready before it" bash -c '[ "$(systemctl show -P ActiveEnterTimestampMonotonic syscared.service)" -lt "$(systemctl show -P ExecMainStartTimestampMonotonic redis-server.service)" ]'
-    check "and before the bus" bash -c '[ "$(systemctl show -P ActiveEnterTimestampMonotonic syscared.service)" -lt "$(systemctl show -P ActiveEnterTimestampMonotonic dbus.service)" ]'
-    check "no unit waits for another in a circle" bash -c '! journalctl -b --no-pager | grep -i "ordering cycle"'
+    check "the service was ready before it" was_before "$(property syscared ActiveEnter)" "$(property redis-server ExecMainStart)"
+    check "and before the bus" was_before "$(property syscared ActiveEnter)" "$(property dbus ActiveEnter)"
+    check "no unit waits for another in a circle" no_ordering_cycle
     check "no unit failed" no_failed_unit
     check "nothing of it delayed the shutdown" shutdown_was_quick
     check "nothing is degraded" no_complaint

@@ -17,6 +17,24 @@ result() { # result STATUS NAME LOG: one TAP line
     fi
 }
 
+build_deb() { # Puts the Debian package of this checkout into the share; fails when there is none.
+    "$source_root/packaging/build" deb "$work/packages" >"$work/deb.log" 2>&1
+    local status=$?
+    result $status "the Debian package builds" "$work/deb.log"
+    [ $status = 0 ] && cp "$work"/packages/syscare_*.deb "$work/share/syscare.deb"
+}
+
+boot_twice() { # boot_twice SCRIPT PREFIX: PREFIXfirst_boot and PREFIXsecond_boot of that file in the share, in a guest that keeps its disk.
+    local boot
+    for boot in first second; do
+        printf '#!/bin/bash\n. ./%s\n%s%s_boot\n' "$1" "$2" "$boot" >"$work/share/run"
+        chmod +x "$work/share/run"
+        "$source_root/tools/guest" run --quiet --timeout 1100 --disk "$work/disk.qcow2" "$work/share" 2>"$work/guest.log"
+        result $? "the guest's $boot boot ran to its end" "$work/guest.log"
+        take_over
+    done
+}
+
 take_over() { # The lines "ok NAME" and "not ok NAME" that a guest's run left become ours.
     local line
     while IFS= read -r line; do
