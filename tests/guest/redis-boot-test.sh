@@ -8,7 +8,7 @@ source_root=$1 build_root=$2
 here=$source_root/tests/guest
 . "$here/runs.sh"
 
-"$source_root/packaging/build" deb "$work/packages" >"$work/deb.log" 2>&1
+package deb >"$work/deb.log" 2>&1
 built=$?
 result $built "the Debian package builds" "$work/deb.log"
 SYSCARE_BUILD=$build_root "$source_root/tools/world" --rw "$work/share" -- /usr/bin/python3 -B "$here/redis-bundle.py" "$work/share" >"$work/bundle.log" 2>&1
