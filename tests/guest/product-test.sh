@@ -1,16 +1,16 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 # The product as packages in a real system: installed, activated, restarted, killed, upgraded, rebooted, removed, with a hot patch in a running
-# service all the while. TAP on standard output. usage: product-test.sh SOURCE-ROOT SYSCARE
-# shellcheck disable=SC2154 # variables come from runs.sh
+# service all the while. TAP on standard output. usage: product-test.sh SOURCE-ROOT BUILD-ROOT
+# shellcheck disable=SC2034,SC2154 # variables go to and come from runs.sh
 set -u
-source_root=$1 syscare=$2
+source_root=$1 build_root=$2
 here=$source_root/tests/guest
 . "$source_root/tests/guest/runs.sh"
 
-build_deb
+build_deb again
 built=$?
-"$source_root/packaging/build" rpm "$work/packages" >"$work/rpm.log" 2>&1 && rpm -qlp "$work"/packages/syscare-[0-9]*.rpm >"$work/rpm.list" 2>&1 &&
+package rpm again >"$work/rpm.log" 2>&1 && rpm -qlp "$work"/packages/syscare-[0-9]*.rpm >"$work/rpm.list" 2>&1 &&
     grep -q '/syscared$' "$work/rpm.list" && grep -q 'syscared.service$' "$work/rpm.list"
 result $? "the RPM package builds and holds the service and its unit" "$work/rpm.log"
 
@@ -28,7 +28,7 @@ cat >"$work/new-answer.patch" <<'END'
    return text;
  }
 END
-"$syscare" build --source "$work/tree" --build 'make toy' --target toy --patch "$work/new-answer.patch" --name HP001 --output "$work/share/bundles" \
+"$build_root/cli/syscare" build --source "$work/tree" --build 'make toy' --target toy --patch "$work/new-answer.patch" --name HP001 --output "$work/share/bundles" \
     --cache "$work/cache" >"$work/build.log" 2>&1
 result $? "a hot patch is made for the toy" "$work/build.log"
 

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-# What tests that run a guest share outside of it; sourced with source_root set. Makes the folder $work, which goes at the end, and in it the share
-# that the guest gets, with checks.sh. TAP on standard output.
+# What tests that run a guest share outside of it; sourced with source_root set, and build_root for packages. Makes the folder $work, which goes
+# at the end, and in it the share that the guest gets, with checks.sh. TAP on standard output.
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 count=0
@@ -17,8 +17,25 @@ result() { # result STATUS NAME LOG: one TAP line
     fi
 }
 
-build_deb() { # Puts the Debian package of this checkout into the share; fails when there is none.
-    "$source_root/packaging/build" deb "$work/packages" >"$work/deb.log" 2>&1
+package() { # package deb|rpm [again]: the product's packages are in $work/packages; built, unless another test has built those of this very checkout
+    local sum kept
+    sum=$(cd "$source_root" && git ls-files -z --cached --others --exclude-standard |
+        tar c --null --files-from=- --ignore-failed-read --sort=name --mtime=@0 --owner=0 --group=0 2>/dev/null | sha256sum | cut -c1-16)
+    kept=$build_root/packages/$sum/$1
+    mkdir -p "$work/packages" "$kept"
+    (
+        flock 9
+        find "$build_root/packages" -mindepth 1 -maxdepth 1 -type d ! -name "$sum" -exec rm -rf {} +
+        if [ "${2-}" = again ] || [ ! -e "$kept/complete" ]; then
+            rm -rf "${kept:?}"/*
+            "$source_root/packaging/build" "$1" "$kept" && touch "$kept/complete" || exit 1
+        fi
+        cp "$kept"/syscare[-_]* "$work/packages"
+    ) 9>"$build_root/packages/lock"
+}
+
+build_deb() { # build_deb [again]: puts the Debian package of this checkout into the share; fails when there is none.
+    package deb "$@" >"$work/deb.log" 2>&1
     local status=$?
     result $status "the Debian package builds" "$work/deb.log"
     [ $status = 0 ] && cp "$work"/packages/syscare_*.deb "$work/share/syscare.deb"

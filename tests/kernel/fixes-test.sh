@@ -4,8 +4,9 @@
 # TAP on standard output. usage: fixes-test.sh SOURCE-ROOT BUILD-ROOT KERNEL-PROBE
 # shellcheck disable=SC2034,SC2154 # variables go to and come from guest-lib.sh
 set -u
-export SYSCARE_GUEST_KERNEL=linux-image-6.1.0-50-amd64 # 6.1.176-1
 source_root=$1 build_root=$2 probe=$3
+SYSCARE_GUEST_KERNEL=$(cat "$source_root/tests/kernel/fixes/kernel")
+export SYSCARE_GUEST_KERNEL
 . "$source_root/tests/kernel/guest-lib.sh"
 
 build_fix() { # build_fix NAME CVE [PATCH]

@@ -26,6 +26,7 @@ FUZZ_SECONDS = '60'
 SHOWN_LINES = 40
 SHOWN_AGAIN = 6  # lines of each failure at the end of the run
 SLOW_SECONDS = 10
+TOLD_SECONDS = 60  # how often a suite that takes long says how far it is
 # Programs of the bus suite that also run with a service, worker and trigger built with sanitizers. "table" makes the same calls as
 # the others, for all (state, verb) pairs, and would take a minute more.
 SANITIZED_BUS = ('authorisation', 'bad-input', 'bus-fuzz', 'jobs', 'requests', 'truth')
@@ -198,7 +199,12 @@ class Check:
             logs = os.path.join(self.folder, 'world-' + base)
             command = [os.path.join(TOP, 'tools/world'), *world, '--rw', tree, '--logs', logs, '--'] + command
         log = os.path.join(self.folder, f'{flavour}-{base}.log')
-        status, text = run(self.politely(command), env, log)
+        ended = threading.Event()
+        threading.Thread(target=tell_progress, args=(record, [test['name'] for test in tests], ended), daemon=True).start()
+        try:
+            status, text = run(self.politely(command), env, log)
+        finally:
+            ended.set()
         passed, failed = self.count(record, {test['name']: test['protocol'] for test in tests})
         if status != 0 and failed == 0:
             failed = 1  # the run itself went wrong
@@ -215,7 +221,7 @@ class Check:
         with open(record, encoding='utf-8') as file:
             results = [json.loads(line) for line in file if line.strip()]
         for result in results:
-            name = result['name'].split(' / ')[-1].split(':')[-1]
+            name = name_of(result)
             seen.add(name)
             bad = []
             if protocols.get(name) == 'tap':
@@ -276,6 +282,23 @@ class Check:
                 print(tail(text) + f'\n    (whole output: {log})', flush=True)
                 self.tally.failures.append(f'  fuzz: {"; ".join(bad)}\n{tail(text, SHOWN_AGAIN)}')
             self.tally.add('fuzz', good, len(bad), time.monotonic() - started)
+
+
+def name_of(result):
+    """The test's name in meson's own record of its @result."""
+    return result['name'].split(' / ')[-1].split(':')[-1]
+
+
+def tell_progress(record, names, ended):
+    """Says now and then which of the tests @names aren't in meson's @record yet, until @ended."""
+    started = time.monotonic()
+    while not ended.wait(TOLD_SECONDS):
+        done = set()
+        if os.path.exists(record):
+            with open(record, encoding='utf-8') as file:
+                done = {name_of(json.loads(line)) for line in file if line.endswith('\n')}
+        left = [name for name in names if name not in done]
+        print(f'  ... {time.monotonic() - started:.0f} s: {len(names) - len(left)} of {len(names)} done, to come: {", ".join(left[:6])}', flush=True)
 
 
 def tap_cases(text):
@@ -368,11 +391,17 @@ def everything(check, quick):
     check.scripts()
     built = check.build('gcc')
     # Most suites wait more than they compute, a virtual machine has one processor: the readers and fuzzers take what is left over.
-    other = Check(check.folder, check.tally)
+    other, fetcher = Check(check.folder, check.tally), Check(check.folder, check.tally)
     beside = threading.Thread(target=beside_the_suites, args=(other,), daemon=True)
+    fetching = threading.Thread(target=fetch, args=(fetcher,), daemon=True)
     if not quick:
         beside.start()
+    if built and not quick:
+        fetching.start()
     for suite in SUITES if built else ():
+        if suite == 'kernel' and fetching.is_alive():
+            check.say('waiting for the packages of the kernel tests')
+            fetching.join()
         check.suite('gcc', suite, quick=quick)
     if quick:
         return
@@ -381,6 +410,12 @@ def everything(check, quick):
         check.suite('asan', 'live')
         check.suite('asan', 'bus', only=SANITIZED_BUS)
         check.suite('asan', 'gtk', only=('gui-clean',))
+
+
+def fetch(check):
+    """The kernel tests' gigabyte: long before they need it."""
+    check.nice = NICE
+    check.step('packages of the kernel tests', [os.path.join(TOP, 'tests/kernel/fetch'), TOP, check.tree('gcc')])
 
 
 def beside_the_suites(check):
