@@ -113,6 +113,17 @@ set_watchdog (int timer, guint seconds)
     syscall (SYS_timer_settime, timer, 0, &limit, NULL);
 }
 
+/* Whether a thread is still attached to us. A thread that runs can't be detached from without a stop, which
+ * it would see (calls that come back with EINTR); the end of its tracer lets it go unseen. Source: ptrace(2).
+ */
+static gboolean
+holds_somebody (void)
+{
+  siginfo_t unused;
+
+  return waitid (P_ALL, 0, &unused, WEXITED | WSTOPPED | WNOHANG | WNOWAIT | __WALL | __WNOTHREAD) == 0;
+}
+
 /* One work after the other; the timers run only while there is one. */
 static void
 serve (Run *run, int watchdog)
@@ -121,16 +132,19 @@ serve (Run *run, int watchdog)
 
   for (;;)
     {
-      LpPtracerFunc func = run->func != NULL ? run->func : run->next (run->data, &data);
-      if (func == NULL)
-        return;
       run->done = FALSE;
+      LpPtracerFunc func = run->func != NULL ? run->func : run->next (run->data, &data);
+      run->done = func == NULL;
+      if (run->done)
+        return;
       set_watchdog (watchdog, WORK_SECONDS);
       set_ticks (FIRST_TICK_US, TICK_US);
       run->result = func (data, run->error);
       run->done = TRUE;
       if (run->func != NULL)
         return; /* the process's end drops its timers */
+      if (holds_somebody ())
+        return;
       set_ticks (0, 0);
       set_watchdog (watchdog, 0);
     }

@@ -18,8 +18,8 @@ gboolean lp_ptracer_run (LpPtracerFunc func, gpointer data, GError **error);
 
 /* What a tracer that serves does next: blocks in it until there is something to do. NULL: nothing more. */
 typedef LpPtracerFunc (*LpPtracerNext) (gpointer data, gpointer *func_data);
-/* Runs one tracer for all the work that @next gives it, and waits for its end. Whatever it holds must have
- * been let go by each work's end. FALSE: it ended amidst a work. */
+/* Runs one tracer for all the work that @next gives it, and waits for its end, which also comes after a work
+ * that still holds a thread. FALSE: it ended amidst a work. */
 gboolean lp_ptracer_serve (LpPtracerNext next, gpointer data, GError **error);
 
 /* Whether process @pid is a tracer of ours. Any thread, never blocks. */

@@ -19,7 +19,7 @@ typedef struct {
   LpTracers *tracers;
   GThread *thread;
   gint state;         /* atomic, futex: MemberState */
-  LpPtracerFunc func; /* belongs to the one who gives while it waits, to the tracer while it is busy */
+  LpPtracerFunc func; /* belongs to the one who gives while it waits, to the tracer and its thread then */
   void (*lost) (gpointer data);
   gpointer data;
 } Member;
@@ -59,7 +59,11 @@ member_thread (gpointer data)
 {
   Member *member = data;
 
-  if (!lp_ptracer_serve (next_work, member, NULL) && member->func != NULL)
+  gboolean served = lp_ptracer_serve (next_work, member, NULL);
+  /* Killed while it waited: from here on nobody gives it work. */
+  if (g_atomic_int_compare_and_exchange (&member->state, MEMBER_WAITS, MEMBER_GONE))
+    return NULL;
+  if (!served && member->func != NULL)
     member->lost (member->data);
   g_atomic_int_set (&member->state, MEMBER_GONE);
   return NULL;
@@ -117,7 +121,8 @@ lp_tracers_give (LpTracers *tracers, LpPtracerFunc func, void (*lost) (gpointer 
       member->lost = lost;
       member->data = data;
       member->func = func;
-      g_atomic_int_set (&member->state, MEMBER_BUSY);
+      if (!g_atomic_int_compare_and_exchange (&member->state, MEMBER_WAITS, MEMBER_BUSY))
+        continue;
       wake (member);
       return TRUE;
     }

@@ -20,6 +20,7 @@ G_BEGIN_DECLS
 
 struct LpTrigger {
   GMainContext *context;
+  int parent;         /* the process that has started ours */
   LpGate *gate;       /* NULL: there is none */
   LpTracers *tracers; /* the gate's, which wait */
   GSource *gate_source;

@@ -254,11 +254,19 @@ is_known (LpTrigger *trigger, int tid)
   return held != NULL && !g_atomic_int_get (&held->left);
 }
 
-/* Ourselves and our tracers, which open the files that are mapped in a process. */
 static gboolean
-is_ours (int tid)
+is_thread_of (int tid, int pid)
 {
-  return syscall (SYS_tgkill, getpid (), tid, 0) == 0 || lp_ptracer_is_one (tid);
+  return syscall (SYS_tgkill, pid, tid, 0) == 0;
+}
+
+/* Ourselves and our tracers, which open the files that are mapped in a process, and the service, which reads
+ * the targets' files time and again. But init may be anybody's parent, and executes itself anew. */
+static gboolean
+is_ours (const LpTrigger *trigger, int tid)
+{
+  return is_thread_of (tid, getpid ()) || lp_ptracer_is_one (tid)
+         || (trigger->parent > 1 && is_thread_of (tid, trigger->parent));
 }
 
 static void
@@ -267,7 +275,7 @@ handle_event (const LpGateEvent *event, gpointer user_data)
   LpTrigger *trigger = user_data;
 
   /* Our own opens, a known one's next event, and processes that this pid namespace can't name. */
-  if (event->tid == 0 || is_known (trigger, event->tid) || is_ours (event->tid))
+  if (event->tid == 0 || is_known (trigger, event->tid) || is_ours (trigger, event->tid))
     {
       trigger->counts.missed += event->tid == 0;
       lp_gate_allow (trigger->gate, event);
@@ -337,6 +345,7 @@ lp_trigger_new (LpTriggerFlags without, LpTriggerReport report, gpointer user_da
   g_autoptr (GError) no_gate = NULL;
 
   trigger->context = g_main_context_ref_thread_default ();
+  trigger->parent = getppid ();
   trigger->report = report;
   trigger->user_data = user_data;
   trigger->lacks = g_ptr_array_new_with_free_func (g_free);

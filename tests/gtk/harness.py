@@ -7,6 +7,7 @@ Must not know what a test wants to see.
 """
 
 import contextlib
+import difflib
 import os
 import random
 import select
@@ -347,8 +348,12 @@ class App:
         return next(self.find_all(name, role, contains, within), None)
 
     def see(self, name=None, role=None, contains=None, timeout=TIMEOUT):
-        """Waits until such a node is there."""
-        return until(lambda: self.find(name, role, contains), f'{role or "text"} “{name or contains}”', timeout)
+        """Waits until such a node is there; a failure names the texts that come nearest."""
+        try:
+            return until(lambda: self.find(name, role, contains), f'{role or "text"} “{name or contains}”', timeout)
+        except Missing as error:
+            near = difflib.get_close_matches(name or contains or '', self.texts(), 3, 0.5)
+            raise Missing(f'{error}; the nearest there: {near}') from None
 
     def see_not(self, name=None, role=None, contains=None):
         until(lambda: not self.find(name, role, contains), f'the end of “{name or contains}”')

@@ -149,6 +149,30 @@ def reading_the_file(things):
         expect(trigger.finish()[1]['failed'], 0, 'failed')
 
 
+def reading_by_the_one_who_started_it(things):
+    """As the service does all the time."""
+    with Trigger(things.program) as trigger:
+        for _ in range(20):
+            things.program.path.read_bytes()
+        expect(trigger.finish()[1]['met'], 0, 'met')
+
+
+def readers_that_wait(things):
+    """More of them than tracers stand ready, each asleep when its tracer gives up: all go on when they wake up, held by nobody."""
+    read = f'import os, time; os.close(os.open("{things.program.path}", os.O_RDONLY)); time.sleep(1.3); [os.stat("/") for _ in range(200)]; ' \
+        'print(open("/proc/self/status").read().split("TracerPid:")[1].split()[0])'
+    with Trigger(things.program) as trigger:
+        for _ in range(2):
+            readers = [subprocess.Popen([sys.executable, '-c', read], stdout=subprocess.PIPE, text=True) for _ in range(12)]
+            try:
+                expect({reader.communicate(timeout=20)[0] for reader in readers}, {'0\n'}, 'tracer after the sleep')
+            finally:
+                for reader in readers:
+                    reader.kill()
+            expect_new(start(things.program.path))
+        expect(trigger.finish()[1]['failed'], 0, 'failed')
+
+
 # ---------------------------------------------------------------------------------------------------- libraries
 
 def library_at_start(things):
@@ -295,6 +319,8 @@ TESTS = [
     ('a setuid program', setuid_program),
     ('the parent sees no stop and one SIGCHLD', parent_sees_no_stop),
     ('reading the file is nothing special', reading_the_file),
+    ('who has started the trigger reads the file unmet', reading_by_the_one_who_started_it),
+    ('readers that sleep after the open are let go, however many (hazard 22)', readers_that_wait),
     ('a library that a program needs', library_at_start),
     ('a library by dlopen', library_by_dlopen),
     ('a library by dlmopen', library_by_dlmopen),
