@@ -23,7 +23,8 @@ typedef struct {
 /* Called for each event; must answer it with lp_gate_allow(), at once or later, from any thread. */
 typedef void (*LpGateFunc) (const LpGateEvent *event, gpointer user_data);
 
-/* Errors: LP_ERROR_KERNEL_UNSUPPORTED (no fanotify permission events), LP_ERROR_ACCESS_DENIED, LP_ERROR_FAILED. */
+/* Errors: LP_ERROR_KERNEL_UNSUPPORTED (no fanotify permission events), LP_ERROR_ACCESS_DENIED,
+ * LP_ERROR_FAILED. */
 LpGate *lp_gate_new (GError **error);
 void lp_gate_free (LpGate *gate);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (LpGate, lp_gate_free)
