@@ -47,13 +47,29 @@ is_activated (void)
          && (pid_t)number == getpid ();
 }
 
+/* Whoever made our socket's other end. Source: socket(7). */
+static struct ucred
+peer (void)
+{
+  struct ucred credentials = { .uid = (uid_t)-1 };
+  socklen_t size = sizeof credentials;
+
+  if (getsockopt (SC_WIRE_FD, SOL_SOCKET, SO_PEERCRED, &credentials, &size) != 0)
+    return (struct ucred){ .uid = (uid_t)-1 };
+  return credentials;
+}
+
+int
+sc_child_service (void)
+{
+  return peer ().pid;
+}
+
 /* Only root may give orders, whatever the socket's mode is; it gets a descriptor of this process, to see its
  * end and to bring it about. */
 static gboolean
 greet (void)
 {
-  struct ucred peer = { .uid = (uid_t)-1 };
-  socklen_t size = sizeof peer;
   char byte = 'h';
   struct iovec data = { &byte, 1 };
   union {
@@ -65,7 +81,7 @@ greet (void)
   struct cmsghdr *header = CMSG_FIRSTHDR (&message);
   int pidfd = (int)syscall (SYS_pidfd_open, getpid (), 0);
 
-  if (pidfd < 0 || getsockopt (SC_WIRE_FD, SOL_SOCKET, SO_PEERCRED, &peer, &size) != 0 || peer.uid != 0)
+  if (pidfd < 0 || peer ().uid != 0)
     return FALSE;
   header->cmsg_level = SOL_SOCKET;
   header->cmsg_type = SCM_RIGHTS;

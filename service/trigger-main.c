@@ -13,6 +13,8 @@
 
 /* Messages that wait for a service that doesn't read. Nobody but the journal needs to hear of each process.
  */
+/* The service has one trigger at a time. */
+#define NET_PIN "/sys/fs/bpf/syscare-net"
 #define UNTOLD_MAX 1000
 
 typedef struct {
@@ -235,7 +237,7 @@ main (int argc, char **argv)
   g_autoptr (GMainLoop) loop = g_main_loop_new (NULL, FALSE);
   keeper.loop = loop;
   keeper.teller = g_thread_pool_new (write_message, NULL, /* max_threads= */ 1, /* exclusive= */ TRUE, NULL);
-  keeper.trigger = lp_trigger_new (parse_arguments (argc, argv), report_meeting, &keeper, &error);
+  keeper.trigger = lp_trigger_new (parse_arguments (argc, argv), NET_PIN, report_meeting, &keeper, &error);
   if (keeper.trigger == NULL)
     {
       g_autoptr (JsonObject) message = json_object_new ();
@@ -244,6 +246,7 @@ main (int argc, char **argv)
       sc_wire_write (SC_WIRE_FD, message, NULL);
       return 1;
     }
+  lp_trigger_spare (keeper.trigger, sc_child_service ());
   keeper.opener
       = g_thread_pool_new (open_and_deliver, NULL, /* max_threads= */ 1, /* exclusive= */ FALSE, NULL);
   g_thread_unref (g_thread_new ("messages", read_messages, &keeper));

@@ -18,9 +18,6 @@
 #include <time.h>
 #include <unistd.h>
 
-/* A tracer needs some 100 us to take a thread over, and more when many hit at once. Meanwhile the thread
- * occupies its processor, but gives it away to whoever is more urgent. */
-#define PATIENCE_NS 20000000
 #define PMU_TYPE "/sys/bus/event_source/devices/uprobe/type"
 
 /* Of linux/bpf.h since Linux 6.6; older headers lack them. */
@@ -52,6 +49,7 @@ struct LpNet {
   struct lp_net *skeleton;
   struct ring_buffer *ring;
   struct lp_net_control *control;
+  char *pin;         /* (nullable): where it is pinned */
   GPtrArray *groups; /* Group; only of the thread that is in lp_net_set() */
   gboolean no_multi; /* the kernel has only perf events */
   guint pmu;         /* their type */
@@ -148,7 +146,7 @@ tell_namespace (LpNet *net)
 }
 
 LpNet *
-lp_net_new (GError **error)
+lp_net_new (const char *pin, GError **error)
 {
   g_autoptr (LpNet) net = g_new0 (LpNet, 1);
 
@@ -165,7 +163,12 @@ lp_net_new (GError **error)
   if (!load (net, error))
     return NULL;
   tell_namespace (net);
-  net->control->patience = PATIENCE_NS;
+  if (pin != NULL)
+    {
+      lp_net_end_remains (pin);
+      net->pin = lp_net_pin (bpf_map__fd (net->skeleton->maps.control), pin) ? g_strdup (pin) : NULL;
+    }
+  net->control->patience = LP_NET_PATIENCE_NS;
   net->guard_fd = lp_net_guard_start (net->control, &net->guard);
   net->control->may_signal = net->guard_fd >= 0;
   return g_steal_pointer (&net);
@@ -200,6 +203,9 @@ lp_net_free (LpNet *net)
         }
       end_guard (net);
     }
+  if (net->pin != NULL)
+    unlink (net->pin);
+  g_free (net->pin);
   if (net->control != MAP_FAILED)
     munmap (net->control, sizeof *net->control);
   ring_buffer__free (net->ring);
@@ -449,7 +455,7 @@ lp_net_was_signalled (LpNet *net, const struct lp_net_hit *hit)
 void
 lp_net_end (LpNet *net, const struct lp_net_hit *hit)
 {
-  guint64 patience = now_ns () + 10 * PATIENCE_NS;
+  guint64 patience = now_ns () + 10 * LP_NET_PATIENCE_NS;
 
   if (exchange (net, hit, LP_NET_WAITING, LP_NET_FREE) || exchange (net, hit, LP_NET_SEIZED, LP_NET_FREE))
     return;

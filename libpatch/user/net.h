@@ -3,8 +3,9 @@
  * held for a moment. Must not know what is done about it, nor what a patch is.
  *
  * Nobody is held when nobody listens: the kernel's part wants a heartbeat, waits only for a bounded time, and
- * sends SIGSTOP only while a guard lives that sends SIGCONT when we die. When we die, the uprobes go with our
- * descriptors. Sources: perf_event_open(2), bpf(2), Documentation/trace/uprobetracer.rst. */
+ * sends SIGSTOP only while a guard lives that sends SIGCONT when we die; when both are killed at once, the
+ * next net does. When we die, the uprobes go with our descriptors. Sources: perf_event_open(2), bpf(2),
+ * Documentation/trace/uprobetracer.rst. */
 #pragma once
 
 #include <gio/gio.h>
@@ -34,8 +35,14 @@ typedef struct {
   guint64 lost;      /* hits that were not reported, for lack of room */
 } LpNetCounts;
 
-/* Errors: LP_ERROR_KERNEL_UNSUPPORTED (no BPF, no uprobes), LP_ERROR_ACCESS_DENIED. */
-LpNet *lp_net_new (GError **error);
+/* A tracer needs some 100 us to take a thread over, and more when many hit at once. Meanwhile the thread
+ * occupies its processor, but gives it away to whoever is more urgent. Nanoseconds. */
+#define LP_NET_PATIENCE_NS 20000000
+
+/* @pin: (nullable): a path in a BPF file system, of this net alone; what a killed one left there is ended
+ * first, which may take 0.2 s. Where it can't be made, the net does without. Errors:
+ * LP_ERROR_KERNEL_UNSUPPORTED (no BPF, no uprobes), LP_ERROR_ACCESS_DENIED. */
+LpNet *lp_net_new (const char *pin, GError **error);
 void lp_net_free (LpNet *net); /* takes all uprobes away; whoever is held goes on */
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (LpNet, lp_net_free)
 
@@ -78,5 +85,11 @@ void lp_net_count_old_call (LpNet *net);
 /* The guard (net-guard.c). Starts a process that waits for our end and then sends SIGCONT to all that were
  * sent SIGSTOP by the net. Returns its pidfd, -1 on failure; *@pid is its process id. */
 int lp_net_guard_start (struct lp_net_control *control, int *pid);
+
+/* What outlives us and the guard (net-remains.c). Sends SIGCONT to everybody whom the net that has its array
+ * at @pin has stopped, and takes the pin away. Nobody is stopped by that net afterwards. */
+void lp_net_end_remains (const char *pin);
+/* FALSE: there is something, or it isn't a BPF file system. */
+gboolean lp_net_pin (int map, const char *pin);
 
 G_END_DECLS

@@ -135,11 +135,11 @@ net_is_readable (int fd, GIOCondition condition, gpointer user_data)
 }
 
 void
-lp_trigger_open_net (LpTrigger *trigger)
+lp_trigger_open_net (LpTrigger *trigger, const char *pin)
 {
   g_autoptr (GError) error = NULL;
 
-  trigger->net = lp_net_new (&error);
+  trigger->net = lp_net_new (pin, &error);
   if (trigger->net == NULL)
     {
       g_ptr_array_add (trigger->lacks, g_strconcat ("net: ", error->message, NULL));

@@ -20,7 +20,7 @@ G_BEGIN_DECLS
 
 struct LpTrigger {
   GMainContext *context;
-  int parent;         /* the process that has started ours */
+  int spared;         /* process id, 0: nobody's */
   LpGate *gate;       /* NULL: there is none */
   LpTracers *tracers; /* the gate's, which wait */
   GSource *gate_source;
@@ -83,7 +83,7 @@ void lp_trigger_enforce_deadline (LpTrigger *trigger);
 void lp_trigger_unwatch_all (LpTrigger *trigger);
 
 /* trigger-net.c */
-void lp_trigger_open_net (LpTrigger *trigger);
+void lp_trigger_open_net (LpTrigger *trigger, const char *pin);
 void lp_trigger_close_net (LpTrigger *trigger);
 void lp_trigger_dispatch_net (LpTrigger *trigger);
 void lp_trigger_beat_net (LpTrigger *trigger, gboolean on);

@@ -260,13 +260,12 @@ is_thread_of (int tid, int pid)
   return syscall (SYS_tgkill, pid, tid, 0) == 0;
 }
 
-/* Ourselves and our tracers, which open the files that are mapped in a process, and the service, which reads
- * the targets' files time and again. But init may be anybody's parent, and executes itself anew. */
+/* Ourselves and our tracers, which open the files that are mapped in a process, and whom we were told. */
 static gboolean
 is_ours (const LpTrigger *trigger, int tid)
 {
   return is_thread_of (tid, getpid ()) || lp_ptracer_is_one (tid)
-         || (trigger->parent > 1 && is_thread_of (tid, trigger->parent));
+         || (trigger->spared > 0 && is_thread_of (tid, trigger->spared));
 }
 
 static void
@@ -339,13 +338,13 @@ open_gate (LpTrigger *trigger, GError **error)
 }
 
 LpTrigger *
-lp_trigger_new (LpTriggerFlags without, LpTriggerReport report, gpointer user_data, GError **error)
+lp_trigger_new (LpTriggerFlags without, const char *pin, LpTriggerReport report, gpointer user_data,
+                GError **error)
 {
   g_autoptr (LpTrigger) trigger = g_new0 (LpTrigger, 1);
   g_autoptr (GError) no_gate = NULL;
 
   trigger->context = g_main_context_ref_thread_default ();
-  trigger->parent = getppid ();
   trigger->report = report;
   trigger->user_data = user_data;
   trigger->lacks = g_ptr_array_new_with_free_func (g_free);
@@ -363,7 +362,7 @@ lp_trigger_new (LpTriggerFlags without, LpTriggerReport report, gpointer user_da
   if (without & LP_TRIGGER_NET)
     g_ptr_array_add (trigger->lacks, g_strdup ("net: switched off"));
   else
-    lp_trigger_open_net (trigger);
+    lp_trigger_open_net (trigger, pin);
   if ((without & LP_TRIGGER_QUIET) && trigger->net != NULL)
     lp_net_be_impatient (trigger->net);
   if ((without & LP_TRIGGER_HOLD) && trigger->net != NULL)
@@ -427,6 +426,12 @@ lp_trigger_free (LpTrigger *trigger)
   g_ptr_array_unref (trigger->entries);
   g_main_context_unref (trigger->context);
   g_free (trigger);
+}
+
+void
+lp_trigger_spare (LpTrigger *trigger, int pid)
+{
+  trigger->spared = pid;
 }
 
 const GPtrArray *

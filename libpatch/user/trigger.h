@@ -47,9 +47,10 @@ typedef enum {
 typedef void (*LpTriggerReport) (const LpMeetResult *result, gpointer user_data);
 
 /* The calling thread, whose context is the loop, becomes an urgent one (base/urgent.h).
- * @without: mechanisms that shall not be used. Errors: LP_ERROR_KERNEL_UNSUPPORTED (none is left). */
-LpTrigger *lp_trigger_new (LpTriggerFlags without, LpTriggerReport report, gpointer user_data,
-                           GError **error);
+ * @without: mechanisms that shall not be used. @pin: (nullable): as in lp_net_new(). Errors:
+ * LP_ERROR_KERNEL_UNSUPPORTED (none is left). */
+LpTrigger *lp_trigger_new (LpTriggerFlags without, const char *pin, LpTriggerReport report,
+                           gpointer user_data, GError **error);
 /* Binds nothing any more, and waits until nobody is held. The counts are final then. */
 void lp_trigger_close (LpTrigger *trigger);
 void lp_trigger_free (LpTrigger *trigger); /* closes it first */
@@ -64,6 +65,10 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (LpTrigger, lp_trigger_free)
  * LP_ERROR_FAILED (the old set stays).
  */
 gboolean lp_trigger_bind (LpTrigger *trigger, GPtrArray *bindings, GPtrArray **problems, GError **error);
+
+/* What the threads of process @pid open is let through at once: who reads the targets' files time and again,
+ * and runs none of them. */
+void lp_trigger_spare (LpTrigger *trigger, int pid);
 
 /* (element-type utf8): "gate: REASON", "net: REASON", "events: REASON" for each mechanism that is missing.
  * Borrowed. */

@@ -22,6 +22,13 @@ is_met_in_overlay() {
         kill $!
         [[ $word = new* ]]'
 }
+trigger_unit() { systemctl list-units --no-legend --plain --state=running 'syscare-trigger@*' | cut -d ' ' -f 1; }
+another_trigger() { [ -n "$(trigger_unit)" ] && [ "$(trigger_unit)" != "$1" ]; }
+is_replaced() { # All of a running trigger's unit is killed at once, its guard included.
+    local unit
+    unit=$(trigger_unit)
+    systemctl kill --signal=KILL "$unit" && await another_trigger "$unit" && await is_well
+}
 same_toy() { [ "$(toy_pid)" = "$pid" ] && kill -0 "$pid"; }
 
 install_toy() {
@@ -84,6 +91,8 @@ first_boot() {
     check "the trigger is a unit of its own" bash -c 'systemctl list-units --no-legend --plain "syscare-trigger@*" | grep running'
     check "which has gate, net and events in its unit on this kernel" has_all_mechanisms
     check "and lacks nothing" is_well
+    check "what the next trigger needs of a killed one is pinned" test -e /sys/fs/bpf/syscare-net
+    check "a trigger killed together with its guard is replaced" is_replaced
     check "a toy in an overlay over the file, as in a container, gets the new code" is_met_in_overlay
     echo '[service]
 busy-timeot=3' >/etc/syscare/syscare.conf

@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""SIGKILL of the trigger, of its guard, or the end of the one that wants it, at each step that the code names (libpatch/base/step.h): each
+"""SIGKILL of the trigger, of its guard, of both at once, or the end of the one that wants it, at each step that the code names (libpatch/base/step.h): each
 process that was starting or calling ends by itself and right, nobody is left stopped or waiting. TAP on standard output.
 usage: faults-test.py LP-DIFF LP-TRIGGER [--rounds N]   (N: instead of each place once, N places at random)"""
 import random
@@ -8,9 +8,11 @@ import signal
 import subprocess
 import sys
 import tempfile
+from contextlib import suppress
 from pathlib import Path
+from time import sleep
 
-from targets import Target, Trigger, expect, run_tests
+from targets import Target, Trigger, expect, must, run_tests
 
 OPTIONS = {'gate': (), 'net': ('--without=gate',), 'signals': ('--without=gate', '--without=quiet'), 'events': ('--without=gate', '--without=net')}
 VICTIMS = ('trigger', 'guard', 'service')
@@ -57,6 +59,8 @@ class Things:
     def __init__(self, folder):
         self.target = Target(folder, 'program', ['-pie'], main=CALLER, answer=SILENT)
         self.kills = 0
+        self.bpf = folder / 'bpf'
+        self.bpf.mkdir()
         self.places = [(mode, victim, name, time) for mode in OPTIONS for name, times in sorted(self.steps(mode).items())
                        for time in range(1, times + 1) for victim in VICTIMS]
 
@@ -92,6 +96,25 @@ class Things:
             old, new = map(int, out.split())
             expect((process.returncode, old + new > 0), (0, True), out)
 
+    def round_of_both(self, name, time):
+        """Trigger and guard killed at once: whoever is stopped then goes on when the next trigger comes. Returns how many those were."""
+        pin = f'--pin={self.bpf}/net'
+        processes = [self.start()]
+        command = [sys.argv[2], *OPTIONS['signals'], pin, f'--kill=both:{time}:{name}', self.target.entity, self.target.path]
+        with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as trigger:
+            for line in trigger.stdout:  # until it is ready, or its end, if the place comes earlier
+                if line == 'ready\n':
+                    break
+            processes += self.starts()
+            with suppress(subprocess.TimeoutExpired):  # nobody comes to that place
+                trigger.wait(1)
+        sleep(0.3)  # the kernel's patience
+        stopped = sum('State:\tT' in Path(f'/proc/{process.pid}/status').read_text() for process in processes)
+        with Trigger(self.target, options=(*OPTIONS['signals'], pin)) as trigger:
+            self.end(processes)
+            trigger.finish()
+        return stopped
+
     def round(self, mode, victim, name, time):
         """One fault, amidst programs that start and one that ran before."""
         before = self.start()
@@ -126,6 +149,24 @@ def rounds_of(places):
     return test
 
 
+def both_at_once(names):
+    def test(things):
+        must('mount', '-t', 'bpf', 'bpf', things.bpf)
+        try:
+            stopped = 0
+            for name in names:
+                for time in (1, 2, 4):
+                    try:
+                        stopped += things.round_of_both(name, time)
+                    except (AssertionError, subprocess.TimeoutExpired, ValueError) as error:
+                        raise AssertionError(f'{name}, {time}: {error}') from error
+            expect(stopped > 0, True, 'a process that was left stopped between two triggers')
+            expect((things.bpf / 'net').exists(), False, 'a pin after the end')
+        finally:
+            must('umount', '-l', things.bpf)
+    return test
+
+
 def main():
     with tempfile.TemporaryDirectory(prefix='faults-test.') as folder:
         things = Things(Path(folder))
@@ -143,6 +184,8 @@ def main():
                 tests.append((f'{mode}: {victim} killed {len(mine)} times, at {names} steps', rounds_of(mine)))
                 if names < STEPS_MIN:
                     raise RuntimeError(f'{mode}, {victim}: only {names} steps were seen')
+        names = sorted({place[2] for place in things.places if place[0] == 'signals'})
+        tests.append(('trigger and guard killed at once: the next trigger lets everybody go (hazard 22)', both_at_once(names)))
         print(f'1..{len(tests)}', flush=True)
         return run_tests(tests, things)
 

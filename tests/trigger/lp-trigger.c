@@ -2,11 +2,12 @@
 /* lp-trigger: the trigger by hand, for developers and tests. Binds an entity to files until its standard
  * input ends.
  *
- *   lp-trigger [--without=gate|net|events|quiet|hold]... [--kill=VICTIM:N:STEP] ENTITY FILE...
+ *   lp-trigger [--without=gate|net|events|quiet|hold]... [--kill=VICTIM:N:STEP] [--pin=PATH] ENTITY FILE...
  *
  * Prints "ready" once the files are watched; at the end a line for each process that was met, and the counts,
  * those of the steps (base/step.h) included. --kill: SIGKILL at the Nth time that STEP is made, for the
- * "trigger" itself or for the net's "guard"; "service": as if the one that wants it had been killed.
+ * "trigger" itself, the net's "guard" or "both" at once; "service": as if the one that wants it had been
+ * killed.
  */
 #include <fcntl.h>
 #include <glib-unix.h>
@@ -57,7 +58,9 @@ kill_guard (void)
 static void
 kill_victim (void)
 {
-  if (strcmp (order[0], "trigger") == 0)
+  if (strcmp (order[0], "both") == 0)
+    kill_guard ();
+  if (strcmp (order[0], "both") == 0 || strcmp (order[0], "trigger") == 0)
     kill (self, SIGKILL);
   else if (strcmp (order[0], "guard") == 0)
     kill_guard ();
@@ -112,18 +115,19 @@ end_is_asked_for (int fd, GIOCondition condition, gpointer user_data)
 }
 
 static gboolean
-run (LpTriggerFlags without, char **argv, GError **error)
+run (LpTriggerFlags without, const char *pin, char **argv, GError **error)
 {
   g_autoptr (GMainLoop) loop = g_main_loop_new (NULL, FALSE);
   g_autoptr (LpEntity) entity = lp_entity_open (argv[1], error);
   g_autoptr (GString) meetings = g_string_new (NULL);
   g_autoptr (LpTrigger) trigger
-      = entity != NULL ? lp_trigger_new (without, note_meeting, meetings, error) : NULL;
+      = entity != NULL ? lp_trigger_new (without, pin, note_meeting, meetings, error) : NULL;
   g_autoptr (GPtrArray) bindings = g_ptr_array_new_with_free_func ((GDestroyNotify)lp_binding_free);
   g_autoptr (GPtrArray) problems = NULL;
 
   if (trigger == NULL)
     return FALSE;
+  lp_trigger_spare (trigger, getppid ());
   g_ptr_array_add (bindings, lp_binding_new (entity, (const char *const *)argv + 2));
   if (!lp_trigger_bind (trigger, bindings, &problems, error))
     return FALSE;
@@ -155,6 +159,7 @@ main (int argc, char **argv)
 {
   g_autoptr (GError) error = NULL;
   LpTriggerFlags without = 0;
+  const char *pin = NULL;
 
   self = getpid ();
   children_file = g_strdup_printf ("/proc/%d/task/%d/children", self, self);
@@ -164,6 +169,8 @@ main (int argc, char **argv)
   for (; argc > 1 && g_str_has_prefix (argv[1], "--"); argc--, argv++)
     if (g_str_has_prefix (argv[1], "--kill="))
       order = g_strsplit (argv[1] + strlen ("--kill="), ":", 3);
+    else if (g_str_has_prefix (argv[1], "--pin="))
+      pin = argv[1] + strlen ("--pin=");
     else
       without |= g_str_equal (argv[1], "--without=gate")    ? LP_TRIGGER_GATE
                  : g_str_equal (argv[1], "--without=net")   ? LP_TRIGGER_NET
@@ -175,10 +182,10 @@ main (int argc, char **argv)
   if (argc < 3)
     {
       fprintf (stderr, "usage: lp-trigger [--without=gate|net|events|quiet|hold]... [--kill=VICTIM:N:STEP] "
-                       "ENTITY FILE...\n");
+                       "[--pin=PATH] ENTITY FILE...\n");
       return 2;
     }
-  if (run (without, argv, &error))
+  if (run (without, pin, argv, &error))
     return 0;
   fprintf (stderr, "lp-trigger: %s\n", error->message);
   return 1;
