@@ -35,6 +35,9 @@ probe() { # probe NAME: says "old" or "new"
         ;;
     esac
 }
+is_new() { [ "$(probe "$1")" = new ]; }
+listed() { syscare list | grep -q "$1"; }
+unlisted() { ! listed "$1"; }
 # All fixes go through each step together: a command costs seconds under emulation.
 declare -A complaint
 names=() # in the table's order
@@ -88,6 +91,14 @@ fixes() {
     check "all are removed" syscare remove "${names[@]}"
     check "from the kernel" modules_are 0
     round old "removed"
+    # The guest's own kernel isn't one of its packages.
+    check "the package of a kernel patch is installed by dpkg" dpkg --force-depends -i packages/*.deb
+    check "and noticed" await listed packaged
+    check "it is applied" syscare apply packaged
+    check "its code runs" is_new auxv
+    check "it is removed" syscare remove packaged
+    check "its package, too" dpkg -r "$(dpkg-deb -f packages/*.deb Package)"
+    check "which is noticed" await unlisted packaged
     for name in "${names[@]}"; do
         check "$name ${effect_of[$name]}" unharmed "$name"
     done

@@ -17,6 +17,21 @@ build_fix() { # build_fix NAME CVE [PATCH]
     echo "# in $((SECONDS - start)) s"
 }
 
+build_package() { # as a package of the distribution
+    mkdir "$work/share/packages"
+    "$build_root/cli/syscare" build --kernel "$release" --patch "$here/fixes/auxv.patch" --name packaged --format deb,rpm --output "$work/packaged" >"$work/build.log" 2>&1 &&
+        cp "$work"/packaged/*.deb "$work/share/packages"
+    result $? "a kernel patch is made a package" "$work/build.log"
+}
+
+depends_on_the_kernel() { # Both packages want the very kernel, whose banner tells its package's version.
+    local version
+    version=$(grep -aoEm 1 'SMP [A-Z_]+ Debian [0-9.]+-[0-9]+' "$folder/vmlinux" | head -1 | cut -d ' ' -f 4)
+    { dpkg-deb -f "$work"/packaged/*.deb Depends && rpm -qp --requires "$work"/packaged/*.rpm; } >"$work/depends.log" 2>&1
+    grep -qx "linux-image-$release (= $version)" "$work/depends.log" && grep -qx "linux-image-$release = $version" "$work/depends.log"
+    result $? "which depends on version $version of the kernel's package" "$work/depends.log"
+}
+
 refuse_fix() { # refuse_fix NAME STATUS WORDS
     "$build_root/cli/syscare" build --kernel "$release" --patch "$here/fixes/$1.patch" --name "$1" --output "$work/refused" >"$work/build.log" 2>&1
     [ $? = "$2" ] && grep -qF -- "$3" "$work/build.log" && ! ls "$work"/refused/* >/dev/null 2>&1
@@ -33,12 +48,14 @@ while IFS='|' read -r name cve _; do
     ls "$work/share/bundles/$name"/* >/dev/null 2>&1 || rmdir "$work/share/bundles/$name"
 done <"$work/share/table"
 build_fix again "" new-data # of a function that another one has
+build_package
 while IFS='|' read -r name status words; do
     refuse_fix "$name" "$status" "$words"
 done < <(grep -v '^#' "$here/fixes/refused")
 wait $preparing
 prepared=$?
 result $prepared "the guest with kernel $release and the product are made" "$work/prepare.log"
+depends_on_the_kernel
 [ $prepared = 0 ] && guest fixes fixes-in-guest.sh "the guest ran all fixes to their end"
 echo "# after $SECONDS s"
 finish

@@ -101,6 +101,10 @@ states() {
         done
     done
     check "a dry run finds nothing to object to" says "ready\|ok" syscare check apply UPTIME
+    check "the kernel is locked down, until it ends" eval 'echo integrity >/sys/kernel/security/lockdown'
+    check "it would refuse what isn't signed: that is said before it is tried" fails_with "only loads signed modules (lockdown)" syscare apply UPTIME
+    check "with what to do" grep -q "sign-module-key" answer
+    check "nothing was loaded" not loaded uptime
     check "the log of the kernel has no warning" clean_log
 }
 
@@ -122,10 +126,14 @@ stalls() {
     kill "$sleeper"
     check "without the task it is applied" syscare apply SLEEPER
     new_sleeper
+    local first=$sleeper
+    new_sleeper
     syscare deactive SLEEPER --timeout 300 --no-wait >/dev/null
     check "while a transition is under way it is shown" await problem_is SLEEPER transition-pending
     check "the status counts tasks" says "transition: [0-9]* of [0-9]* tasks" syscare status SLEEPER
     check "the processes that hold it up are listed with their stack" says "$sleeper .*sleep .*replacement" syscare processes SLEEPER
+    check "each of them" grep -q "$first .*sleep .*replacement" answer
+    kill "$first"
     check "another patch is refused meanwhile" fails_with "in transition" syscare apply ONE
     kill "$sleeper"
     check "it ends when the task has left" await no_problem SLEEPER

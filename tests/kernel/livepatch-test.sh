@@ -63,7 +63,11 @@ check "a stalled transition times out and names the task and its function" \
 check "and was reversed and unloaded" test ! -d /sys/module/sleeper -a ! -d /sys/kernel/livepatch/sleeper
 check "the sleeping task is unharmed" kill -0 "$sleeper"
 kill "$sleeper"
-# From here on the kernel takes signed modules only.
+# From here on the kernel takes signed modules only: it is locked down, and then told so outright.
+mount -t securityfs none /sys/kernel/security 2>/dev/null
+check "the kernel is locked down" eval 'echo integrity >/sys/kernel/security/lockdown'
+check "a module that isn't signed is rejected, and the reason is among what is said" fails_with "forbidden by lockdown" lp enable cmdline_one.ko 10000
+check "as the kernel's log says" eval 'dmesg | grep "Lockdown: .*unsigned module loading is restricted"'
 echo Y >/sys/module/module/parameters/sig_enforce
 check "a module that isn't signed is rejected with the remedy when signatures are enforced" fails_with "takes signed modules only, and this one isn't signed" lp enable cmdline_one.ko 10000
 check "and so is one that is signed with a key that the kernel doesn't have" fails_with "build it with --sign-module-key, and enrol that key" lp enable signed/cmdline_one.ko 10000
