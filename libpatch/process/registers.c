@@ -87,10 +87,22 @@ static const int repeatable_calls[] = {
   SYS_futex,           SYS_msgrcv,       SYS_msgsnd,        SYS_mq_timedreceive, SYS_mq_timedsend,
 };
 
-gboolean
-lp_registers_leave_exec (const LpRegisters *regs)
+/* As the kernel leaves them for a new program. Source: psABI x86-64 3.4.1; arch/x86/include/asm/elf.h,
+ * elf_common_init(). */
+static gboolean
+are_fresh (const LpRegisters *regs)
 {
-  return (gint64)regs->orig_rax == SYS_execve || (gint64)regs->orig_rax == SYS_execveat;
+  return (regs->rax | regs->rbx | regs->rcx | regs->rdx | regs->rsi | regs->rdi | regs->rbp | regs->r8
+          | regs->r9 | regs->r10 | regs->r11 | regs->r12 | regs->r13 | regs->r14 | regs->r15)
+         == 0;
+}
+
+gboolean
+lp_registers_leave_exec (const LpRegisters *regs, gboolean *executed)
+{
+  /* A 32-bit program's exec has another number: what it has started is known by the registers alone. */
+  *executed = are_fresh (regs);
+  return *executed || (gint64)regs->orig_rax == SYS_execve || (gint64)regs->orig_rax == SYS_execveat;
 }
 
 gboolean

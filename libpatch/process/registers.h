@@ -74,8 +74,9 @@ extern const guint8 lp_registers_batch[LP_BATCH_SIZE];
 /* Sets up that code, which stands at @code, for @n calls. */
 void lp_registers_set_batch (LpRegisters *regs, guint64 code, guint64 table, guint n);
 
-/* The thread comes out of an exec, one that failed or one that has given it this program. */
-gboolean lp_registers_leave_exec (const LpRegisters *regs);
+/* The thread comes out of an exec; *@executed: one that has given it this program, of which nothing has been
+ * executed. */
+gboolean lp_registers_leave_exec (const LpRegisters *regs, gboolean *executed);
 /* The thread came out of a system call with EINTR only because it was stopped, and the call has done nothing
  * yet: TRUE for calls that are known to be repeatable. */
 gboolean lp_registers_interrupted_call (const LpRegisters *regs);

@@ -22,6 +22,8 @@
  * needs fewer to show that it is one; both are let go after this many. */
 #define CALLS_MAX 40
 #define MAPPED_MAX 8
+/* Of an exec that we wait for no event is wanted: the stop at its end tells enough, and each one costs. */
+#define OPTIONS PTRACE_O_TRACESYSGOOD
 #define STATUS_SYSCALL (SIGTRAP | 0x80)
 #define STATUS_EVENT(status) ((status) >> 16)
 
@@ -222,13 +224,19 @@ has_mapped (Meeting *meeting)
   return done;
 }
 
-/* Whether the thread's first stop is at the end of an exec. */
-static gboolean
-leaves_exec (const Meeting *meeting)
+/* Whether the thread's first stop is at the end of an exec, and of one that has happened: then with nothing
+ * of the new program executed. */
+static void
+recognise_exec (Meeting *meeting)
 {
   LpRegisters registers;
 
-  return ptrace (PTRACE_GETREGS, meeting->tid, 0, &registers) == 0 && lp_registers_leave_exec (&registers);
+  meeting->exec = ptrace (PTRACE_GETREGS, meeting->tid, 0, &registers) == 0
+                  && lp_registers_leave_exec (&registers, &meeting->executed);
+  if (!meeting->executed)
+    return;
+  meeting->result->pid = meeting->tid;
+  lp_step ("opener has executed");
 }
 
 /* The opener wanted something else than mapping the file, or had mapped it before. */
@@ -243,7 +251,7 @@ look_at_reader (Meeting *meeting)
 
 /* One stop on the way. TRUE: go on waiting. */
 static gboolean
-handle_stop (Meeting *meeting, int status, gboolean *may_patch)
+handle_stop (Meeting *meeting, int status)
 {
   int event = STATUS_EVENT (status), signal = WSTOPSIG (status);
 
@@ -253,7 +261,6 @@ handle_stop (Meeting *meeting, int status, gboolean *may_patch)
       meeting->exec = meeting->executed = TRUE;
       lp_step ("opener has executed");
       meeting->result->pid = meeting->tid;
-      *may_patch = TRUE;
       return ptrace (PTRACE_INTERRUPT, meeting->tid, 0, 0) == 0 && resume (meeting, PTRACE_CONT, 0);
     }
   if (event == PTRACE_EVENT_STOP && signal != SIGTRAP)
@@ -261,16 +268,17 @@ handle_stop (Meeting *meeting, int status, gboolean *may_patch)
       set_outcome (meeting, LP_MEET_LATER, "it is being stopped by a signal");
       return FALSE;
     }
-  if (event == PTRACE_EVENT_STOP && !*may_patch)
-    /* No exec seen: it has failed, and the process is back in its old program; or we came just too late. */
-    *may_patch = meeting->exec = leaves_exec (meeting);
-  if (event == PTRACE_EVENT_STOP && *may_patch)
+  if (event == PTRACE_EVENT_STOP && !meeting->executed)
+    recognise_exec (meeting);
+  if (event == PTRACE_EVENT_STOP && meeting->exec)
     {
       patch_program (meeting);
       return FALSE;
     }
   if (event == PTRACE_EVENT_STOP)
-    return resume (meeting, PTRACE_SYSCALL, 0);
+    /* It may yet start a program: what that opens isn't asked about while we are here. */
+    return ptrace (PTRACE_SETOPTIONS, meeting->tid, 0, OPTIONS | PTRACE_O_TRACEEXEC) == 0
+           && resume (meeting, PTRACE_SYSCALL, 0);
   if (signal == STATUS_SYSCALL)
     {
       if (has_mapped (meeting) && patch_library (meeting))
@@ -304,7 +312,7 @@ hold_meeting (Meeting *meeting)
    * the first instruction in nearly all cases. */
   lp_ptracer_watch (meeting->keeper->allow, meeting->keeper->user_data);
   lp_step ("opener about to be seized");
-  gboolean seized = ptrace (PTRACE_SEIZE, meeting->tid, 0, PTRACE_O_TRACEEXEC | PTRACE_O_TRACESYSGOOD) == 0
+  gboolean seized = ptrace (PTRACE_SEIZE, meeting->tid, 0, OPTIONS) == 0
                     && ptrace (PTRACE_INTERRUPT, meeting->tid, 0, 0) == 0;
   int number = errno;
 
@@ -324,9 +332,9 @@ hold_meeting (Meeting *meeting)
     }
 
   int status;
-  gboolean may_patch = FALSE, go_on = TRUE;
+  gboolean go_on = TRUE;
   while (go_on && await_stop (meeting, &status))
-    go_on = handle_stop (meeting, status, &may_patch);
+    go_on = handle_stop (meeting, status);
   meeting_pid (meeting);
   tell_leaving (meeting);
   ptrace (PTRACE_DETACH, meeting->tid, 0, 0); /* fails when it was let go already */
