@@ -8,10 +8,11 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 /* Field numbers of /proc/PID/stat, counted from the first one behind the parenthesised command. */
-enum { STAT_STATE = 0, STAT_FLAGS = 6, STAT_START_TIME = 19, STAT_N_FIELDS = 20 };
+enum { STAT_STATE = 0, STAT_FLAGS = 6, STAT_START_TIME = 19, STAT_IGNORED = 30, STAT_N_FIELDS };
 
 #define KERNEL_THREAD_FLAG 0x00200000 /* PF_KTHREAD, linux/sched.h */
 
@@ -116,6 +117,7 @@ lp_process_open (int pid, GError **error)
     }
 
   process->start_time = values[STAT_START_TIME];
+  process->ignored = values[STAT_IGNORED];
   process->kernel_thread = (values[STAT_FLAGS] & KERNEL_THREAD_FLAG) != 0;
   return g_steal_pointer (&process);
 }
@@ -154,6 +156,12 @@ lp_process_command (const LpProcess *process)
 }
 
 gboolean
+lp_process_ignored (const LpProcess *process, int number)
+{
+  return (process->ignored & G_GUINT64_CONSTANT (1) << (number - 1)) != 0;
+}
+
+gboolean
 lp_process_is_alive (const LpProcess *process)
 {
   guint64 values[STAT_N_FIELDS];
@@ -176,6 +184,12 @@ lp_process_open_file (const LpProcess *process, const char *name, int flags, GEr
   if (fd < 0)
     set_gone_or_failed (process, name, errno, error);
   return fd;
+}
+
+gboolean
+lp_process_stat_file (const LpProcess *process, const char *name, struct stat *status)
+{
+  return fstatat (process->dir_fd, name, status, 0) == 0;
 }
 
 char *

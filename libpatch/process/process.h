@@ -23,6 +23,8 @@ int lp_process_pid (const LpProcess *process);
 guint64 lp_process_start_time (const LpProcess *process);
 /* comm at the time of opening, as /proc/PID/stat shows it; borrowed. */
 const char *lp_process_command (const LpProcess *process);
+/* Whether it ignored signal @number (1 to 31) at the time of opening. */
+gboolean lp_process_ignored (const LpProcess *process, int number);
 /* TRUE until the process is a zombie or gone. */
 gboolean lp_process_is_alive (const LpProcess *process);
 gboolean lp_process_is_kernel_thread (const LpProcess *process);
@@ -30,6 +32,9 @@ gboolean lp_process_is_kernel_thread (const LpProcess *process);
 /* Opens /proc/PID/@name; @flags as open(2), O_CLOEXEC is added. Returns a descriptor or -1. Errors:
  * LP_ERROR_PROCESS_GONE, LP_ERROR_FAILED. */
 int lp_process_open_file (const LpProcess *process, const char *name, int flags, GError **error);
+/* What stat(2) says of /proc/PID/@name. */
+struct stat;
+gboolean lp_process_stat_file (const LpProcess *process, const char *name, struct stat *status);
 /* /proc/PID/maps of the present address space, for ioctl(2); stays open as long as @process. -1 when it can't
  * be opened. */
 int lp_process_maps_fd (LpProcess *process);

@@ -15,7 +15,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#define FIRST_TICK_US 200
+#define SOON_US 200
 #define TICK_US 5000 /* how exactly a limit on waiting is kept */
 #define STACK (1u << 20)
 /* No work takes this long. Should our other threads be killed while they hold a lock that the tracer needs
@@ -64,14 +64,24 @@ leave (int pid)
     g_atomic_int_compare_and_exchange (&tracers[i], pid, 0);
 }
 
+static void
+set_ticks (guint first_us, guint us)
+{
+  const struct itimerval ticks = { { 0, us }, { 0, first_us } };
+
+  setitimer (ITIMER_REAL, &ticks, NULL);
+}
+
 void
-lp_ptracer_watch (void (*func) (gpointer data), gpointer data)
+lp_ptracer_watch (void (*func) (gpointer data), gpointer data, gboolean soon)
 {
   watch_func = NULL;
   __atomic_signal_fence (__ATOMIC_SEQ_CST);
   watch_data = data;
   __atomic_signal_fence (__ATOMIC_SEQ_CST);
   watch_func = func;
+  if (soon)
+    set_ticks (SOON_US, TICK_US);
 }
 
 /* Makes waitpid() come back to look at the time. */
@@ -83,14 +93,6 @@ on_tick (int number)
   if (watch_func != NULL)
     watch_func (watch_data);
   errno = before;
-}
-
-static void
-set_ticks (guint first_us, guint us)
-{
-  const struct itimerval ticks = { { 0, us }, { 0, first_us } };
-
-  setitimer (ITIMER_REAL, &ticks, NULL);
 }
 
 /* SIGKILL, because a tracer that hangs may do so in the kernel, where nothing else wakes it. By the system
@@ -138,7 +140,7 @@ serve (Run *run, int watchdog)
       if (run->done)
         return;
       set_watchdog (watchdog, WORK_SECONDS);
-      set_ticks (FIRST_TICK_US, TICK_US);
+      set_ticks (TICK_US, TICK_US);
       run->result = func (data, run->error);
       run->done = TRUE;
       if (run->func != NULL)

@@ -26,7 +26,8 @@ gboolean lp_ptracer_serve (LpPtracerNext next, gpointer data, GError **error);
 gboolean lp_ptracer_is_one (int pid);
 
 /* In a tracer. Calls @func, which may only do what a signal handler may, when the calls that follow take
- * longer than some 0.2 ms, and then again and again, until this is called with NULL. */
-void lp_ptracer_watch (void (*func) (gpointer data), gpointer data);
+ * longer than some 5 ms, or 0.2 ms (@soon, which itself takes some 10 us), and then again and again, until
+ * this is called with NULL. */
+void lp_ptracer_watch (void (*func) (gpointer data), gpointer data, gboolean soon);
 
 G_END_DECLS

@@ -35,11 +35,11 @@ struct LpRemote {
   LpThread *thread;
   LpRegisters saved;
   guint64 saved_mask;
-  const LpMaps *maps;    /* borrowed */
-  guint64 instruction;   /* of a system call; 0 until one is needed */
-  gboolean ran;          /* the thread has left its first stop */
-  gboolean got_sigstop;  /* a SIGSTOP came meanwhile: it can't be blocked, so it is sent again */
-  gboolean ignores_trap; /* SIGTRAP */
+  guint64 mask;         /* as it is now */
+  const LpMaps *maps;   /* borrowed */
+  guint64 instruction;  /* of a system call; 0 until one is needed */
+  gboolean ran;         /* the thread has left its first stop */
+  gboolean got_sigstop; /* a SIGSTOP came meanwhile: it can't be blocked, so it is sent again */
 };
 
 static guint64
@@ -89,17 +89,18 @@ find_call_instruction (LpProcess *process, const LpMaps *maps)
   return 0;
 }
 
-/* A filter of the program must not judge (or kill for) our calls. @status: of the thread. */
+/* A filter of the program must not judge (or kill for) our calls. Whether it has one isn't asked first, which
+ * takes longer. */
 static gboolean
-suspend_seccomp (LpProcess *process, const LpThread *thread, const char *status, GError **error)
+suspend_seccomp (LpProcess *process, const LpThread *thread, GError **error)
 {
-  g_autofree char *mode = lp_process_status_value (status, "Seccomp");
-
-  if (mode == NULL || strcmp (mode, "0") == 0)
-    return TRUE;
   if (ptrace (PTRACE_SETOPTIONS, thread->tid, 0, PTRACE_O_TRACESYSGOOD | PTRACE_O_SUSPEND_SECCOMP) == 0)
     return TRUE;
-  lp_error_set_errno (error, LP_ERROR_NOT_SUPPORTED, errno,
+  int number = errno;
+  g_autofree char *mode = lp_process_status (process, thread->tid, "Seccomp");
+  if (mode == NULL || strcmp (mode, "0") == 0)
+    return TRUE;
+  lp_error_set_errno (error, LP_ERROR_NOT_SUPPORTED, number,
                       "process %d has a seccomp filter, and it can't be suspended (needs CAP_SYS_ADMIN)",
                       lp_process_pid (process));
   return FALSE;
@@ -135,36 +136,42 @@ choose_stopped_thread (LpStop *stop, GError **error)
   return NULL;
 }
 
+/* The signals that the thread holds back while it runs for us. */
+static gboolean
+set_mask (LpRemote *remote, guint64 mask, GError **error)
+{
+  if (mask == remote->mask)
+    return TRUE;
+  remote->mask = mask;
+  if (ptrace (PTRACE_SETSIGMASK, remote->thread->tid, KERNEL_SIGSET_SIZE, &mask) == 0)
+    return TRUE;
+  lp_error_set_errno (error, LP_ERROR_FAILED, errno, "process %d: can't hold back the signals of thread %d",
+                      lp_process_pid (lp_stop_process (remote->stop)), remote->thread->tid);
+  return FALSE;
+}
+
 LpRemote *
 lp_remote_begin (LpStop *stop, const LpMaps *maps, GError **error)
 {
   LpProcess *process = lp_stop_process (stop);
   LpThread *thread = choose_stopped_thread (stop, error);
-  guint64 all = G_MAXUINT64;
 
-  if (thread == NULL)
-    return NULL;
-  g_autofree char *name = g_strdup_printf ("task/%d/status", thread->tid);
-  g_autofree char *status = lp_process_read_file (process, name, NULL, NULL);
-  g_autofree char *ignored = lp_process_status_value (status, "SigIgn");
-  if (!suspend_seccomp (process, thread, status, error))
+  if (thread == NULL || !suspend_seccomp (process, thread, error))
     return NULL;
 
   g_autofree LpRemote *remote = g_new0 (LpRemote, 1);
   remote->stop = stop;
   remote->thread = thread;
   remote->saved = thread->registers;
-  remote->ignores_trap
-      = ignored == NULL || (g_ascii_strtoull (ignored, NULL, 16) & signal_bit (SIGTRAP)) != 0;
   remote->maps = maps;
-  if (ptrace (PTRACE_GETSIGMASK, thread->tid, KERNEL_SIGSET_SIZE, &remote->saved_mask) != 0
-      || ptrace (PTRACE_SETSIGMASK, thread->tid, KERNEL_SIGSET_SIZE, &all) != 0)
+  if (ptrace (PTRACE_GETSIGMASK, thread->tid, KERNEL_SIGSET_SIZE, &remote->saved_mask) != 0)
     {
       lp_error_set_errno (error, LP_ERROR_FAILED, errno,
-                          "process %d: can't hold back the signals of thread %d", lp_process_pid (process),
-                          thread->tid);
+                          "process %d: can't tell the signals that thread %d holds back",
+                          lp_process_pid (process), thread->tid);
       return NULL;
     }
+  remote->mask = remote->saved_mask;
   return g_steal_pointer (&remote);
 }
 
@@ -210,6 +217,8 @@ lp_remote_call (LpRemote *remote, long number, const guint64 arguments[6], gint6
                     lp_process_pid (lp_stop_process (remote->stop)));
       return FALSE;
     }
+  if (!set_mask (remote, G_MAXUINT64, error))
+    return FALSE;
   lp_registers_set_call (&registers, remote->instruction, number, arguments);
   if (ptrace (PTRACE_SETREGS, tid, 0, &registers) != 0)
     {
@@ -354,12 +363,12 @@ static gboolean
 run_batch (LpRemote *remote, guint64 code, guint64 table, guint n, GError **error)
 {
   LpRegisters registers = remote->saved;
-  guint64 all_but_trap = ~signal_bit (SIGTRAP), all = G_MAXUINT64;
   int tid = remote->thread->tid;
 
   lp_registers_set_batch (&registers, code, table, n);
-  if (ptrace (PTRACE_SETSIGMASK, tid, KERNEL_SIGSET_SIZE, &all_but_trap) != 0
-      || ptrace (PTRACE_SETREGS, tid, 0, &registers) != 0)
+  if (!set_mask (remote, ~signal_bit (SIGTRAP), error))
+    return FALSE;
+  if (ptrace (PTRACE_SETREGS, tid, 0, &registers) != 0)
     {
       lp_error_set_errno (error, LP_ERROR_FAILED, errno, "process %d: can't set the registers of thread %d",
                           lp_process_pid (lp_stop_process (remote->stop)), tid);
@@ -370,7 +379,7 @@ run_batch (LpRemote *remote, guint64 code, guint64 table, guint n, GError **erro
   /* Whoever is still in the code must leave it before it is taken away. */
   if (!done && return_to_event_stop (remote, NULL))
     remote->ran = FALSE;
-  return ptrace (PTRACE_SETSIGMASK, tid, KERNEL_SIGSET_SIZE, &all) == 0 && done;
+  return done;
 }
 
 gboolean
@@ -384,7 +393,7 @@ lp_remote_run (LpRemote *remote, guint64 code, LpRemoteCall *calls, guint n, con
   Batch batch = { 0 };
 
   *made = 0;
-  if (remote->ignores_trap)
+  if (lp_process_ignored (process, SIGTRAP))
     return refuse_batch (remote, "it ignores SIGTRAP", error);
   if (address == 0 || n > LP_REMOTE_CALLS_MAX || strlen (text) >= sizeof batch.text)
     return refuse_batch (remote, "its stack has no room", error);
@@ -421,8 +430,8 @@ give_back (LpRemote *remote, GError **error)
   int tid = remote->thread->tid;
 
   gboolean returned = return_to_event_stop (remote, error);
-  gboolean restored = ptrace (PTRACE_SETREGS, tid, 0, &remote->saved) == 0
-                      && ptrace (PTRACE_SETSIGMASK, tid, KERNEL_SIGSET_SIZE, &remote->saved_mask) == 0;
+  gboolean restored
+      = ptrace (PTRACE_SETREGS, tid, 0, &remote->saved) == 0 && set_mask (remote, remote->saved_mask, NULL);
   ptrace (PTRACE_SETOPTIONS, tid, 0, PTRACE_O_TRACESYSGOOD);
   if (remote->got_sigstop)
     kill (lp_process_pid (process), SIGSTOP);

@@ -42,7 +42,8 @@ typedef struct {
 #define LP_REMOTE_CODE_SIZE 4096
 
 /* Makes @n calls in one go, which is several times faster than one by one, until one fails; @made is how many
- * were made, the failed one included. For a process in which nobody but the borrowed thread runs what lies at
+ * were made, the failed one included. For a process that was opened in this stop, and in which nobody but the
+ * borrowed thread runs what lies at
  * @code, LP_REMOTE_CODE_SIZE executable bytes: some of them are replaced for the time. @text lies on the
  * thread's stack meanwhile, below what is in use. Errors: LP_ERROR_NOT_SUPPORTED (nothing was done, and can
  * be done one by one), LP_ERROR_FAILED, LP_ERROR_PROCESS_GONE. */

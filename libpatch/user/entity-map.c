@@ -2,9 +2,7 @@
 /* Looks at an entity's file, and at what a process has mapped. Source: proc(5), map_files. */
 #include "user/entity-map.h"
 
-#include <fcntl.h>
 #include <string.h>
-#include <unistd.h>
 
 gboolean
 lp_entity_map_find (LpEntity *entity, struct stat *status)
@@ -29,13 +27,8 @@ lp_entity_map_is (const LpProcess *process, guint64 base, guint64 size, const st
 {
   g_autofree char *name
       = g_strdup_printf ("map_files/%" G_GINT64_MODIFIER "x-%" G_GINT64_MODIFIER "x", base, base + size);
-  int fd = lp_process_open_file (process, name, O_RDONLY, NULL);
   struct stat mapped;
 
-  if (fd < 0)
-    return FALSE;
-  gboolean same
-      = fstat (fd, &mapped) == 0 && mapped.st_dev == status->st_dev && mapped.st_ino == status->st_ino;
-  close (fd);
-  return same;
+  return lp_process_stat_file (process, name, &mapped) && mapped.st_dev == status->st_dev
+         && mapped.st_ino == status->st_ino;
 }

@@ -32,36 +32,42 @@ is_zero (const guint8 *bytes, gsize size)
   return TRUE;
 }
 
-/* The image at the start of @mapping, or NULL; also when it has more than @max_functions. */
+/* As lp_image_read(); NULL also when it has more than @max_functions. */
 static LpImage *
-read_image (LpProcess *process, const LpMapping *mapping, guint max_functions)
+read_image (LpProcess *process, guint64 start, guint64 end, guint max_functions)
 {
   guint8 head[LP_ENTITY_PEEK_SIZE];
   LpEntityIdentity identity;
 
-  if (lp_process_read_some (process, mapping->start, head, sizeof head) != sizeof head
+  if (lp_process_read_some (process, start, head, sizeof head) != sizeof head
       || !lp_entity_peek_identity (head, sizeof head, &identity))
     return NULL;
   gsize sites_size = identity.n_functions * sizeof (LpEntitySite);
-  guint64 text_size = mapping->end - mapping->start;
+  guint64 text_size = end - start;
   if (identity.n_functions == 0 || identity.n_functions > max_functions || identity.image_size > MAX_IMAGE
       || identity.image_size < text_size || identity.sites > text_size
       || sites_size > text_size - identity.sites)
     return NULL;
 
   g_autofree LpEntitySite *sites = g_malloc (sites_size);
-  if (!lp_process_read (process, mapping->start + identity.sites, sites, sites_size, NULL))
+  if (!lp_process_read (process, start + identity.sites, sites, sites_size, NULL))
     return NULL;
   LpImage *image = g_new0 (LpImage, 1);
   image->identity = identity;
-  image->base = mapping->start;
-  image->text_end = mapping->end;
+  image->base = start;
+  image->text_end = end;
   image->complete = !is_zero (identity.digest, sizeof identity.digest);
   image->sites = g_steal_pointer (&sites);
   image->by_stub = g_hash_table_new (g_int64_hash, g_int64_equal);
   for (guint i = 0; i < identity.n_functions; i++)
     g_hash_table_insert (image->by_stub, &image->sites[i].stub, &image->sites[i]);
   return image;
+}
+
+LpImage *
+lp_image_read (LpProcess *process, guint64 start, guint64 end)
+{
+  return read_image (process, start, end, MAX_FUNCTIONS);
 }
 
 GPtrArray *
@@ -78,7 +84,7 @@ lp_images_read (LpProcess *process, const LpMaps *maps)
        * mostly begin with a read-only one, so hardly anything needs to be read. */
       if (m->prot != (PROT_READ | PROT_EXEC) || m->shared || m->offset != 0 || m->path[0] == '[')
         continue;
-      LpImage *image = read_image (process, m, MAX_FUNCTIONS - functions);
+      LpImage *image = read_image (process, m->start, m->end, MAX_FUNCTIONS - functions);
       if (image == NULL)
         continue;
       functions += image->identity.n_functions;

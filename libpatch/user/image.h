@@ -29,6 +29,8 @@ typedef struct {
 /* All images of a process (element-type LpImage), ascending. Numbers in them are checked for plausibility,
  * not for truth; what a process may make us look at is bounded. */
 GPtrArray *lp_images_read (LpProcess *process, const LpMaps *maps);
+/* The image whose text is mapped from @start to @end; NULL: there is none. */
+LpImage *lp_image_read (LpProcess *process, guint64 start, guint64 end);
 void lp_image_free (LpImage *image);
 
 /* The image that holds @address, or NULL. */

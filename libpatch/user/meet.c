@@ -301,6 +301,16 @@ end_with_owner (const Meeting *meeting)
   return prctl (PR_SET_PDEATHSIG, SIGKILL) == 0 && getppid () == meeting->keeper->owner;
 }
 
+/* In a signal handler, while we wait to be attached. */
+static void
+allow_first (gpointer data)
+{
+  Meeting *meeting = data;
+
+  meeting->result->was_slow = TRUE;
+  meeting->keeper->allow (meeting->keeper->user_data);
+}
+
 static void
 hold_meeting (Meeting *meeting)
 {
@@ -310,13 +320,13 @@ hold_meeting (Meeting *meeting)
    * interpreter of a script or ld.so is opened, and before Linux 6.8 when the program is: then we would wait
    * for that exec, which waits for us. It goes on first, and we attach at the end of the exec, still before
    * the first instruction in nearly all cases. */
-  lp_ptracer_watch (meeting->keeper->allow, meeting->keeper->user_data);
+  lp_ptracer_watch (allow_first, meeting, meeting->keeper->is_slow);
   lp_step ("opener about to be seized");
   gboolean seized = ptrace (PTRACE_SEIZE, meeting->tid, 0, OPTIONS) == 0
                     && ptrace (PTRACE_INTERRUPT, meeting->tid, 0, 0) == 0;
   int number = errno;
 
-  lp_ptracer_watch (NULL, NULL);
+  lp_ptracer_watch (NULL, NULL, FALSE);
   lp_step ("opener seized");
   meeting->keeper->allow (meeting->keeper->user_data);
   prctl (PR_SET_PDEATHSIG, 0);

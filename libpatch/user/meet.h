@@ -24,6 +24,7 @@ typedef struct {
   char *reason;      /* "" or one line */
   gboolean may_pass; /* FAILED for now: it is tried again when it is seen in the old code later */
   guint64 held_ns;   /* from the seizure to the release */
+  gboolean was_slow; /* the kernel kept us from attaching until the thread was let go on */
   guint64
       code; /* where the process has mapped the code of the (first) target that was patched; 0: it wasn't */
 } LpMeetResult;
@@ -31,7 +32,8 @@ typedef struct {
 /* What the gate's keeper wants to be told; from the tracer, which shares our memory and files but is a
  * process of its own. */
 typedef struct {
-  int owner; /* the process that has started the tracer */
+  int owner;        /* the process that has started the tracer */
+  gboolean is_slow; /* that will probably be so */
   /* Lets the held thread go on. Called at least once; also from a signal handler. */
   void (*allow) (gpointer user_data);
   /* The thread is about to be let go by us; called once. What it opens from now on is news. */

@@ -295,6 +295,18 @@ lp_place_map (LpProcess *process, LpRemote *remote, const LpMaps *maps, LpEntity
   return FALSE;
 }
 
+guint64
+lp_place_text_end (LpEntity *entity, guint64 base)
+{
+  guint n;
+  const Elf64_Phdr *segments = lp_elf_segments (lp_entity_elf (entity), &n);
+
+  for (guint i = 0; i < n; i++)
+    if (segments[i].p_type == PT_LOAD && (segments[i].p_flags & PF_X) != 0)
+      return base + page_up (segments[i].p_vaddr + segments[i].p_memsz);
+  return base;
+}
+
 gboolean
 lp_place_unmap (LpProcess *process, LpRemote *remote, guint64 base, guint64 image_size, GError **error)
 {

@@ -21,6 +21,9 @@ G_BEGIN_DECLS
 gboolean lp_place_map (LpProcess *process, LpRemote *remote, const LpMaps *maps, LpEntity *entity,
                        const LpModule *module, guint64 code, guint64 *base, GError **error);
 
+/* Where the executable mapping of @entity's image at @base ends. */
+guint64 lp_place_text_end (LpEntity *entity, guint64 base);
+
 /* Unmaps the image of @image_size bytes at @base with its guards. */
 gboolean lp_place_unmap (LpProcess *process, LpRemote *remote, guint64 base, guint64 image_size,
                          GError **error);

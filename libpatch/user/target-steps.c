@@ -172,7 +172,8 @@ typedef struct {
   LpStop *stop;
   gboolean is_held; /* @stop is the caller's */
   gboolean is_new;  /* as in Work */
-  LpMaps *maps;
+  const LpMaps *maps;
+  LpMaps *own_maps; /* NULL: they are the target's */
   GPtrArray *images;
 } Scene;
 
@@ -180,7 +181,7 @@ static void
 scene_clear (Scene *scene)
 {
   g_clear_pointer (&scene->images, g_ptr_array_unref);
-  g_clear_pointer (&scene->maps, lp_maps_free);
+  g_clear_pointer (&scene->own_maps, lp_maps_free);
   if (!scene->is_held)
     g_clear_pointer (&scene->stop, lp_stop_free); /* lets the process go */
 }
@@ -335,6 +336,32 @@ stop_everybody (LpTarget *target, LpStop *stop, GError **error)
   return TRUE;
 }
 
+static int
+compare_images (gconstpointer a, gconstpointer b)
+{
+  const LpImage *x = *(LpImage *const *)a, *y = *(LpImage *const *)b;
+
+  return x->base < y->base ? -1 : x->base > y->base;
+}
+
+/* What was there when the target was looked at, and what we have placed since. */
+static void
+add_placed_images (LpTarget *target)
+{
+  for (guint i = 0; i < target->parts->len; i++)
+    {
+      const LpPart *part = &g_array_index (target->parts, LpPart, i);
+      LpImage *image
+          = part->placed && lp_images_find (target->images, part->base) == NULL
+                ? lp_image_read (target->process, part->base, lp_place_text_end (part->entity, part->base))
+                : NULL;
+      if (image == NULL)
+        continue;
+      g_ptr_array_add (target->images, image);
+      g_ptr_array_sort (target->images, compare_images);
+    }
+}
+
 static gboolean
 stop_and_look (Work *work, Scene *scene, GError **error)
 {
@@ -345,7 +372,14 @@ stop_and_look (Work *work, Scene *scene, GError **error)
   scene->stop = scene->is_held ? work->held : lp_stop_new (target->process);
   if (!scene->is_held && !stop_everybody (target, scene->stop, error))
     return FALSE;
-  scene->maps = lp_maps_read (target->process, error);
+  if (scene->is_new)
+    {
+      add_placed_images (target);
+      scene->maps = target->maps;
+      scene->images = g_ptr_array_ref (target->images);
+      return TRUE;
+    }
+  scene->maps = scene->own_maps = lp_maps_read (target->process, error);
   if (scene->maps == NULL)
     return FALSE;
   scene->images = lp_images_read (target->process, scene->maps);

@@ -48,6 +48,8 @@ struct LpTrigger {
   } met[LP_TRIGGER_MET_MAX]; /* a ring of those that were patched at the gate just now */
   guint n_met;
   GHashTable *held; /* tid -> Held: met by a tracer that hasn't left it yet */
+  GHashTable *slow; /* set of inode numbers (guint64): who opens such a file can mostly not be attached to
+                       before it is let go on */
   guint threads;
   LpTriggerCounts counts;
   GHashTable *looks; /* pid -> Look: planned or under way */

@@ -7,6 +7,7 @@
 #include "user/trigger-private.h"
 
 #include <glib-unix.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -28,6 +29,8 @@ typedef struct {
   gint64 since; /* monotonic microseconds */
   GPtrArray *entities;
   GPtrArray *entries;
+  guint64 inode;
+  gboolean is_slow; /* as LpMeetKeeper has it */
   LpMeetResult *result;
 } Held;
 
@@ -144,6 +147,8 @@ meeting_finished (gpointer data)
     g_hash_table_remove (trigger->held, key);
   trigger->threads--;
   lp_tracers_mend (trigger->tracers);
+  if (held->result->was_slow)
+    g_hash_table_add (trigger->slow, g_memdup2 (&held->inode, sizeof held->inode));
   if (held->result->outcome == LP_MEET_LATER)
     lp_trigger_plan_look (trigger, held->result->pid, NULL, held->result->reason);
   else if (held->result->outcome != LP_MEET_NOT_CONCERNED)
@@ -164,7 +169,13 @@ static gboolean
 meet (gpointer data, GError **error)
 {
   Held *held = data;
-  LpMeetKeeper keeper = { held->owner, keeper_allow, keeper_leaving, keeper_orphaned, held, held->entries };
+  LpMeetKeeper keeper = { .owner = held->owner,
+                          .is_slow = held->is_slow,
+                          .allow = keeper_allow,
+                          .leaving = keeper_leaving,
+                          .orphaned = keeper_orphaned,
+                          .user_data = held,
+                          .entries = held->entries };
 
   held->result = lp_meet (held->event.tid, held->entities, MEETING_MS, &keeper);
   if (getppid () == held->owner)
@@ -282,12 +293,16 @@ handle_event (const LpGateEvent *event, gpointer user_data)
     }
 
   Held *held = g_atomic_rc_box_new0 (Held);
+  struct stat status = { 0 };
   held->trigger = trigger;
   held->owner = getpid ();
   held->event = *event;
   held->since = g_get_monotonic_time ();
   held->entities = g_ptr_array_ref (trigger->entities);
   held->entries = g_ptr_array_ref (trigger->entries);
+  fstat (event->fd, &status);
+  held->inode = status.st_ino;
+  held->is_slow = g_hash_table_contains (trigger->slow, &held->inode);
   trigger->counts.met++;
   lp_step ("opener known");
   g_hash_table_replace (trigger->held, GINT_TO_POINTER (event->tid), g_atomic_rc_box_acquire (held));
@@ -352,6 +367,7 @@ lp_trigger_new (LpTriggerFlags without, const char *pin, LpTriggerReport report,
   trigger->entries = g_ptr_array_new_with_free_func ((GDestroyNotify)g_bytes_unref);
   trigger->watched = g_array_new (FALSE, FALSE, sizeof (int));
   trigger->held = g_hash_table_new_full (NULL, NULL, NULL, held_unref);
+  trigger->slow = g_hash_table_new_full (g_int64_hash, g_int64_equal, g_free, NULL);
   trigger->looks = g_hash_table_new_full (NULL, NULL, NULL, lp_trigger_look_free);
   if (without & LP_TRIGGER_GATE)
     g_ptr_array_add (trigger->lacks, g_strdup ("gate: switched off"));
@@ -420,6 +436,7 @@ lp_trigger_free (LpTrigger *trigger)
   g_clear_pointer (&trigger->tracers, lp_tracers_free);
   g_clear_pointer (&trigger->gate, lp_gate_free);
   g_hash_table_unref (trigger->held);
+  g_hash_table_unref (trigger->slow);
   g_array_unref (trigger->watched);
   g_ptr_array_unref (trigger->lacks);
   g_ptr_array_unref (trigger->entities);

@@ -285,7 +285,9 @@ check_refused_batch (LpStop *stop, LpProcess *process, const LpMaps *maps)
   g_assert_true (lp_remote_call (remote, SYS_rt_sigaction, arguments, &result, NULL));
   g_assert_cmpint (result, ==, 0);
   g_assert_true (lp_remote_end (remote, NULL));
-  remote = lp_remote_begin (stop, maps, NULL);
+  g_autoptr (LpProcess) seen_now = lp_process_open (lp_process_pid (process), NULL);
+  g_autoptr (LpStop) same_stop = lp_stop_adopt (seen_now, thread->tid);
+  remote = lp_remote_begin (same_stop, maps, NULL);
   g_assert_false (lp_remote_run (remote, (guint64)(gsize)tear_down, &call, 1, "", &made, &error));
   g_assert_error (error, LP_ERROR, LP_ERROR_NOT_SUPPORTED);
   g_assert_true (lp_remote_end (remote, NULL));
