@@ -9,6 +9,9 @@
 #include <time.h>
 #include <unistd.h>
 
+#define SEIZE_TRIES 100
+#define SEIZE_PAUSE_US 500
+
 struct LpStop {
   LpProcess *process;
   GPtrArray *sharers; /* LpProcess, borrowed */
@@ -148,10 +151,9 @@ lp_stop_wait (LpStop *stop, LpThread *thread, guint timeout_ms, GError **error)
 
 /* Explains why the kernel refused to attach; TRUE when the thread is only ending and needn't be stopped. */
 static gboolean
-explain_seize_failure (LpProcess *process, int tid, int errnum, GError **error)
+explain_seize_failure (LpProcess *process, int tid, int errnum, const char *tracer, GError **error)
 {
   g_autofree char *state = lp_process_status (process, tid, "State");
-  g_autofree char *tracer = lp_process_status (process, tid, "TracerPid");
   int pid = lp_process_pid (process);
 
   if (errnum == ESRCH || state == NULL || state[0] == 'Z' || state[0] == 'X')
@@ -165,19 +167,41 @@ explain_seize_failure (LpProcess *process, int tid, int errnum, GError **error)
   return FALSE;
 }
 
+/* Another tracer of ours may have had the thread in that moment, and let it go before anybody could tell who
+ * it was: then once more. FALSE: errno says why, and *@tracer, to be freed, who has it ("0" or NULL: nobody).
+ */
+static gboolean
+seize (LpProcess *process, int tid, char **tracer)
+{
+  for (guint i = 0; ptrace (PTRACE_SEIZE, tid, 0, PTRACE_O_TRACESYSGOOD) != 0; i++)
+    {
+      int number = errno;
+      g_free (*tracer);
+      *tracer = lp_process_status (process, tid, "TracerPid");
+      if (number != EPERM || i == SEIZE_TRIES || g_strcmp0 (*tracer, "0") != 0)
+        {
+          errno = number;
+          return FALSE;
+        }
+      g_usleep (SEIZE_PAUSE_US);
+    }
+  return TRUE;
+}
+
 /* Asks @tid of @process to stop, unless we already have it. FALSE with @error only for a real failure. */
 static gboolean
 interrupt_thread (LpStop *stop, LpProcess *process, int tid, gboolean *is_new, GError **error)
 {
   LpThread *thread = find_thread (stop, tid);
+  g_autofree char *tracer = NULL;
 
   *is_new = FALSE;
   if (thread != NULL)
     return TRUE;
   if (stop->started_ns == 0)
     stop->started_ns = now_ns ();
-  if (ptrace (PTRACE_SEIZE, tid, 0, PTRACE_O_TRACESYSGOOD) != 0)
-    return explain_seize_failure (process, tid, errno, error);
+  if (!seize (process, tid, &tracer))
+    return explain_seize_failure (process, tid, errno, tracer, error);
 
   thread = g_new0 (LpThread, 1);
   thread->tid = tid;

@@ -140,7 +140,9 @@ patch_here (Catch *work, LpStop *stop)
     {
       set_outcome (work, may_pass (error) ? LP_MEET_LATER : LP_MEET_FAILED, error->message);
       lp_stop_release (stop);
-      lp_target_unmap (target, /* only_placed= */ TRUE, NULL, NULL);
+      /* A busy process is tried again soon, and others may have seen the image by now. */
+      if (!g_error_matches (error, LP_ERROR, LP_ERROR_PROCESS_BUSY))
+        lp_target_unmap (target, /* only_placed= */ TRUE, NULL, NULL);
       return;
     }
   set_outcome (work, work->result->was_patched ? LP_MEET_NOT_CONCERNED : LP_MEET_PATCHED, "");

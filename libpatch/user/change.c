@@ -162,6 +162,27 @@ copy_to_twins (const Run *run)
     }
 }
 
+#define CHECKS 3 /* the trigger may patch the process between one look at it and the next */
+
+/* Looks at process @pid, and whether the step can be made; *@error says why it can't. NULL: it can't be
+ * looked at. */
+static LpTarget *
+check_process (const Run *run, int pid, GError **error)
+{
+  LpTarget *target = NULL;
+
+  for (guint i = 0; i < CHECKS; i++)
+    {
+      g_clear_pointer (&target, lp_target_free);
+      g_clear_error (error);
+      target = lp_target_new (pid, run->change->entities, error);
+      if (target == NULL || !lp_target_needs (target, run->change->step)
+          || lp_target_check (target, run->change->step, run->change->consistency, error))
+        return target;
+    }
+  return target;
+}
+
 /* Looks at process @pid, which shares its memory with @sharers (nullable). FALSE when the change as a whole
  * has failed by it. */
 static gboolean
@@ -175,7 +196,7 @@ add_process (Run *run, int pid, const GArray *sharers, int known_number)
 
   entry->result = lp_process_result_new (pid);
   g_ptr_array_add (run->entries, entry);
-  entry->target = lp_target_new (pid, run->change->entities, &error);
+  entry->target = check_process (run, pid, &error);
   if (entry->target == NULL)
     return entry_fail (run, entry, error);
   g_autoptr (GArray) none = g_array_new (FALSE, FALSE, sizeof (int));
@@ -190,14 +211,15 @@ add_process (Run *run, int pid, const GArray *sharers, int known_number)
   run->was_loaded |= !run->begun && lp_target_needs (entry->target, LP_STEP_UNLOAD);
   if (run->change->pids == NULL && !lp_target_concerns (entry->target))
     {
+      g_clear_error (&error);
       g_ptr_array_remove_index (run->entries,
                                 run->entries->len - 1); /* found by the scan for another patch's image */
       return TRUE;
     }
+  if (error != NULL)
+    return entry_fail (run, entry, error);
   if (!lp_target_needs (entry->target, run->change->step))
     return TRUE;
-  if (!lp_target_check (entry->target, run->change->step, run->change->consistency, &error))
-    return entry_fail (run, entry, error);
   entry->wanted = TRUE;
   return TRUE;
 }
@@ -323,15 +345,19 @@ typedef gboolean (*Attempt) (const Run *run, Entry *entry, char **detail, GError
 static gboolean
 attempt_place (const Run *run, Entry *entry, char **detail, GError **error)
 {
-  entry->placed |= lp_target_place (entry->target, error);
-  return entry->placed;
+  gboolean done = lp_target_place (entry->target, error);
+
+  entry->placed |= done;
+  return done;
 }
 
 static gboolean
 attempt_switch (const Run *run, Entry *entry, char **detail, GError **error)
 {
-  gboolean done = lp_target_switch (entry->target, switches_on (run->change->step), run->change->consistency,
-                                    detail, error);
+  gboolean on = switches_on (run->change->step);
+  /* What was placed may have been taken away again by the trigger, from whom it was. */
+  gboolean done = (!on || attempt_place (run, entry, detail, error))
+                  && lp_target_switch (entry->target, on, run->change->consistency, detail, error);
 
   entry->switched |= done;
   return done;
@@ -363,7 +389,9 @@ attempt_entry (Run *run, Entry *entry, Attempt attempt, gboolean last)
       g_free (entry->result->detail);
       entry->result->detail = g_steal_pointer (&detail);
     }
-  if (g_error_matches (error, LP_ERROR, LP_ERROR_PROCESS_BUSY) && !last)
+  if ((g_error_matches (error, LP_ERROR, LP_ERROR_PROCESS_BUSY)
+       || g_error_matches (error, LP_ERROR, LP_ERROR_CHANGED))
+      && !last)
     {
       g_error_free (error);
       return TRUE;

@@ -322,6 +322,20 @@ lp_place_unmap (LpProcess *process, LpRemote *remote, guint64 base, guint64 imag
   return FALSE;
 }
 
+static gboolean
+is_guard (const LpMaps *maps, guint64 address)
+{
+  const LpMapping *mapping = lp_maps_find (maps, address);
+
+  return mapping != NULL && mapping->prot == PROT_NONE && mapping->inode == 0;
+}
+
+gboolean
+lp_place_is_room (const LpMaps *maps, guint64 base, guint64 image_size)
+{
+  return is_guard (maps, base - GUARD) && is_guard (maps, base + page_up (image_size));
+}
+
 gboolean
 lp_place_retire (LpProcess *process, guint64 base, int stopped_tid, GError **error)
 {

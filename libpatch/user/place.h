@@ -24,6 +24,9 @@ gboolean lp_place_map (LpProcess *process, LpRemote *remote, const LpMaps *maps,
 /* Where the executable mapping of @entity's image at @base ends. */
 guint64 lp_place_text_end (LpEntity *entity, guint64 base);
 
+/* Whether the guards of an image of @image_size bytes at @base are there. */
+gboolean lp_place_is_room (const LpMaps *maps, guint64 base, guint64 image_size);
+
 /* Unmaps the image of @image_size bytes at @base with its guards. */
 gboolean lp_place_unmap (LpProcess *process, LpRemote *remote, guint64 base, guint64 image_size,
                          GError **error);

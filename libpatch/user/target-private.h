@@ -27,7 +27,8 @@ struct LpTarget {
   GPtrArray *modules; /* LpModule */
   GPtrArray *images;  /* LpImage */
   GArray *parts;      /* LpPart, in the change's order */
-  GArray *leftovers;  /* guint64 base, guint64 size pairs: images that a killed worker has left unfinished */
+  GArray
+      *leftovers; /* guint64 bases of images that were unfinished then: a killed worker's, or one under way */
   LpUnwinder *unwinder;
   GArray *changes; /* LpSiteChange of the last switch that was made */
   gboolean switched_on;
@@ -44,6 +45,15 @@ void lp_part_add_image_ranges (const LpPart *part, GArray *ranges);
  * consistency isn't safe for it). */
 gboolean lp_part_add_old_ranges (const LpPart *part, guint index, LpConsistency consistency, GArray *ranges,
                                  GError **error);
+
+/* Takes images that somebody else has placed since lp_target_new(), of which @images (of now) has all, for
+ * the parts that have none. Errors: LP_ERROR_CONFLICT. */
+gboolean lp_target_adopt (LpTarget *target, const GPtrArray *images, GError **error);
+
+/* Now that everybody stands still, and @images are those of now: of several images that were placed at the
+ * same time for one part (by the trigger, say) one is taken. @surplus: (element-type guint64): bases of those
+ * that are ours and not wanted then. FALSE: a part has none any more. */
+gboolean lp_target_agree (LpTarget *target, const GPtrArray *images, GArray *surplus);
 
 /* What must be written to switch all parts that have an image @on or off, as @images (of now) show it;
  * appended to @changes (element-type LpSiteChange, part set). On in the change's order, off from the top of

@@ -54,14 +54,20 @@ borrow_thread (LpStop *stop, const LpMaps *maps, GError **error)
   return NULL;
 }
 
-/* Sweeps away what a killed worker has left: such an image was never active, so nobody can be in it. */
+/* Sweeps away what a killed worker has left: such an image was never active, so nobody can be in it. But one
+ * that was unfinished when the target was looked at may be somebody's who was at work, and active by now:
+ * @images are those of now, when we hold a thread, and so nobody else holds all. */
 static gboolean
-unmap_leftovers (LpTarget *target, LpRemote *remote, GError **error)
+unmap_leftovers (LpTarget *target, LpRemote *remote, const GPtrArray *images, GError **error)
 {
-  for (guint i = 0; i + 1 < target->leftovers->len; i += 2)
-    if (!lp_place_unmap (target->process, remote, g_array_index (target->leftovers, guint64, i),
-                         g_array_index (target->leftovers, guint64, i + 1), error))
-      return FALSE;
+  for (guint i = 0; i < target->leftovers->len; i++)
+    {
+      guint64 base = g_array_index (target->leftovers, guint64, i);
+      const LpImage *image = lp_images_find (images, base);
+      if (image != NULL && image->base == base && !image->complete
+          && !lp_place_unmap (target->process, remote, base, image->identity.image_size, error))
+        return FALSE;
+    }
   g_array_set_size (target->leftovers, 0);
   return TRUE;
 }
@@ -102,13 +108,25 @@ map_parts (LpTarget *target, LpRemote *remote, gboolean is_new, GError **error)
   return TRUE;
 }
 
+/* Now that a thread is held: the trigger may have met the process since the target was looked at. */
+static gboolean
+look_again (LpTarget *target, LpRemote *remote, GError **error)
+{
+  g_autoptr (LpMaps) maps = lp_maps_read (target->process, error);
+
+  if (maps == NULL)
+    return FALSE;
+  g_autoptr (GPtrArray) images = lp_images_read (target->process, maps);
+  return unmap_leftovers (target, remote, images, error) && lp_target_adopt (target, images, error);
+}
+
 /* Maps what is missing by means of @remote, which is given back. */
 static gboolean
 map_with (LpTarget *target, LpRemote *remote, gboolean is_new, GError **error)
 {
   if (remote == NULL)
     return FALSE;
-  gboolean done = unmap_leftovers (target, remote, error) && map_parts (target, remote, is_new, error);
+  gboolean done = (is_new || look_again (target, remote, error)) && map_parts (target, remote, is_new, error);
   gboolean ended = lp_remote_end (remote, done ? error : NULL);
   return done && ended;
 }
@@ -120,6 +138,23 @@ place_in_tracer (gpointer data, GError **error)
   g_autoptr (LpStop) stop = lp_stop_new (target->process);
 
   return map_with (target, borrow_thread (stop, target->maps, error), /* is_new= */ FALSE, error);
+}
+
+static void
+set_image_gone (const LpTarget *target, GError **error)
+{
+  lp_error_set (error, LP_ERROR_CHANGED, NULL, "process %d: the patch's image was taken away meanwhile",
+                lp_process_pid (target->process));
+}
+
+/* Whether nothing is mapped where the image was. */
+static gboolean
+is_unmapped (const LpTarget *target, guint64 base)
+{
+  guint8 byte;
+
+  return lp_process_is_alive (target->process)
+         && !lp_process_read (target->process, base, &byte, sizeof byte, NULL);
 }
 
 static gboolean
@@ -134,8 +169,17 @@ fill_parts (LpTarget *target, gboolean stopped, GError **error)
 
       if (!part->placed)
         continue;
-      if (!lp_fill_image (target->process, part->entity, part->module, symbols, part->base, &pages, error))
-        return FALSE;
+      g_autoptr (GError) local_error = NULL;
+      if (!lp_fill_image (target->process, part->entity, part->module, symbols, part->base, &pages,
+                          &local_error))
+        {
+          /* Somebody took it for what a killed worker has left. */
+          if (is_unmapped (target, part->base))
+            set_image_gone (target, error);
+          else
+            g_propagate_error (error, g_steal_pointer (&local_error));
+          return FALSE;
+        }
       target->private_pages += pages;
     }
   return TRUE;
@@ -386,6 +430,40 @@ stop_and_look (Work *work, Scene *scene, GError **error)
   return TRUE;
 }
 
+/* Two that patch the same process see each other here at the latest. */
+static gboolean
+agree_on_images (LpTarget *target, Scene *scene, GError **error)
+{
+  g_autoptr (GArray) surplus = g_array_new (FALSE, FALSE, sizeof (guint64));
+  gboolean done = TRUE;
+
+  if (!lp_target_agree (target, scene->images, surplus))
+    {
+      set_image_gone (target, error);
+      return FALSE;
+    }
+  if (surplus->len == 0)
+    return TRUE;
+  LpRemote *remote = lp_remote_begin (scene->stop, scene->maps, error);
+  if (remote == NULL)
+    return FALSE;
+  for (guint i = 0; i < surplus->len && done; i++)
+    {
+      guint64 base = g_array_index (surplus, guint64, i);
+      const LpImage *image = lp_images_find (scene->images, base);
+      if (image != NULL && image->base == base)
+        done = lp_place_unmap (target->process, remote, base, image->identity.image_size, error);
+    }
+  gboolean ended = lp_remote_end (remote, done ? error : NULL);
+  g_clear_pointer (&scene->images, g_ptr_array_unref);
+  g_clear_pointer (&scene->own_maps, lp_maps_free);
+  scene->maps = scene->own_maps = done && ended ? lp_maps_read (target->process, error) : NULL;
+  if (scene->maps == NULL)
+    return FALSE;
+  scene->images = lp_images_read (target->process, scene->maps);
+  return TRUE;
+}
+
 /* TRUE when nobody is in @ranges; else notes who is. */
 static gboolean
 nobody_in (Work *work, Scene *scene, GArray *ranges, GError **error)
@@ -413,6 +491,8 @@ switch_scene (Work *work, Scene *scene, GError **error)
   guint pages = 0;
 
   if (!stop_and_look (work, scene, error))
+    return FALSE;
+  if (work->on && work->undo == NULL && !work->is_new && !agree_on_images (target, scene, error))
     return FALSE;
   if (work->undo != NULL ? !plan_undo (work, changes, ranges, error)
                          : !plan_all (work, scene, changes, ranges, error))
@@ -555,6 +635,17 @@ is_to_unmap (const LpPart *part, gboolean only_placed)
   return part->base != 0 && (part->placed || !only_placed);
 }
 
+/* Whether somebody else has taken the image of @part away: what is there now isn't ours. One that we have
+ * placed and not filled is recognised by the room that it lies in only. */
+static gboolean
+is_gone (const LpPart *part, const Scene *scene)
+{
+  const LpImage *image = lp_images_find (scene->images, part->base);
+
+  return image == NULL ? !lp_place_is_room (scene->maps, part->base, part->image_size)
+                       : image->base != part->base;
+}
+
 /* No redirect may lead into the image. */
 static gboolean
 verify_inactive (LpTarget *target, const LpPart *part, Scene *scene, GError **error)
@@ -612,7 +703,7 @@ unmap_parts (Work *work, Scene *scene, const GArray *code, GError **error)
 
   if (remote == NULL)
     return FALSE;
-  done = unmap_leftovers (target, remote, error);
+  done = unmap_leftovers (target, remote, scene->images, error);
   for (guint i = 0; i < target->parts->len && done; i++)
     {
       LpPart *part = &g_array_index (target->parts, LpPart, i);
@@ -633,9 +724,15 @@ unmap_in_tracer (gpointer data, GError **error)
 
   for (guint i = 0; i < work->target->parts->len && done; i++)
     {
-      const LpPart *part = &g_array_index (work->target->parts, LpPart, i);
+      LpPart *part = &g_array_index (work->target->parts, LpPart, i);
       if (!is_to_unmap (part, work->only_placed))
         continue;
+      if (is_gone (part, &scene))
+        {
+          part->base = 0;
+          part->placed = FALSE;
+          continue;
+        }
       lp_part_add_image_ranges (part, ranges);
       done = verify_inactive (work->target, part, &scene, error);
     }

@@ -80,21 +80,30 @@ is_same_digest (const LpEntityIdentity *identity, const char *hex)
   return TRUE;
 }
 
-/* The complete image of @entity that belongs to @module as it is mapped now (NULL: to any). FALSE only with
- * an error. */
 static gboolean
-find_image (LpTarget *target, LpEntity *entity, const LpModule *module, const LpImage **found, GError **error)
+is_image_of (const LpImage *image, LpEntity *entity, const LpModule *module)
+{
+  const LpEntityIdentity *identity = lp_entity_identity (entity);
+
+  /* Another bias: the target was unloaded and loaded again elsewhere, and this image serves nobody. */
+  return image->complete && memcmp (image->identity.uuid, identity->uuid, LP_UUID_SIZE) == 0
+         && (module == NULL || image->identity.load_bias == module->bias);
+}
+
+/* The complete one of @images for @entity that belongs to @module as it is mapped now (NULL: to any). FALSE
+ * only with an error. */
+static gboolean
+find_image (LpTarget *target, const GPtrArray *images, LpEntity *entity, const LpModule *module,
+            const LpImage **found, GError **error)
 {
   const LpEntityIdentity *identity = lp_entity_identity (entity);
 
   *found = NULL;
-  for (guint i = 0; i < target->images->len; i++)
+  for (guint i = 0; i < images->len; i++)
     {
-      const LpImage *image = g_ptr_array_index (target->images, i);
-      if (!image->complete || memcmp (image->identity.uuid, identity->uuid, LP_UUID_SIZE) != 0)
+      const LpImage *image = g_ptr_array_index (images, i);
+      if (!is_image_of (image, entity, module))
         continue;
-      if (module != NULL && image->identity.load_bias != module->bias)
-        continue; /* the target was unloaded and loaded again elsewhere: this image serves nobody */
       if (!is_same_digest (&image->identity, lp_entity_digest (entity))
           || image->identity.n_functions != identity->n_functions)
         {
@@ -106,6 +115,80 @@ find_image (LpTarget *target, LpEntity *entity, const LpModule *module, const Lp
       *found = image;
     }
   return TRUE;
+}
+
+static void
+take_image (LpTarget *target, const GPtrArray *images, LpPart *part, const LpImage *image)
+{
+  part->base = image->base;
+  part->state = part->module != NULL
+                    ? lp_image_state (target->process, lp_arch_for_machine (LP_HOST_MACHINE), images, image)
+                    : LP_IMAGE_LOADED;
+}
+
+gboolean
+lp_target_adopt (LpTarget *target, const GPtrArray *images, GError **error)
+{
+  for (guint i = 0; i < target->parts->len; i++)
+    {
+      LpPart *part = &g_array_index (target->parts, LpPart, i);
+      const LpImage *image = NULL;
+
+      if (part->base != 0 || part->module == NULL)
+        continue;
+      if (!find_image (target, images, part->entity, part->module, &image, error))
+        return FALSE;
+      if (image != NULL)
+        take_image (target, images, part, image);
+    }
+  return TRUE;
+}
+
+/* The one of @images that leads into @part's module, and if there is none the one that @part has, else any;
+ * NULL: there is none for it. */
+static const LpImage *
+best_image (LpTarget *target, const GPtrArray *images, const LpPart *part)
+{
+  const LpImage *own = lp_images_find (images, part->base), *any = NULL;
+
+  for (guint i = 0; i < images->len; i++)
+    {
+      const LpImage *image = g_ptr_array_index (images, i);
+      if (!is_image_of (image, part->entity, part->module)
+          || !is_same_digest (&image->identity, lp_entity_digest (part->entity)))
+        continue;
+      if (lp_image_state (target->process, lp_arch_for_machine (LP_HOST_MACHINE), images, image)
+          != LP_IMAGE_LOADED)
+        return image;
+      any = image;
+    }
+  return own != NULL && own->base == part->base && own->complete ? own : any;
+}
+
+gboolean
+lp_target_agree (LpTarget *target, const GPtrArray *images, GArray *surplus)
+{
+  gboolean all = TRUE;
+
+  for (guint i = 0; i < target->parts->len; i++)
+    {
+      LpPart *part = &g_array_index (target->parts, LpPart, i);
+      const LpImage *best = part->module != NULL ? best_image (target, images, part) : NULL;
+
+      if (part->module == NULL || (best != NULL && best->base == part->base))
+        continue;
+      if (best == NULL)
+        {
+          part->base = 0;
+          part->placed = all = FALSE;
+          continue;
+        }
+      if (part->placed && !target->was_on)
+        g_array_append_val (surplus, part->base);
+      part->placed = FALSE;
+      take_image (target, images, part, best);
+    }
+  return all;
 }
 
 static gboolean
@@ -122,16 +205,10 @@ add_part (LpTarget *target, LpEntity *entity, GError **error)
       g_propagate_error (error, g_steal_pointer (&local_error));
       return FALSE;
     }
-  if (!find_image (target, entity, part.module, &image, error))
+  if (!find_image (target, target->images, entity, part.module, &image, error))
     return FALSE;
   if (image != NULL)
-    {
-      part.base = image->base;
-      part.state = part.module != NULL
-                       ? lp_image_state (target->process, lp_arch_for_machine (LP_HOST_MACHINE),
-                                         target->images, image)
-                       : LP_IMAGE_LOADED;
-    }
+    take_image (target, target->images, &part, image);
   if (part.module == NULL && image == NULL)
     return TRUE;
   part.entity = lp_entity_ref (entity);
@@ -153,7 +230,6 @@ note_leftovers (LpTarget *target, GPtrArray *entities)
             == 0)
           {
             g_array_append_val (target->leftovers, image->base);
-            g_array_append_val (target->leftovers, image->identity.image_size);
             break;
           }
     }

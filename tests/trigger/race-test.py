@@ -1,0 +1,119 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Several that patch the same busy process at the same time, as a job's worker and the trigger do when a patch is activated: the process
+lives, and the patch is in it once. TAP on standard output. usage: race-test.py LP-DIFF LP-TRIGGER LP-LIVE"""
+import subprocess
+import sys
+import tempfile
+from collections import Counter
+from pathlib import Path
+
+from targets import Target, Trigger, expect, run_tests, start
+
+LP_LIVE = sys.argv[3]
+NET = ('--without=gate',)
+# Eight threads that call all the time; without an argument for a while only. Says how many calls were old.
+BUSY = '''
+    #include <pthread.h>
+    #include <unistd.h>
+    int answer (int x);
+    static int old;
+    static long calls = 300;
+    static void *work (void *data)
+    {
+      for (long i = 0; i < calls; i++, usleep (20))
+        if (answer (i & 0xffff) != (i & 0xffff) + 2)
+          __sync_fetch_and_add (&old, 1);
+      return NULL;
+    }
+    int main (int argc, char **argv)
+    {
+      pthread_t threads[8];
+      if (argc > 1)
+        calls = 1L << 60;
+      for (int i = 0; i < 8; i++)
+        pthread_create (&threads[i], NULL, work, NULL);
+      for (int i = 0; i < 8; i++)
+        pthread_join (threads[i], NULL);
+      printf ("%d\\n", old);
+      return 0;
+    }
+'''
+SILENT = '''
+    #include <stdio.h>
+    int answer (int x);
+    __attribute__ ((noinline, noipa)) int
+    answer (int x)
+    {
+    #ifdef PATCHED
+      if (x > 1000000)
+        puts ("far");
+      return x + 2;
+    #else
+      if (x > 1000000)
+        puts ("far away");
+      return x + 1;
+    #endif
+    }
+'''
+
+
+class Things:
+    def __init__(self, folder):
+        self.target = Target(folder, 'busy', ['-pie'], main=BUSY, answer=SILENT)
+
+
+def live(*words):
+    return subprocess.Popen([LP_LIVE, *map(str, words)], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+
+
+def starting_processes(things):
+    """The trigger's own tracers meet each other: one thread after the other hits while a look is under way."""
+    for number in range(100):
+        with Trigger(things.target, options=NET):
+            done = start(things.target.path)
+            expect((done.returncode, done.stdout.strip().isdigit()), (0, True), f'round {number}: {done}')
+
+
+def running_process(things):
+    """Two that apply, and the trigger that is just binding, on one process; then all is taken away."""
+    process = subprocess.Popen([things.target.path, 'on'], stdout=subprocess.DEVNULL)
+    entity, seen = things.target.entity, Counter()
+
+    def images():
+        return Path(f'/proc/{process.pid}/maps').read_text().count(str(entity))
+
+    try:
+        for number in range(60):
+            applying = [live('apply', entity, process.pid) for _ in range(2)]
+            with Trigger(things.target, options=NET if number % 2 else ()) as trigger:
+                said = [(job.communicate(timeout=60)[0], job.returncode) for job in applying]
+                trigger.finish()
+            expect((process.poll(), {status for _, status in said}), (None, {0}), f'round {number}: {said}')
+            seen.update(' patched,' in text for text, _ in said)
+            expect(images(), 1, f'round {number}, images: {said}')
+            for step in ('deactivate', 'unload'):
+                job = live(step, entity, process.pid)
+                text = job.communicate(timeout=60)[0]
+                expect(job.returncode, 0, f'round {number}, {step}: {text}')
+            expect((process.poll(), images()), (None, 0), f'round {number}, what is left')
+        expect(seen[True] > 0, True, f'nobody but the trigger has patched anything: {seen}')
+    finally:
+        process.kill()
+        process.wait()
+
+
+TESTS = [
+    ('processes that start while the trigger binds: none is harmed, however many threads call (hazard 22)', starting_processes),
+    ('a running process that two apply to while the trigger binds: the patch is in it once, and goes as a whole', running_process),
+]
+
+
+def main():
+    with tempfile.TemporaryDirectory(prefix='race-test.') as folder:
+        print(f'1..{len(TESTS)}', flush=True)
+        return run_tests(TESTS, Things(Path(folder)))
+
+
+if __name__ == '__main__':
+    sys.exit(main())
