@@ -55,7 +55,7 @@ scan_images (LpProcess *process, const LpMaps *maps)
       LpScanImage entry = { .identity = image->identity, .base = image->base };
 
       if (!image->complete)
-        continue; /* a killed worker's remainder: never active, swept away by the next step */
+        continue; /* a killed worker's remainder: never active, swept away when the patch is */
       entry.state = lp_image_state (process, lp_arch_for_machine (LP_HOST_MACHINE), images, image);
       g_array_append_val (result, entry);
     }

@@ -55,8 +55,9 @@ borrow_thread (LpStop *stop, const LpMaps *maps, GError **error)
 }
 
 /* Sweeps away what a killed worker has left: such an image was never active, so nobody can be in it. But one
- * that was unfinished when the target was looked at may be somebody's who was at work, and active by now:
- * @images are those of now, when we hold a thread, and so nobody else holds all. */
+ * that was unfinished when the target was looked at may be somebody's who was at work then: @images are those
+ * of now. And it may be somebody's who still is, whom nothing stops from filling it: only what takes the
+ * patch away, after which nobody brings it, sweeps. */
 static gboolean
 unmap_leftovers (LpTarget *target, LpRemote *remote, const GPtrArray *images, GError **error)
 {
@@ -110,14 +111,14 @@ map_parts (LpTarget *target, LpRemote *remote, gboolean is_new, GError **error)
 
 /* Now that a thread is held: the trigger may have met the process since the target was looked at. */
 static gboolean
-look_again (LpTarget *target, LpRemote *remote, GError **error)
+look_again (LpTarget *target, GError **error)
 {
   g_autoptr (LpMaps) maps = lp_maps_read (target->process, error);
 
   if (maps == NULL)
     return FALSE;
   g_autoptr (GPtrArray) images = lp_images_read (target->process, maps);
-  return unmap_leftovers (target, remote, images, error) && lp_target_adopt (target, images, error);
+  return lp_target_adopt (target, images, error);
 }
 
 /* Maps what is missing by means of @remote, which is given back. */
@@ -126,7 +127,7 @@ map_with (LpTarget *target, LpRemote *remote, gboolean is_new, GError **error)
 {
   if (remote == NULL)
     return FALSE;
-  gboolean done = (is_new || look_again (target, remote, error)) && map_parts (target, remote, is_new, error);
+  gboolean done = (is_new || look_again (target, error)) && map_parts (target, remote, is_new, error);
   gboolean ended = lp_remote_end (remote, done ? error : NULL);
   return done && ended;
 }
@@ -173,7 +174,7 @@ fill_parts (LpTarget *target, gboolean stopped, GError **error)
       if (!lp_fill_image (target->process, part->entity, part->module, symbols, part->base, &pages,
                           &local_error))
         {
-          /* Somebody took it for what a killed worker has left. */
+          /* Somebody has taken the patch away, and this for what a killed worker has left. */
           if (is_unmapped (target, part->base))
             set_image_gone (target, error);
           else
@@ -188,14 +189,13 @@ fill_parts (LpTarget *target, gboolean stopped, GError **error)
 static gboolean
 needs_place (const LpTarget *target)
 {
-  gboolean needed = target->leftovers->len > 0;
-
   for (guint i = 0; i < target->parts->len; i++)
     {
       const LpPart *part = &g_array_index (target->parts, LpPart, i);
-      needed |= part->base == 0 && part->module != NULL;
+      if (part->base == 0 && part->module != NULL)
+        return TRUE;
     }
-  return needed;
+  return FALSE;
 }
 
 gboolean
@@ -703,7 +703,7 @@ unmap_parts (Work *work, Scene *scene, const GArray *code, GError **error)
 
   if (remote == NULL)
     return FALSE;
-  done = unmap_leftovers (target, remote, scene->images, error);
+  done = work->only_placed || unmap_leftovers (target, remote, scene->images, error);
   for (guint i = 0; i < target->parts->len && done; i++)
     {
       LpPart *part = &g_array_index (target->parts, LpPart, i);
@@ -750,7 +750,7 @@ gboolean
 lp_target_unmap (LpTarget *target, gboolean only_placed, char **detail, GError **error)
 {
   Work work = { .target = target, .only_placed = only_placed };
-  gboolean needed = target->leftovers->len > 0;
+  gboolean needed = !only_placed && target->leftovers->len > 0;
 
   for (guint i = 0; i < target->parts->len; i++)
     needed |= is_to_unmap (&g_array_index (target->parts, LpPart, i), only_placed);

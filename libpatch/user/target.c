@@ -216,7 +216,7 @@ add_part (LpTarget *target, LpEntity *entity, GError **error)
   return TRUE;
 }
 
-/* Remembers images that were never filled to their end. Only the change that brings the same patch sweeps
+/* Remembers images that were never filled to their end. Only the change that takes the same patch away sweeps
  * them away. */
 static void
 note_leftovers (LpTarget *target, GPtrArray *entities)
