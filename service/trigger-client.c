@@ -133,7 +133,7 @@ child_failed (ScTrigger *trigger, const char *why)
   if (trigger->helper != NULL)
     sc_helper_kill (trigger->helper);
   drop_child (trigger);
-  set_problem (trigger, why);
+  set_problem (trigger, trigger->infos->len > 0 ? why : NULL);
   end_waits (trigger, G_MAXUINT64);
   if (trigger->infos->len == 0 || trigger->restart_timer != 0)
     return;
@@ -229,12 +229,26 @@ handle_pong (ScTrigger *trigger, JsonObject *message)
   trigger->listener->changed (trigger->user_data);
 }
 
+/* Nothing is bound any more, and whoever was being patched is. */
+static void
+dismiss (ScTrigger *trigger)
+{
+  drop_child (trigger);
+  set_problem (trigger, NULL);
+  end_waits (trigger, G_MAXUINT64);
+}
+
 static void
 handle_bound (ScTrigger *trigger, JsonObject *message)
 {
   JsonArray *problems = sc_wire_array (message, "problems");
   guint64 serial = (guint64)sc_wire_int (message, "serial");
 
+  if (serial == trigger->serial && trigger->infos->len == 0)
+    {
+      dismiss (trigger);
+      return;
+    }
   if (serial == trigger->serial)
     {
       gboolean well = problems == NULL || json_array_get_length (problems) == 0;
@@ -513,6 +527,11 @@ on_bind_late (gpointer data)
   ScTrigger *trigger = g_task_get_task_data (wait->task);
 
   wait->timer = 0;
+  if (wait->serial == trigger->serial && trigger->infos->len == 0)
+    {
+      dismiss (trigger);
+      return G_SOURCE_REMOVE;
+    }
   g_queue_remove (&trigger->waiting, wait);
   wait_end (wait);
   return G_SOURCE_REMOVE;
@@ -526,6 +545,17 @@ same_infos (const GPtrArray *a, const GPtrArray *b)
     if (!sc_patch_info_equal (a->pdata[i], b->pdata[i]))
       return FALSE;
   return a->len == b->len;
+}
+
+static void
+take_infos (ScTrigger *trigger, GPtrArray *infos)
+{
+  GPtrArray *taken = g_ptr_array_new_with_free_func ((GDestroyNotify)sc_patch_info_unref);
+
+  for (guint i = 0; i < infos->len; i++)
+    g_ptr_array_add (taken, sc_patch_info_ref (infos->pdata[i]));
+  g_ptr_array_unref (trigger->infos);
+  trigger->infos = taken;
 }
 
 /* @task (given away) ends when the bind that is sent next is answered. */
@@ -563,28 +593,21 @@ sc_trigger_bind_async (ScTrigger *trigger, GPtrArray *infos, GAsyncReadyCallback
 {
   GTask *task = g_task_new (NULL, NULL, callback, user_data);
 
-  g_task_set_task_data (task, trigger, NULL);
-  if (trigger->program[0] == '\0'
-      || (same_infos (infos, trigger->infos) && (infos->len == 0 || trigger->helper != NULL)))
-    {
-      g_task_return_boolean (task, TRUE);
-      g_object_unref (task);
-      return;
-    }
-  g_ptr_array_set_size (trigger->infos, 0);
-  for (guint i = 0; i < infos->len; i++)
-    g_ptr_array_add (trigger->infos, sc_patch_info_ref (infos->pdata[i]));
-  trigger->serial++;
-  if (infos->len == 0)
-    {
-      drop_child (trigger);
-      set_problem (trigger, NULL);
-      end_waits (trigger, G_MAXUINT64);
-      g_task_return_boolean (task, TRUE);
-      g_object_unref (task);
-      return;
-    }
+  gboolean is_done
+      = same_infos (infos, trigger->infos) && trigger->helper != NULL && g_queue_is_empty (&trigger->waiting);
+  gboolean is_pointless = trigger->program[0] == '\0' || (infos->len == 0 && trigger->helper == NULL);
 
+  g_task_set_task_data (task, trigger, NULL);
+  take_infos (trigger, infos);
+  if (is_pointless)
+    dismiss (trigger);
+  if (is_done || is_pointless)
+    {
+      g_task_return_boolean (task, TRUE);
+      g_object_unref (task);
+      return;
+    }
+  trigger->serial++;
   await_bind (trigger, task);
   if (trigger->helper != NULL)
     send_bind (trigger);

@@ -27,9 +27,9 @@ ScTrigger *sc_trigger_new (const char *program, const ScTriggerListener *listene
 void sc_trigger_free (ScTrigger *trigger); /* ends it: whoever it holds goes on */
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (ScTrigger, sc_trigger_free)
 
-/* Binds exactly the patches @infos (ScPatchInfo). When it ends well, no new process of theirs escapes. It
- * ends in any case, within SC_TRIGGER_PATIENCE: a trigger that fails is a problem to be shown, not a reason
- * to withhold a patch. */
+/* Binds exactly the patches @infos (ScPatchInfo). When it ends well, no new process of theirs escapes, and
+ * none is being given a patch any more that isn't among them. It ends in any case, within
+ * SC_TRIGGER_PATIENCE: a trigger that fails is a problem to be shown, not a reason to withhold a patch. */
 #define SC_TRIGGER_PATIENCE 10 /* seconds */
 void sc_trigger_bind_async (ScTrigger *trigger, GPtrArray *infos, GAsyncReadyCallback callback,
                             gpointer user_data);

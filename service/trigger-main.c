@@ -123,12 +123,28 @@ open_bindings (JsonObject *request, GPtrArray *problems)
   return bindings;
 }
 
+typedef struct {
+  ScKeeper *keeper;
+  JsonObject *reply;
+} ScPendingReply;
+
+static void
+send_reply (gpointer user_data)
+{
+  ScPendingReply *pending = user_data;
+
+  tell (pending->keeper, pending->reply);
+  json_object_unref (pending->reply);
+  g_free (pending);
+}
+
 static void
 bind (ScDelivery *delivery)
 {
   ScKeeper *keeper = delivery->keeper;
   const GPtrArray *unopened = delivery->unopened;
-  g_autoptr (JsonObject) reply = json_object_new ();
+  JsonObject *reply = json_object_new ();
+  ScPendingReply *pending = g_new (ScPendingReply, 1);
   g_autoptr (GPtrArray) unwatched = NULL;
   g_autoptr (GError) error = NULL;
   JsonArray *problems = json_array_new ();
@@ -143,7 +159,9 @@ bind (ScDelivery *delivery)
     json_array_add_string_element (problems, unwatched->pdata[i]);
   json_object_set_array_member (reply, "problems", problems);
   json_object_set_array_member (reply, "lacks", describe_lacks (keeper->trigger));
-  tell (keeper, reply);
+  *pending = (ScPendingReply){ keeper, reply };
+  /* The service looks at the running processes next, and nobody may come to have a patch behind its back. */
+  lp_trigger_settle (keeper->trigger, send_reply, pending);
 }
 
 static gboolean

@@ -45,7 +45,6 @@ lp_trigger_look_free (gpointer data)
       g_source_destroy (look->wait);
       g_source_unref (look->wait);
     }
-  g_clear_pointer (&look->entities, g_ptr_array_unref);
   lp_meet_result_free (look->result);
   g_free (look);
 }
@@ -104,7 +103,7 @@ look_finished (gpointer data)
   lp_step ("look over");
   look->trigger->threads--;
   look->trigger->n_looking--;
-  g_clear_pointer (&look->entities, g_ptr_array_unref);
+  lp_trigger_unuse (look->trigger, g_steal_pointer (&look->entities));
   if (look->result->outcome == LP_MEET_LATER)
     look_again (look);
   else
@@ -156,12 +155,12 @@ start_look (gpointer data)
     }
   lp_step ("look begun");
   /* Those that are bound now, not when it was met. */
-  look->entities = g_ptr_array_ref (look->trigger->entities);
+  look->entities = lp_trigger_use (look->trigger);
   if (lp_trigger_start_thread (look->trigger, "look", look_thread, look))
     look->trigger->n_looking++;
   else
     {
-      g_clear_pointer (&look->entities, g_ptr_array_unref);
+      lp_trigger_unuse (look->trigger, g_steal_pointer (&look->entities));
       look_again (look);
     }
   return G_SOURCE_REMOVE;
@@ -226,7 +225,7 @@ scan_finished (gpointer data)
         trigger->report (&result, trigger->user_data);
     }
   g_clear_pointer (&scan->results, g_ptr_array_unref);
-  g_ptr_array_unref (scan->entities);
+  lp_trigger_unuse (trigger, scan->entities);
   g_free (scan);
   if (trigger->must_scan_again)
     lp_trigger_scan (trigger);
@@ -267,7 +266,7 @@ lp_trigger_scan (LpTrigger *trigger)
     return;
   Scan *scan = g_new0 (Scan, 1);
   scan->trigger = trigger;
-  scan->entities = g_ptr_array_ref (trigger->entities);
+  scan->entities = lp_trigger_use (trigger);
   /* Not one of LP_TRIGGER_THREADS_MAX: something is lost just when there are too many. */
   GThread *thread = g_thread_try_new ("scan", scan_thread, scan, NULL);
   if (thread != NULL)
@@ -277,7 +276,7 @@ lp_trigger_scan (LpTrigger *trigger)
       trigger->threads++;
       return;
     }
-  g_ptr_array_unref (scan->entities);
+  lp_trigger_unuse (trigger, scan->entities);
   g_free (scan);
   trigger->scan_source = g_timeout_source_new (SCAN_PAUSE_MS);
   g_source_set_callback (trigger->scan_source, on_scan_time, trigger, NULL);

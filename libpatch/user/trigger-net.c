@@ -45,7 +45,7 @@ try_later (LpTrigger *trigger, const struct lp_net_hit *hit, const char *reason)
 static void
 caught_free (Caught *caught)
 {
-  g_ptr_array_unref (caught->entities);
+  lp_trigger_unuse (caught->trigger, caught->entities);
   g_ptr_array_unref (caught->entries);
   lp_catch_result_free (caught->result);
   g_free (caught);
@@ -103,7 +103,7 @@ handle_hit (const struct lp_net_hit *hit, gpointer user_data)
   caught->trigger = trigger;
   caught->hit = *hit;
   lp_step ("hit read");
-  caught->entities = g_ptr_array_ref (trigger->entities);
+  caught->entities = lp_trigger_use (trigger);
   caught->entries = g_ptr_array_ref (trigger->entries);
   if (!trigger->closing && lp_trigger_start_thread (trigger, "catch", catch_thread, caught))
     return;

@@ -53,6 +53,8 @@ struct LpTrigger {
   guint threads;
   LpTriggerCounts counts;
   GHashTable *looks; /* pid -> Look: planned or under way */
+  GHashTable *users; /* entities, the array -> number of threads that act for these, if any */
+  GQueue waiters;    /* for those of earlier sets */
   gboolean closing;
 };
 
@@ -80,6 +82,11 @@ void lp_trigger_drop_looks (LpTrigger *trigger); /* what is planned, once no thr
 /* trigger.c */
 void lp_trigger_dispatch_gate (LpTrigger *trigger); /* reads what waits; never blocks */
 void lp_trigger_enforce_deadline (LpTrigger *trigger);
+
+/* trigger-users.c. The entities that are bound now, for a thread that shall act for them; given back in the
+ * loop when that is over. */
+GPtrArray *lp_trigger_use (LpTrigger *trigger);
+void lp_trigger_unuse (LpTrigger *trigger, GPtrArray *entities);
 
 /* trigger-bind.c */
 void lp_trigger_unwatch_all (LpTrigger *trigger);

@@ -54,12 +54,13 @@ lp_binding_free (LpBinding *binding)
   g_free (binding);
 }
 
+/* In the loop, as all that drop a reference are. */
 static void
 held_clear (gpointer data)
 {
   Held *held = data;
 
-  g_ptr_array_unref (held->entities);
+  lp_trigger_unuse (held->trigger, held->entities);
   g_ptr_array_unref (held->entries);
   lp_meet_result_free (held->result);
 }
@@ -298,7 +299,7 @@ handle_event (const LpGateEvent *event, gpointer user_data)
   held->owner = getpid ();
   held->event = *event;
   held->since = g_get_monotonic_time ();
-  held->entities = g_ptr_array_ref (trigger->entities);
+  held->entities = lp_trigger_use (trigger);
   held->entries = g_ptr_array_ref (trigger->entries);
   fstat (event->fd, &status);
   held->inode = status.st_ino;
@@ -369,6 +370,7 @@ lp_trigger_new (LpTriggerFlags without, const char *pin, LpTriggerReport report,
   trigger->held = g_hash_table_new_full (NULL, NULL, NULL, held_unref);
   trigger->slow = g_hash_table_new_full (g_int64_hash, g_int64_equal, g_free, NULL);
   trigger->looks = g_hash_table_new_full (NULL, NULL, NULL, lp_trigger_look_free);
+  trigger->users = g_hash_table_new (NULL, NULL);
   if (without & LP_TRIGGER_GATE)
     g_ptr_array_add (trigger->lacks, g_strdup ("gate: switched off"));
   else
@@ -437,6 +439,7 @@ lp_trigger_free (LpTrigger *trigger)
   g_clear_pointer (&trigger->gate, lp_gate_free);
   g_hash_table_unref (trigger->held);
   g_hash_table_unref (trigger->slow);
+  g_hash_table_unref (trigger->users);
   g_array_unref (trigger->watched);
   g_ptr_array_unref (trigger->lacks);
   g_ptr_array_unref (trigger->entities);

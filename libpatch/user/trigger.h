@@ -43,6 +43,9 @@ typedef enum {
   LP_TRIGGER_HOLD = 1 << 4,   /* holding who hits the net: hits are only told */
 } LpTriggerFlags;
 
+/* See lp_trigger_settle(). */
+typedef void (*LpTriggerSettled) (gpointer user_data);
+
 /* A process that was met (element of interest for the administrator); from the main context. */
 typedef void (*LpTriggerReport) (const LpMeetResult *result, gpointer user_data);
 
@@ -61,10 +64,17 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (LpTrigger, lp_trigger_free)
  * @bindings: (element-type LpBinding): all patches that shall be bound from now on; replaces the set before
  * @problems: (out): (element-type utf8): one line for each file that couldn't be watched
  *
- * When it returns, no new process escapes; those that run already are the caller's next step. Errors:
+ * When it returns, no new process escapes; when it has settled (lp_trigger_settle()), those that run already
+ * are the caller's next step. Errors:
  * LP_ERROR_FAILED (the old set stays).
  */
 gboolean lp_trigger_bind (LpTrigger *trigger, GPtrArray *bindings, GPtrArray **problems, GError **error);
+
+/* Calls @func once in the loop, at once when it can: when nobody acts for a set any more that was bound
+ * before the present one. From then on no process gets a patch that was taken away, and who doesn't have one
+ * that was added runs already. It takes as long as the longest meeting (a second), or a look at all processes
+ * that is under way. lp_trigger_close() sees to it, too. */
+void lp_trigger_settle (LpTrigger *trigger, LpTriggerSettled func, gpointer user_data);
 
 /* What the threads of process @pid open is let through at once: who reads the targets' files time and again,
  * and runs none of them. */

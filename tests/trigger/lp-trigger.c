@@ -2,12 +2,15 @@
 /* lp-trigger: the trigger by hand, for developers and tests. Binds an entity to files until its standard
  * input ends.
  *
- *   lp-trigger [--without=gate|net|events|quiet|hold]... [--kill=VICTIM:N:STEP] [--pin=PATH] ENTITY FILE...
+ *   lp-trigger [--without=gate|net|events|quiet|hold]... [--kill=VICTIM:N:STEP] [--slow=STEP] [--pin=PATH]
+ *              ENTITY FILE...
  *
  * Prints "ready" once the files are watched; at the end a line for each process that was met, and the counts,
  * those of the steps (base/step.h) included. --kill: SIGKILL at the Nth time that STEP is made, for the
  * "trigger" itself, the net's "guard" or "both" at once; "service": as if the one that wants it had been
- * killed.
+ * killed. --slow: whoever makes STEP takes half a second for it.
+ *
+ * "u" on standard input: binds nothing any more, and prints "settled" when that has settled.
  */
 #include <fcntl.h>
 #include <glib-unix.h>
@@ -36,6 +39,7 @@ static struct {
   gint times;       /* atomic */
 } steps[STEPS_MAX];
 static char **order; /* VICTIM, N, STEP; NULL: none */
+static const char *slow_step;
 static pid_t self;
 static char *children_file;
 static int end_pipe[2];
@@ -69,9 +73,21 @@ kill_victim (void)
 }
 
 static void
+dawdle (void)
+{
+  gint64 end = g_get_monotonic_time () + G_USEC_PER_SEC / 2;
+
+  while (g_get_monotonic_time () < end)
+    usleep (10000);
+}
+
+static void
 on_step (const char *name)
 {
   guint i = 0;
+
+  if (slow_step != NULL && strcmp (slow_step, name) == 0)
+    dawdle ();
 
   while (i < STEPS_MAX - 1 && !g_atomic_pointer_compare_and_exchange (&steps[i].name, NULL, name)
          && strcmp (steps[i].name, name) != 0)
@@ -96,14 +112,44 @@ note_meeting (const LpMeetResult *result, gpointer user_data)
                           result->held_ns / 1000.0, result->reason);
 }
 
+typedef struct {
+  GMainLoop *loop;
+  LpTrigger *trigger;
+} Run;
+
+static void
+note_settled (gpointer user_data)
+{
+  printf ("settled\n");
+  fflush (stdout);
+}
+
+static void
+unbind (LpTrigger *trigger)
+{
+  g_autoptr (GPtrArray) bindings = g_ptr_array_new ();
+  g_autoptr (GPtrArray) problems = NULL;
+  g_autoptr (GError) error = NULL;
+
+  if (lp_trigger_bind (trigger, bindings, &problems, &error))
+    lp_trigger_settle (trigger, note_settled, NULL);
+  else
+    g_printerr ("lp-trigger: %s\n", error->message);
+}
+
 static gboolean
 input_is_readable (int fd, GIOCondition condition, gpointer user_data)
 {
+  const Run *run = user_data;
   char byte;
 
   if (read (fd, &byte, 1) > 0)
-    return G_SOURCE_CONTINUE;
-  g_main_loop_quit (user_data);
+    {
+      if (byte == 'u')
+        unbind (run->trigger);
+      return G_SOURCE_CONTINUE;
+    }
+  g_main_loop_quit (run->loop);
   return G_SOURCE_REMOVE;
 }
 
@@ -138,7 +184,8 @@ run (LpTriggerFlags without, const char *pin, char **argv, GError **error)
   printf ("ready\n");
   fflush (stdout);
 
-  g_unix_fd_add (STDIN_FILENO, G_IO_IN | G_IO_HUP, input_is_readable, loop);
+  Run reader = { loop, trigger };
+  g_unix_fd_add (STDIN_FILENO, G_IO_IN | G_IO_HUP, input_is_readable, &reader);
   g_unix_fd_add (end_pipe[0], G_IO_IN, end_is_asked_for, loop);
   g_main_loop_run (loop);
   lp_trigger_close (trigger);
@@ -169,6 +216,8 @@ main (int argc, char **argv)
   for (; argc > 1 && g_str_has_prefix (argv[1], "--"); argc--, argv++)
     if (g_str_has_prefix (argv[1], "--kill="))
       order = g_strsplit (argv[1] + strlen ("--kill="), ":", 3);
+    else if (g_str_has_prefix (argv[1], "--slow="))
+      slow_step = argv[1] + strlen ("--slow=");
     else if (g_str_has_prefix (argv[1], "--pin="))
       pin = argv[1] + strlen ("--pin=");
     else
@@ -182,7 +231,7 @@ main (int argc, char **argv)
   if (argc < 3)
     {
       fprintf (stderr, "usage: lp-trigger [--without=gate|net|events|quiet|hold]... [--kill=VICTIM:N:STEP] "
-                       "[--pin=PATH] ENTITY FILE...\n");
+                       "[--slow=STEP] [--pin=PATH] ENTITY FILE...\n");
       return 2;
     }
   if (run (without, pin, argv, &error))

@@ -103,7 +103,26 @@ def running_process(things):
         process.wait()
 
 
+def while_it_is_taken_away(things):
+    """A program's tracer dawdles while the patch is taken away: it may patch, but not after that was said to be done."""
+    entity = things.target.entity
+    for step in ('opener let through', 'opener about to be seized'):
+        with Trigger(things.target, options=(f'--slow={step}',)) as trigger:
+            process = subprocess.Popen([things.target.path, 'on'], stdout=subprocess.DEVNULL)
+            try:
+                # Held, or met by now: what it runs is its own file.
+                trigger.unbind()
+                had = Path(f'/proc/{process.pid}/maps').read_text().count(str(entity))
+                trigger.finish()
+                expect(Path(f'/proc/{process.pid}/maps').read_text().count(str(entity)), had, f'{step}: images, at the end')
+                expect(process.poll(), None, f'{step}: the process')
+            finally:
+                process.kill()
+                process.wait()
+
+
 TESTS = [
+    ('a program that starts while its patch is taken away: it has it by the time that this is done, or not at all', while_it_is_taken_away),
     ('processes that start while the trigger binds: none is harmed, however many threads call (hazard 22)', starting_processes),
     ('a running process that two apply to while the trigger binds: the patch is in it once, and goes as a whole', running_process),
 ]

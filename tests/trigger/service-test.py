@@ -10,6 +10,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(os.path.dirname(HERE), 'demo'))
@@ -29,6 +30,13 @@ def answer_of_a_new_one():
     answer = toy.ask(21)
     toy.end()
     return answer
+
+
+def start_until(over, toys):
+    while not over.is_set():
+        toys.append(Toy(TARGET))
+        if len(toys) == 60:
+            toys.pop(0).end()
 
 
 def trigger_pid():
@@ -129,6 +137,21 @@ def _():
     expect('answer of the running one', toy.ask(21), NEW)
     expect('answer of a new one', answer_of_a_new_one(), NEW)
     toy.end()
+
+
+@case('whoever starts while the patch is deactivated, and activated again, is on the right side when that is done')
+def _():
+    for verb, answer in [('deactive', OLD), ('active', NEW)] * 6:
+        toys, over = [], threading.Event()
+        starter = threading.Thread(target=start_until, args=(over, toys))
+        starter.start()
+        run('syscare', verb, 'GOOD')
+        over.set()
+        starter.join()
+        answers = [toy.ask(21) for toy in toys]
+        expect(f'answers after {verb}', set(answers), {answer})
+        for toy in toys:
+            toy.end()
 
 
 @case('a killed trigger is started again, and binds what was bound')

@@ -82,6 +82,15 @@ class Trigger:
             self.problems.append(line)
         raise RuntimeError('lp-trigger did not start')
 
+    def unbind(self):
+        """Takes the patch away from the files; returns when no process that starts gets it any more."""
+        self.process.stdin.write('u')
+        self.process.stdin.flush()
+        for line in self.process.stdout:
+            if line == 'settled\n':
+                return
+        raise RuntimeError('lp-trigger has ended')
+
     def finish(self):
         """Ends it; (lines, counts)."""
         text, _ = self.process.communicate()
