@@ -15,7 +15,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from targets import MAIN, PATIENT, Target, Trigger, expect, expect_new, must, run_tests, start
+from targets import AGAIN, MAIN, PATIENT, Target, Trigger, expect, expect_new, must, run_tests, start
 
 def expect_counted(outputs, trigger):
     """All of @outputs are new; but for those that had to be let go at the deadline on a busy machine, and these were counted."""
@@ -103,6 +103,15 @@ def thread_that_execs(things):
             os._exit(99)
         expect(os.waitpid(pid, 0)[1], 0, 'wait status')
         expect((things.folder / 'thread.out').read_text(), 'new\n')
+
+
+def exec_in_a_loop(things):
+    with Trigger(things.again) as trigger:
+        runs = [start(things.again.path, 300) for _ in range(2)]
+        counts = trigger.finish()[1]
+        for done in runs:
+            expect((done.returncode, done.stdout.count('new\n'), done.stdout.count('old\n')), (0, 301, 0), f'counts: {counts}')
+        expect((counts['patched'] + counts['later'] + counts['caught']) >= 602, True, f'counts: {counts}')
 
 
 def vfork_by_a_parent(things):
@@ -249,6 +258,7 @@ class Things:
     def __init__(self, folder):
         self.folder = folder
         self.program = Target(folder, 'program', ['-pie'])
+        self.again = Target(folder, 'again', ['-pie'], main=AGAIN)
         self.patient = Target(folder, 'patient', ['-pie'], main=PATIENT)
         self.static = Target(folder, 'static', ['-static'], ['-O2', '-fno-pie'])
         self.fixed = Target(folder, 'fixed', ['-no-pie'], ['-O2', '-fno-pie'])
@@ -316,6 +326,7 @@ TESTS = [
     ('an exec that fails gives its error to the caller', exec_that_fails),
     ('an exec by a thread that is not the leader', thread_that_execs),
     ('a child by vfork, and one whose exec fails', vfork_by_a_parent),
+    ('a program that executes itself 300 times, one call after the other (hazard 25)', exec_in_a_loop),
     ('a setuid program', setuid_program),
     ('the parent sees no stop and one SIGCHLD', parent_sees_no_stop),
     ('reading the file is nothing special', reading_the_file),

@@ -11,7 +11,7 @@ import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from targets import MAIN, PATIENT, Target, Trigger, expect, expect_new, must, run_tests, start
+from targets import AGAIN, MAIN, PATIENT, Target, Trigger, expect, expect_new, must, run_tests, start
 
 NET = ('--without=gate',)
 # Calls as often as each line of its input says, and says what the last call returned.
@@ -301,6 +301,14 @@ def children(things):
         expect(trigger.finish()[1]['caught'], 11, 'caught')
 
 
+def exec_in_a_loop(things):
+    with Trigger(things.again, options=NET) as trigger:
+        done = start(things.again.path, 300)
+        counts = trigger.finish()[1]
+        expect((done.returncode, done.stdout.count('new\n'), done.stdout.count('old\n')), (0, 301, 0), f'counts: {counts}')
+        expect(counts['caught'], 301, f'counts: {counts}')
+
+
 def many_threads(things):
     """Eight threads call all the time: at most those calls that had begun are old ones, and they are counted."""
     with Trigger(things.threads, options=NET) as trigger:
@@ -402,6 +410,7 @@ class Things:
     def __init__(self, folder, uprobe_source):
         self.folder = folder
         self.program = Target(folder, 'program', ['-pie'])
+        self.again = Target(folder, 'again', ['-pie'], main=AGAIN)
         self.patient = Target(folder, 'patient', ['-pie'], main=PATIENT)
         self.bomb = Target(folder, 'bomb', ['-pie'], main=BOMB, answer=SILENT)
         self.unwatched = Target(folder, 'unwatched', ['-pie'], main=PATIENT, answer=UNWATCHED)
@@ -434,6 +443,7 @@ TESTS = [
     ('a restarted trigger recognises the processes that are patched (hazard 19a)', restarted_trigger),
     ("somebody else's uprobe on the same function (hazards 19, 19a)", foreign_uprobe),
     ('a shell that forks and execs (hazards 25, 29)', children),
+    ('a program that executes itself 300 times (hazard 25)', exec_in_a_loop),
     ('eight threads that call all the time (hazard 14)', many_threads),
     ('a static program and one at a fixed address', static_and_fixed),
     ('a library', library),

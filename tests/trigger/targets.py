@@ -34,6 +34,24 @@ PATIENT = '''
       return 1;
     }
 '''
+# Executes itself as often as its argument says: the same process id each time, and no moment to breathe.
+AGAIN = '''
+    #include <stdlib.h>
+    #include <unistd.h>
+    int answer (int x);
+    int main (int argc, char **argv)
+    {
+      char left[16];
+      if (answer (argc) != argc + 2)
+        return 1;
+      fflush (stdout);
+      if (atoi (argv[1]) == 0)
+        return 0;
+      snprintf (left, sizeof left, "%d", atoi (argv[1]) - 1);
+      execl (argv[0], argv[0], left, (char *)0);
+      return 2;
+    }
+'''
 MAIN = '''
     int answer (int x);
     int main (int argc, char **argv) { return answer (argc) == argc + 2 ? 0 : 1; }
