@@ -9,7 +9,6 @@
 
 #define MAX_FUNCTIONS 65536 /* of all images of one process */
 #define MAX_IMAGE (G_GUINT64_CONSTANT (1) << 30)
-#define MAX_STACKED 64
 #define MAX_IMAGES 1024 /* of one process: more must be a forgery that would only keep us busy */
 #define MAX_REDIRECT 16
 
@@ -120,6 +119,15 @@ site_by_stub (const LpImage *image, guint64 stub)
   return g_hash_table_lookup (image->by_stub, &in_image);
 }
 
+guint64
+lp_images_below (const GPtrArray *images, guint64 stub)
+{
+  const LpImage *image = lp_images_find (images, stub);
+  const LpEntitySite *entry = image != NULL ? site_by_stub (image, stub) : NULL;
+
+  return entry != NULL ? entry->previous : 0;
+}
+
 gboolean
 lp_image_site_state (LpProcess *process, const LpArch *arch, const GPtrArray *images, const LpImage *image,
                      guint index, LpSiteState *state)
@@ -134,18 +142,16 @@ lp_image_site_state (LpProcess *process, const LpArch *arch, const GPtrArray *im
     return FALSE;
   if (!arch->decode_redirect (bytes, arch->redirect_size, site, &target))
     return TRUE;
-  for (guint depth = 0; depth < MAX_STACKED; depth++)
+  for (guint depth = 0; depth < LP_STACKED_MAX; depth++)
     {
       if (target == wanted)
         {
           *state = depth == 0 ? LP_SITE_OURS : LP_SITE_STACKED;
           return TRUE;
         }
-      const LpImage *above = lp_images_find (images, target);
-      const LpEntitySite *entry = above != NULL ? site_by_stub (above, target) : NULL;
-      if (entry == NULL || entry->previous == 0)
+      target = lp_images_below (images, target);
+      if (target == 0)
         return TRUE;
-      target = entry->previous;
     }
   return TRUE;
 }

@@ -36,6 +36,12 @@ void lp_image_free (LpImage *image);
 /* The image that holds @address, or NULL. */
 const LpImage *lp_images_find (const GPtrArray *images, guint64 address);
 
+/* As many patches of one function may lie on each other; what the process has written may be a circle. */
+#define LP_STACKED_MAX 64
+/* Where the redirect goes that the image of @stub has noted to have been there before its own, which goes to
+ * @stub; 0: there was none. */
+guint64 lp_images_below (const GPtrArray *images, guint64 stub);
+
 /* What stands at @image's site @index: goes to the image itself, or to one that is stacked on it, or to
  * neither. FALSE when the memory isn't readable (the target was unloaded). */
 typedef enum {

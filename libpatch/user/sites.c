@@ -70,6 +70,40 @@ set_conflict (LpProcess *process, const Site *site, GError **error)
   return FALSE;
 }
 
+/* What lies below the redirect to @stub at @site once @changes are written. */
+static guint64
+planned_below (const LpArch *arch, const GPtrArray *images, const GArray *changes, const Site *site,
+               guint64 stub)
+{
+  for (guint i = 0; i < changes->len; i++)
+    {
+      const LpSiteChange *change = &g_array_index (changes, LpSiteChange, i);
+      guint64 goes_to;
+
+      if (change->address == site->address
+          && arch->decode_redirect (change->after, change->size, change->address, &goes_to)
+          && goes_to == stub)
+        return change->previous;
+    }
+  return lp_images_below (images, stub);
+}
+
+/* Whether the redirect to our stub stands, or lies below one of a later patch: laid on top of that it would
+ * be below itself, and neither could ever be taken away. */
+static gboolean
+stands_already (const LpArch *arch, const GPtrArray *images, const GArray *changes, const Site *site)
+{
+  guint64 goes_to = site->goes_to;
+
+  for (guint depth = 0; depth < LP_STACKED_MAX && goes_to != 0; depth++)
+    {
+      if (goes_to == site->stub)
+        return TRUE;
+      goes_to = planned_below (arch, images, changes, site, goes_to);
+    }
+  return FALSE;
+}
+
 gboolean
 lp_sites_plan_on (LpProcess *process, LpEntity *entity, const GPtrArray *images, const LpImage *image,
                   GArray *changes, GError **error)
@@ -83,7 +117,7 @@ lp_sites_plan_on (LpProcess *process, LpEntity *entity, const GPtrArray *images,
 
       if (!read_site (process, arch, entity, image, i, changes, &site, error))
         return FALSE;
-      if (site.goes_to == site.stub)
+      if (stands_already (arch, images, changes, &site))
         continue;
       if (site.goes_to != 0 && lp_images_find (images, site.goes_to) != NULL)
         change.previous = site.goes_to;

@@ -272,6 +272,11 @@ def stacked(shop, processes):
     made('apply', second, process.pid)
     made('unload', second, first, process.pid)
     equal(process.ask(), '11 4')
+    made('apply', first, process.pid)
+    made('apply', second, first, process.pid)  # the one that is active is below the other one, not once more on top of it
+    equal(process.ask(), '2010 5')
+    made('unload', first, second, process.pid)
+    equal(process.ask(), '11 6')
     process.end()
 
 
