@@ -115,6 +115,27 @@ is_end (int status)
   return WIFEXITED (status) || WIFSIGNALED (status);
 }
 
+/* Takes note of the threads of @data, an LpStop, that have ended. Until then an exec of their process waits
+ * for them, and who waits for that exec, to attach to its thread or for it to stop, waits for itself. Does
+ * only what a signal handler may. Source: ptrace(2). */
+static void
+reap_ended (gpointer data)
+{
+  const LpStop *stop = data;
+
+  for (guint i = 0; i < stop->threads->len; i++)
+    {
+      LpThread *thread = g_ptr_array_index (stop->threads, i);
+      siginfo_t info = { .si_pid = 0 };
+
+      /* Of a traced thread the kernel always tells stops, too: they are left for who waits for them. */
+      if (!thread->gone && waitid (P_PID, (id_t)thread->tid, &info, WEXITED | WNOHANG | WNOWAIT | __WALL) == 0
+          && info.si_pid != 0
+          && (info.si_code == CLD_EXITED || info.si_code == CLD_KILLED || info.si_code == CLD_DUMPED))
+        thread->gone = waitid (P_PID, (id_t)thread->tid, &info, WEXITED | WNOHANG | __WALL) == 0;
+    }
+}
+
 int
 lp_stop_wait (LpStop *stop, LpThread *thread, guint timeout_ms, GError **error)
 {
@@ -124,6 +145,7 @@ lp_stop_wait (LpStop *stop, LpThread *thread, guint timeout_ms, GError **error)
     {
       int status = 0;
       pid_t got = waitpid (thread->tid, &status, __WALL);
+      int number = got < 0 ? errno : 0;
       guint64 waited = now_ns () - start;
 
       if (got == thread->tid && !is_end (status))
@@ -131,13 +153,14 @@ lp_stop_wait (LpStop *stop, LpThread *thread, guint timeout_ms, GError **error)
           thread->stopped = TRUE;
           return status;
         }
-      if (got == thread->tid || (got < 0 && errno == ECHILD))
+      if (got == thread->tid || number == ECHILD)
         {
           thread->gone = TRUE;
           lp_error_set (error, LP_ERROR_PROCESS_GONE, NULL, "process %d: thread %d has ended",
                         lp_process_pid (thread->process), thread->tid);
           return -1;
         }
+      reap_ended (stop);
       if (waited > (guint64)timeout_ms * 1000000)
         {
           g_autofree char *where = lp_process_thread_waits_in (thread->process, thread->tid);
@@ -167,13 +190,25 @@ explain_seize_failure (LpProcess *process, int tid, int errnum, const char *trac
   return FALSE;
 }
 
+/* FALSE: errno says why. */
+static gboolean
+attach (LpStop *stop, int tid)
+{
+  lp_ptracer_watch (reap_ended, stop, FALSE);
+  gboolean done = ptrace (PTRACE_SEIZE, tid, 0, PTRACE_O_TRACESYSGOOD) == 0;
+  int number = errno;
+  lp_ptracer_watch (NULL, NULL, FALSE);
+  errno = number;
+  return done;
+}
+
 /* Another tracer of ours may have had the thread in that moment, and let it go before anybody could tell who
  * it was: then once more. FALSE: errno says why, and *@tracer, to be freed, who has it ("0" or NULL: nobody).
  */
 static gboolean
-seize (LpProcess *process, int tid, char **tracer)
+seize (LpStop *stop, LpProcess *process, int tid, char **tracer)
 {
-  for (guint i = 0; ptrace (PTRACE_SEIZE, tid, 0, PTRACE_O_TRACESYSGOOD) != 0; i++)
+  for (guint i = 0; !attach (stop, tid); i++)
     {
       int number = errno;
       g_free (*tracer);
@@ -200,7 +235,7 @@ interrupt_thread (LpStop *stop, LpProcess *process, int tid, gboolean *is_new, G
     return TRUE;
   if (stop->started_ns == 0)
     stop->started_ns = now_ns ();
-  if (!seize (process, tid, &tracer))
+  if (!seize (stop, process, tid, &tracer))
     return explain_seize_failure (process, tid, errno, tracer, error);
 
   thread = g_new0 (LpThread, 1);

@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #define N_THREADS 8
+#define EXECUTE 'e' /* the child starts another program */
 
 typedef struct {
   LpProcess *process;
@@ -63,8 +64,13 @@ run_child (int in, int out)
   for (guint i = 0; i < N_THREADS; i++)
     pthread_create (&thread, NULL, idle, NULL);
   for (;;)
-    if (write (out, "x", 1) != 1 || middle () == 0)
-      _exit (0);
+    {
+      char byte = write (out, "x", 1) == 1 ? middle () : 0;
+      if (byte == EXECUTE)
+        execl ("/bin/true", "true", NULL);
+      if (byte == 0 || byte == EXECUTE)
+        _exit (0);
+    }
 }
 
 static void
@@ -133,6 +139,19 @@ tear_down (Child *child, gconstpointer data)
   g_assert_cmpint (waitpid (child->pid, &status, 0), ==, child->pid);
   g_assert_cmpint (status, ==, 0);
   g_assert_false (lp_process_is_alive (child->process));
+  close (child->from);
+  lp_process_free (child->process);
+}
+
+/* It has ended by itself, and well. */
+static void
+tear_down_ended (Child *child, gconstpointer data)
+{
+  int status;
+
+  g_assert_cmpint (waitpid (child->pid, &status, 0), ==, child->pid);
+  g_assert_cmpint (status, ==, 0);
+  close (child->to);
   close (child->from);
   lp_process_free (child->process);
 }
@@ -471,6 +490,37 @@ test_exec_ends_the_address_space (void)
   close (start[1]);
 }
 
+static gboolean
+stop_during_exec (gpointer data, GError **error)
+{
+  Child *child = data;
+  g_autoptr (GArray) tids = lp_process_threads (child->process, error);
+  g_autoptr (LpStop) stop = lp_stop_new (child->process);
+  int held = g_array_index (tids, int, N_THREADS);
+  char byte = EXECUTE, state;
+
+  if (!lp_stop_thread (stop, held, 5000, error) || write (child->to, &byte, 1) != 1)
+    return FALSE;
+  do
+    {
+      g_autofree char *text = lp_process_status (child->process, held, "State");
+      state = text != NULL ? text[0] : 'Z';
+  } while (state != 'Z');
+  /* The exec waits for that thread's end to be noted by us, and has what we need to attach to any other. */
+  lp_stop_all (stop, 5000, NULL);
+  return TRUE;
+}
+
+static void
+test_exec_during_the_stop (Child *child, gconstpointer data)
+{
+  g_autoptr (GError) error = NULL;
+
+  /* A tracer that hangs is killed, which is an error. */
+  lp_ptracer_run (stop_during_exec, child, &error);
+  g_assert_no_error (error);
+}
+
 int
 main (int argc, char **argv)
 {
@@ -483,6 +533,8 @@ main (int argc, char **argv)
   ADD ("several calls are made in one go, up to the one that fails", test_calls_are_made_at_once);
   ADD ("call chains are exact to their outermost frame", test_call_chains_are_exact);
   ADD ("a function on a stack is found, another isn't", test_function_on_a_stack_is_found);
+  g_test_add ("/stop/a program that is started during the stop starts (hazard 22i)", Child, NULL, set_up,
+              test_exec_during_the_stop, tear_down_ended);
   g_test_add_func ("/process/a process that is gone (hazards 24, 29)", test_gone_process_is_an_error);
   g_test_add_func ("/process/an exec ends the address space that we hold", test_exec_ends_the_address_space);
   return g_test_run ();
