@@ -9,6 +9,48 @@ runs() { [[ $(uname -v) == *" $1 "* ]]; }
 locked_down() { dmesg | grep "Secure boot enabled" && grep -F "[integrity]" /sys/kernel/security/lockdown; }
 is_signed() { ! grep E "/sys/module/$1/taint"; } # E: unsigned, or by a key that isn't known; Documentation/admin-guide/tainted-kernels.rst
 
+threads() { grep -q '^[0-9]* threads' /proc/uptime; }    # that of the cumulative one
+greets() { # greets WORDS: from the third visit on
+    cat /proc/greeter /proc/greeter /proc/greeter >/dev/null
+    grep "^$1" /proc/greeter
+}
+logged() { [ "$(dmesg | grep -c "$1")" = "$2" ]; }
+load() { insmod "$1/greeter.ko"; }
+
+outside() {
+    check "a module from outside of the tree is loaded" load shipped
+    check "it greets" greets hello
+    check "a patch for it, made from its own source, is applied" syscare apply outside
+    check "it greets otherwise" greets "good evening"
+    check "its callback was called before" logged "greeter: before the patch" 1
+    check "the module is taken out" rmmod greeter
+    check "and the callback for that called" logged "greeter: after the patch" 1
+    check "and loaded again" load shipped
+    check "and patched again" greets "good evening"
+    check "the patch is deactivated" syscare deactive outside
+    check "it greets as before" greets hello
+    check "the patch is activated again" syscare active outside
+    check "with effect" greets "good evening"
+    check "and removed" syscare remove outside
+    rmmod greeter
+    check "of another build of the module" load other
+    check "the patch is refused" fails_with "the greeter that runs is another build" syscare apply outside
+    check "that build greets as it did" greets hello
+    rmmod greeter
+    check "the patch waits for the module to be loaded" syscare apply outside
+    check "another build of it isn't loaded, rather than patched with what it wasn't made for (hazard 2)" not load other
+    check "the kernel's log says why" bash -c 'dmesg | grep "is for another build of the module greeter"'
+    check "its own is, and is patched" load shipped
+    check "with effect there" greets "good evening"
+    check "its callbacks were called for its own builds only" logged "greeter: before the patch" 4
+    check "the patch is removed again" syscare remove outside
+    rmmod greeter
+    mkdir -p "/lib/modules/$(uname -r)/updates"
+    cp other/greeter.ko "/lib/modules/$(uname -r)/updates"
+    echo "updates/greeter.ko:" >>"/lib/modules/$(uname -r)/modules.dep"
+    check "when another build of the module would be loaded the patch is refused before" fails_with "updates/greeter.ko, which would be loaded, is another build" syscare apply outside
+    check "nothing is left in the kernel" no_livepatch
+}
 secure_boot() {
     check "it is the older kernel" runs 6.1.176-1
     check "Secure Boot is on, and the kernel has locked itself down" locked_down
@@ -28,6 +70,13 @@ secure_boot() {
     check "it is activated again" syscare active trusted
     check "and removed" syscare remove trusted
     check "the old code runs after it" not counts
+    check "a cumulative patch takes the place of the one that stands" bash -c 'syscare apply trusted && syscare apply cumulative'
+    check "its code runs" threads
+    check "that of the other one doesn't" not counts
+    check "which is deactivated" state_is trusted deactivated
+    check "as overridden" problem_is trusted overridden
+    check "both are removed" syscare remove trusted cumulative
+    outside
     check "a patch for the kernel that is to come is shown so" problem_is successor target-changed
     check "and isn't applied before" fails_with "is for another build of the kernel" syscare apply successor
     check "the signed patch is accepted" bash -c 'syscare apply trusted && syscare accept trusted'

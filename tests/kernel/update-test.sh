@@ -1,7 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 # A machine with Secure Boot, whose kernel is updated: modules that are signed when they are built, with a key that the kernel trusts and with one
-# that it doesn't, and what becomes of an accepted patch when another kernel is booted, and when its own is again. TAP on standard output.
+# that it doesn't; a patch for a module from outside of the kernel's tree, and other builds of that module; what becomes of an accepted patch when
+# another kernel is booted, and when its own is again. TAP on standard output.
 # usage: update-test.sh SOURCE-ROOT BUILD-ROOT KERNEL-BUNDLE
 # shellcheck disable=SC2154 # variables come from guest-lib.sh
 set -u
@@ -16,17 +17,55 @@ make_keys() { # Debian's example of a key that a firmware has, and one of somebo
         openssl req -new -x509 -newkey rsa:2048 -nodes -sha256 -subj "/CN=Somebody else" -keyout "$work/strange.key" -out "$work/strange.pem"
 }
 
-build_signed() { # build_signed NAME: for the old kernel, with the key of that name
-    mkdir -p "$work/share/bundles/$1"
-    "$build_root/cli/syscare" build --kernel "$old_release" --patch "$here/fixes/new-data.patch" --name "$1" --output "$work/share/bundles/$1" \
-        --sign-module-key "$work/$1.key" --sign-module-cert "$work/$1.pem" >"$work/build.log" 2>&1
-    result $? "the fix is built, signed with the $1 key" "$work/build.log"
+build_fix() { # build_fix NAME KEY OPTION...: for the old kernel, signed with that key
+    local name=$1 key=$2
+    shift 2
+    mkdir -p "$work/share/bundles/$name"
+    "$build_root/cli/syscare" build --kernel "$old_release" "$@" --name "$name" --output "$work/share/bundles/$name" \
+        --sign-module-key "$work/$key.key" --sign-module-cert "$work/$key.pem" >"$work/build.log" 2>&1
+    result $? "$name is built, signed with the $key key" "$work/build.log"
+}
+
+sign_file() { # sign_file MODULE: with the trusted key
+    find /lib/modules/*/build/scripts/ -name sign-file -exec {} sha256 "$work/trusted.key" "$work/trusted.pem" "$1" \; -quit
+}
+
+make_outside() { # The module from outside, a fix for it, and another build of it; compiled in the tree that the builder keeps, while it doesn't use it.
+    local cache=/var/cache/syscare
+    [ "$(id -u)" = 0 ] || cache=${XDG_CACHE_HOME:-$HOME/.cache}/syscare
+    mkdir -p "$work"/{a,b,shipped,other} "$work"/share/{shipped,other}
+    cp "$here"/outside/* "$work/a"
+    cp "$here"/outside/* "$work/b"
+    cp "$here"/outside/* "$work/shipped"
+    cp "$here"/outside/* "$work/other"
+    sed -i 's/"hello"/"good evening"/' "$work/b/greeting.c"
+    sed -i 's/++visits/visits += 2/' "$work/b/greeter-main.c"
+    cat >>"$work/b/greeter-main.c" <<'END'
+
+#include <syscare-patch.h>
+static int before(struct klp_object *object)
+{
+	pr_info("greeter: before the patch\n");
+	return 0;
+}
+SYSCARE_PRE_PATCH(before);
+static void after(struct klp_object *object)
+{
+	pr_info("greeter: after the patch\n");
+}
+SYSCARE_POST_UNPATCH(after);
+END
+    sed -i 's/visits < 3/visits < 4/' "$work/other/greeting.c"
+    (cd "$work" && diff -urN a b >outside.patch)
+    for build in shipped other; do
+        flock "$cache/kernel-$old_release.lock" make -s -C "$cache/kernel-$old_release/objects" M="$work/$build" modules &&
+            cp "$work/$build/greeter.ko" "$work/share/$build" && strip --strip-debug "$work/share/$build/greeter.ko" && sign_file "$work/share/$build/greeter.ko" || return 1
+    done
 }
 
 make_successor() { # A patch for the new kernel, made by hand; signed, too.
     "$here/build-modules" "$source_root" "$work/modules" &&
-        find /lib/modules/*/build/scripts/ -name sign-file \
-            -exec {} sha256 "$work/trusted.key" "$work/trusted.pem" "$work/modules/uptime.ko" \; -quit &&
+        sign_file "$work/modules/uptime.ko" &&
         mkdir -p "$work/share/bundles/successor" &&
         "$kernel_bundle" --name successor --release "$release" --vmlinux "$folder/vmlinux" --parent "$work/share/bundles/successor" \
             --function uptime_proc_show "$work/modules/uptime.ko"
@@ -37,8 +76,12 @@ make_successor() { # A patch for the new kernel, made by hand; signed, too.
 preparing=$!
 make_keys >"$work/keys.log" 2>&1
 result $? "there are keys" "$work/keys.log"
-build_signed trusted
-build_signed strange
+build_fix trusted trusted --patch "$here/fixes/new-data.patch"
+build_fix strange strange --patch "$here/fixes/new-data.patch"
+build_fix cumulative trusted --patch "$here/fixes/two-files.patch" --replace
+make_outside >"$work/outside.log" 2>&1
+result $? "a module from outside of the tree is compiled" "$work/outside.log"
+build_fix outside trusted --patch "$work/outside.patch" --module-source "$work/a" --installed "$work/shipped/greeter.ko"
 wait $preparing
 result $? "two guests and the product are made" "$work/prepare.log"
 make_successor >"$work/successor.log" 2>&1
