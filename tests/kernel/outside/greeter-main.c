@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-or-later
 /* /proc/greeter greets each reader. */
 #include <linux/module.h>
 #include <linux/proc_fs.h>

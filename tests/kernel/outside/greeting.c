@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-or-later
 /* What the module says. */
 #include <linux/kernel.h>
 #include "greeter.h"
