@@ -174,7 +174,11 @@ cli_word_style (const char *word)
 static const struct {
   const char *word;
   const char *sentence;
+  gboolean kernel_only; /* stands before the row of the same word for all */
 } problems[] = {
+  { "target-changed",
+    N_ ("the patch is for another kernel than the one that runs: build it for this one, or boot that one"),
+    TRUE },
   { "processes-unpatched", N_ ("some processes run the target without the patch (see `syscare processes`)") },
   { "transition-pending", N_ ("the kernel has not switched all tasks yet") },
   { "target-changed", N_ ("the target on disk is another build than the patch was made for") },
@@ -188,10 +192,10 @@ static const struct {
 };
 
 const char *
-cli_problem_sentence (const char *word)
+cli_problem_sentence (const char *word, const char *kind)
 {
   for (gsize i = 0; i < G_N_ELEMENTS (problems); i++)
-    if (g_str_equal (problems[i].word, word))
+    if (g_str_equal (problems[i].word, word) && (!problems[i].kernel_only || g_str_equal (kind, "kernel")))
       return _ (problems[i].sentence);
   return word;
 }

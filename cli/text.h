@@ -39,8 +39,9 @@ char *cli_style (const char *text, CliStyle style);
 const char *cli_word (const char *word);
 /* How a state or status looks. */
 CliStyle cli_word_style (const char *word);
-/* What a word of Patch.Problems means: a sentence; borrowed. Unknown words come back as they are. */
-const char *cli_problem_sentence (const char *word);
+/* What a word of Patch.Problems means for a patch of @kind ("kernel", "user"; "": not known): a sentence;
+ * borrowed. Unknown words come back as they are. */
+const char *cli_problem_sentence (const char *word, const char *kind);
 
 /* Local time of @usec (microseconds since the epoch); "-" for 0; caller frees. */
 char *cli_format_time (guint64 usec);

@@ -73,7 +73,8 @@ add_finding (CliTable *table, GPtrArray *patches, GVariant *finding)
   cli_table_cell (table, CLI_PLAIN, pid_text);
   cli_table_cell (table, CLI_PLAIN, cli_get_string (finding, "Command"));
   cli_table_cell (table, CLI_PLAIN,
-                  *message != '\0' ? message : cli_problem_sentence (cli_get_string (finding, "Finding")));
+                  *message != '\0' ? message
+                                   : cli_problem_sentence (cli_get_string (finding, "Finding"), ""));
   cli_table_cell (table, CLI_PLAIN, *detail != '\0' || hint == NULL ? detail : hint);
 }
 

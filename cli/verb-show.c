@@ -209,7 +209,7 @@ print_state (GVariant *patch)
             (guint)cli_get_number (patch, "ProcessesPatched"), (guint)total);
   putchar ('\n');
   for (gsize i = 0; problems[i] != NULL; i++)
-    problems[i] = cli_problem_sentence (problems[i]);
+    problems[i] = cli_problem_sentence (problems[i], cli_get_string (patch, "Kind"));
   cli_field_lines (_ ("Problems"), problems);
 }
 

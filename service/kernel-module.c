@@ -112,14 +112,43 @@ check_kernel (const ScKernelModule *module, GError **error)
   return TRUE;
 }
 
-/* An object that isn't loaded, or that has no Build-ID, is left to the kernel, which compares versions. */
+/* The Build-ID of the file that would be loaded as module @object. NULL: there is none, or it can't be told
+ * (compressed files): the patch itself looks at the module when it comes. */
+static char *
+build_id_on_disk (const ScKernelModule *module, const char *object, char **path)
+{
+  g_autofree char *folder = g_build_filename ("/lib/modules", module->kernel->release, NULL);
+
+  *path = lp_kernel_module_file (folder, object);
+  g_autoptr (LpElf) elf = *path != NULL ? lp_elf_open (*path, NULL) : NULL;
+  return elf != NULL ? lp_elf_build_id_hex (elf) : NULL;
+}
+
+/* While the patch is enabled the kernel would refuse to load such a module. */
+static gboolean
+check_file (const ScKernelModule *module, const char *object, const char *wanted, GError **error)
+{
+  g_autofree char *path = NULL;
+  g_autofree char *build_id = build_id_on_disk (module, object, &path);
+
+  if (build_id == NULL || g_str_equal (build_id, wanted))
+    return TRUE;
+  lp_error_set (error, LP_ERROR_TARGET_MISMATCH, "build the patch for that module",
+                "%s: %s, which would be loaded, is another build (Build-ID %s) than the patch is for (%s)",
+                module->name, path, build_id, wanted);
+  return FALSE;
+}
+
+/* What has no Build-ID is left to the kernel, which compares versions. */
 static gboolean
 check_build_id (const ScKernelModule *module, const char *object, const char *wanted, GError **error)
 {
   g_autofree char *build_id = lp_kernel_build_id (&lp_kernel_paths_default, object);
 
-  if (build_id == NULL || wanted[0] == '\0' || g_str_equal (build_id, wanted))
+  if (wanted[0] == '\0' || (build_id != NULL && g_str_equal (build_id, wanted)))
     return TRUE;
+  if (build_id == NULL)
+    return g_str_equal (object, "vmlinux") || check_file (module, object, wanted, error);
   lp_error_set (error, LP_ERROR_TARGET_MISMATCH, "build the patch for what is loaded",
                 "%s: the %s that runs is another build (Build-ID %s) than the patch is for (%s)",
                 module->name, object, build_id, wanted);

@@ -2,6 +2,7 @@
 /* Makes the truth follow the recorded wishes. Must not know bus types or polkit. */
 #include "restore.h"
 
+#include "base/error.h"
 #include "binding.h"
 #include "bundle-files.h"
 #include "error-names.h"
@@ -85,6 +86,17 @@ wait_thread (GTask *task, gpointer source, gpointer data, GCancellable *cancella
   g_task_return_boolean (task, TRUE);
 }
 
+/* Manager.Degraded is one sentence for each trouble: what to do stands on a message's second line. */
+static char *
+trouble_text (const char *name, const char *message)
+{
+  const char *hint;
+  g_autofree char *what = lp_error_split (message, &hint);
+
+  return g_strconcat ("restore: ", name, name[0] != '\0' ? ": " : "", what, hint != NULL ? "; " : NULL, hint,
+                      NULL);
+}
+
 static void
 note_failures (ScService *service, const ScJob *job)
 {
@@ -102,11 +114,11 @@ note_failures (ScService *service, const ScJob *job)
       g_variant_lookup (result, "Result", "&s", &word);
       g_variant_lookup (result, "ErrorMessage", "&s", &message);
       if (g_str_equal (word, "failed"))
-        g_ptr_array_add (service->restore_problems, g_strdup_printf ("restore: %s: %s", name, message));
+        g_ptr_array_add (service->restore_problems, trouble_text (name, message));
       g_variant_unref (result);
     }
   if (service->restore_problems->len == 0)
-    g_ptr_array_add (service->restore_problems, g_strdup_printf ("restore: %s", job->error->message));
+    g_ptr_array_add (service->restore_problems, trouble_text ("", job->error->message));
   if (service->listener != NULL)
     service->listener->status (service->listener_data);
 }

@@ -449,6 +449,7 @@ lp_kernel_join_link (LpKernelJoin *join, LpManifest *manifest, GError **error)
                                   .objects = objects,
                                   .redirects = redirects,
                                   .callbacks = callbacks,
+                                  .targets = object->kernel->targets,
                                   .spaces = spaces,
                                   .license = "GPL",
                                   .description = manifest->description },

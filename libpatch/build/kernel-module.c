@@ -7,6 +7,7 @@
 #include "base/error.h"
 #include "build/command.h"
 #include "build/content.h"
+#include "build/kernel-headers.h"
 #include "kernel/shipped.h"
 
 #include <string.h>
@@ -48,9 +49,72 @@ hook_functions (const LpKernelModule *module, const char *object, guint index, G
   g_string_append (text, "\t{ }\n};\n");
 }
 
-static void
-hook_callbacks (const LpKernelModule *module, const char *object, GString *text, GString *declarations)
+static const char *
+build_id_of (const LpKernelModule *module, const char *object)
 {
+  for (guint i = 0; i < module->targets->len; i++)
+    {
+      const LpManifestKernelTarget *target = module->targets->pdata[i];
+      if (strcmp (target->name, object) == 0)
+        return target->build_id;
+    }
+  return "";
+}
+
+/* vmlinux can't change under a patch; a module without a Build-ID is left to the kernel. */
+static gboolean
+needs_guard (const LpKernelModule *module, const char *object)
+{
+  return strcmp (object, LP_VMLINUX) != 0 && *build_id_of (module, object) != '\0';
+}
+
+/* A module may be loaded when the patch has long been enabled, and then be another build than the one that
+ * the new code was proven against: the kernel itself only compares the names of functions. What a pre_patch
+ * callback answers other than 0 keeps the patch out, or the module that comes. @then: (nullable): the fix's
+ * own callback, as the one below. */
+static void
+hook_before (const LpKernelModule *module, const char *object, guint index, const char *then, GString *text)
+{
+  const char *build_id = build_id_of (module, object);
+
+  /* Elf64_Nhdr, little-endian, "GNU" (gABI, "Note Section") */
+  g_string_append_printf (
+      text,
+      "static int before_%u(struct klp_object *object)\n{\n"
+      "\tstatic const u8 note[] = { 4, 0, 0, 0, %zu, 0, 0, 0, 3, 0, 0, 0, 'G', 'N', 'U', 0",
+      index, strlen (build_id) / 2);
+  for (const char *c = build_id; c[0] != '\0' && c[1] != '\0'; c += 2)
+    g_string_append_printf (text, ", 0x%.2s", c);
+  g_string_append_printf (
+      text,
+      " };\n\tint status = 0;\n\n\tif (!guard_is_build(object->mod, note, sizeof(note))) {\n"
+      "\t\tpr_err(\"livepatch %s is for another build of the module %s (Build-ID %s): they don't go "
+      "together\\n\");\n"
+      "\t\tstatus = -ENOEXEC;\n\t}\n",
+      module->name, object, build_id);
+  if (then != NULL)
+    g_string_append_printf (text, "\tif (status == 0)\n\t\tstatus = %s(object);\n", then);
+  g_string_append_printf (
+      text, "\tif (status != 0)\n\t\tguard_forget(object->mod, \".klp.rela.%s.\");\n\treturn status;\n}\n",
+      object);
+}
+
+static void
+hook_after (const char *object, guint index, const char *then, GString *text)
+{
+  g_string_append_printf (text, "static void after_%u(struct klp_object *object)\n{\n", index);
+  if (then != NULL)
+    g_string_append_printf (text, "\t%s(object);\n", then);
+  g_string_append_printf (text, "\tguard_forget(object->mod, \".klp.rela.%s.\");\n}\n", object);
+}
+
+static void
+hook_callbacks (const LpKernelModule *module, const char *object, guint index, GString *text,
+                GString *declarations)
+{
+  gboolean guard = needs_guard (module, object);
+  const char *before = NULL, *after = NULL;
+
   for (guint i = 0; i < module->callbacks->len; i++)
     {
       const LpKernelCallbackUse *use = module->callbacks->pdata[i];
@@ -58,9 +122,29 @@ hook_callbacks (const LpKernelModule *module, const char *object, GString *text,
       if (strcmp (use->object, object) != 0)
         continue;
       g_string_append_printf (declarations, "extern %s %s(struct klp_object *);\n", type, use->alias);
-      g_string_append_printf (text, ", .callbacks.%s = %s", lp_kernel_callback_name (use->callback),
-                              use->alias);
+      if (guard && use->callback == LP_CALLBACK_PRE_PATCH)
+        before = use->alias;
+      else if (guard && use->callback == LP_CALLBACK_POST_UNPATCH)
+        after = use->alias;
+      else
+        g_string_append_printf (text, ", .callbacks.%s = %s", lp_kernel_callback_name (use->callback),
+                                use->alias);
     }
+  if (!guard)
+    return;
+  hook_before (module, object, index, before, declarations);
+  hook_after (object, index, after, declarations);
+  g_string_append_printf (text, ", .callbacks.pre_patch = before_%u, .callbacks.post_unpatch = after_%u",
+                          index, index);
+}
+
+static gboolean
+any_guard (const LpKernelModule *module)
+{
+  for (guint i = 0; i < module->redirects->len; i++)
+    if (needs_guard (module, ((const LpKernelRedirect *)module->redirects->pdata[i])->object))
+      return TRUE;
+  return FALSE;
 }
 
 char *
@@ -74,6 +158,8 @@ lp_kernel_module_hook (const LpKernelModule *module)
   GHashTableIter iter;
   gpointer space;
 
+  if (any_guard (module))
+    g_string_append (text, "#include \"livepatch-guard.h\"\n");
   for (guint i = 0; i < module->redirects->len; i++)
     {
       const char *object = ((const LpKernelRedirect *)module->redirects->pdata[i])->object;
@@ -84,8 +170,8 @@ lp_kernel_module_hook (const LpKernelModule *module)
       g_string_append_printf (objects, "\t{ .name = %s%s%s, .funcs = functions_%u",
                               strcmp (object, LP_VMLINUX) == 0 ? "" : "\"",
                               strcmp (object, LP_VMLINUX) == 0 ? "NULL" : object,
-                              strcmp (object, LP_VMLINUX) == 0 ? "" : "\"", n++);
-      hook_callbacks (module, object, objects, text);
+                              strcmp (object, LP_VMLINUX) == 0 ? "" : "\"", n);
+      hook_callbacks (module, object, n++, objects, text);
       g_string_append (objects, " },\n");
     }
   g_string_append_printf (text, "%s\t{ }\n};\n", objects->str);
@@ -182,7 +268,12 @@ fill_folder (const char *folder, const LpKernelModule *module, GError **error)
         return FALSE;
     }
   g_string_append_c (makefile, '\n');
-  return write_file (folder, "hook.c", hook, strlen (hook), error)
+  g_autoptr (GBytes) guard = g_resource_lookup_data (lp_kernel_headers_get_resource (),
+                                                     "/org/openeuler/syscare/build/livepatch-guard.h",
+                                                     G_RESOURCE_LOOKUP_FLAGS_NONE, error);
+  return guard != NULL && write_file (folder, "hook.c", hook, strlen (hook), error)
+         && write_file (folder, "livepatch-guard.h", g_bytes_get_data (guard, NULL), g_bytes_get_size (guard),
+                        error)
          && write_file (folder, "Makefile", makefile->str, makefile->len, error);
 }
 

@@ -21,6 +21,7 @@ typedef struct {
   GPtrArray *objects;   /* GBytes: small objects, objtool has seen them, references have their names */
   GPtrArray *redirects; /* LpKernelRedirect, sorted by object */
   GPtrArray *callbacks; /* LpKernelCallbackUse */
+  GPtrArray *targets;   /* LpManifestKernelTarget: the build of each kernel object */
   GHashTable *spaces;   /* set of char*: symbol name spaces to import */
   const char *license;  /* MODULE_LICENSE */
   const char *description;

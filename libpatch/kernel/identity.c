@@ -64,6 +64,36 @@ lp_kernel_build_id (const LpKernelPaths *paths, const char *object)
   return find_build_id ((const guint8 *)data, size);
 }
 
+/* Whether @path is the file of module @name: in file names "-" may stand for "_" (modprobe(8)). */
+static gboolean
+is_module_file (const char *path, const char *name)
+{
+  g_autofree char *base = g_path_get_basename (path);
+
+  g_strdelimit (base, "-", '_');
+  gsize length = strlen (name);
+  return strncmp (base, name, length) == 0 && g_str_has_prefix (base + length, ".ko");
+}
+
+char *
+lp_kernel_module_file (const char *folder, const char *name)
+{
+  g_autofree char *list = g_build_filename (folder, "modules.dep", NULL);
+  g_autofree char *text = NULL;
+
+  if (!g_file_get_contents (list, &text, NULL, NULL))
+    return NULL;
+  g_auto (GStrv) lines = g_strsplit (text, "\n", -1);
+  for (guint i = 0; lines[i] != NULL; i++)
+    {
+      lines[i][strcspn (lines[i], ":")] = '\0';
+      if (is_module_file (lines[i], name))
+        return g_path_is_absolute (lines[i]) ? g_strdup (lines[i])
+                                             : g_build_filename (folder, lines[i], NULL);
+    }
+  return NULL;
+}
+
 const char *
 lp_module_info (const LpElf *module, const char *key)
 {

@@ -16,6 +16,10 @@ char *lp_kernel_release (void);
  * isn't loaded, or the kernel shows no Build-ID. Caller frees. */
 char *lp_kernel_build_id (const LpKernelPaths *paths, const char *object);
 
+/* The file that modprobe would load as module @name: depmod(8)'s list in @folder ("/lib/modules/RELEASE")
+ * says so. NULL when it isn't in it. Caller frees. */
+char *lp_kernel_module_file (const char *folder, const char *name);
+
 /* The value of @key ("vermagic", "srcversion", "livepatch", "name") in the module's .modinfo; borrowed from
  * @module, NULL when it isn't there. */
 const char *lp_module_info (const LpElf *module, const char *key);

@@ -13,7 +13,7 @@ char *lp_module_folder (const LpKernelPaths *paths, const char *name);
 
 /* finit_module(2) of @fd. Errors: LP_ERROR_MODULE_REJECTED with the likely reason in words, LP_ERROR_CONFLICT
  * (already loaded). */
-gboolean lp_module_load (int fd, const char *name, GError **error);
+gboolean lp_module_load (const LpKernelPaths *paths, int fd, const char *name, GError **error);
 /* delete_module(2), tried again for a while when the module is still in use: after a transition the kernel
  * drops its last reference a little later. Success when it isn't loaded. */
 gboolean lp_module_unload (const LpKernelPaths *paths, const char *name, GError **error);

@@ -186,7 +186,7 @@ lp_livepatch_enable (const LpKernelPaths *paths, int fd, const char *name, guint
                      gpointer user_data, GPtrArray **stalled, GError **error)
 {
   if (!lp_livepatch_supported (paths, error) || !lp_livepatch_clear (paths, name, error)
-      || !lp_module_load (fd, name, error))
+      || !lp_module_load (paths, fd, name, error))
     return FALSE;
   if (follow (paths, name, LP_TRANSITION_PATCHED, timeout_ms, cancellable, progress, user_data, stalled,
               error)

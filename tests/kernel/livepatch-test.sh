@@ -66,13 +66,16 @@ kill "$sleeper"
 # From here on the kernel takes signed modules only: it is locked down, and then told so outright.
 mount -t securityfs none /sys/kernel/security 2>/dev/null
 check "the kernel is locked down" eval 'echo integrity >/sys/kernel/security/lockdown'
-check "a module that isn't signed is rejected, and the reason is among what is said" fails_with "forbidden by lockdown" lp enable cmdline_one.ko 10000
+check "a module that isn't signed is rejected, with the reason" fails_with "only loads signed modules (lockdown), and this one has no signature" lp enable cmdline_one.ko 10000
+check "and so is one with a strange key" fails_with "(lockdown), and this one is signed with a key that the kernel doesn't have" lp enable signed/cmdline_one.ko 10000
 check "as the kernel's log says" eval 'dmesg | grep "Lockdown: .*unsigned module loading is restricted"'
 echo Y >/sys/module/module/parameters/sig_enforce
-check "a module that isn't signed is rejected with the remedy when signatures are enforced" fails_with "takes signed modules only, and this one isn't signed" lp enable cmdline_one.ko 10000
+check "a module that isn't signed is rejected with the remedy when signatures are enforced" fails_with "has no signature" lp enable cmdline_one.ko 10000
 check "and so is one that is signed with a key that the kernel doesn't have" fails_with "build it with --sign-module-key, and enrol that key" lp enable signed/cmdline_one.ko 10000
 check "as the kernel's log says of both" bash -c 'dmesg | grep "unsigned module is rejected" && dmesg | grep "unavailable key is rejected"'
-check "neither is loaded" test ! -d /sys/module/cmdline_one
+echo 1 >/proc/sys/kernel/modules_disabled
+check "a kernel that loads no module any more says so, and what to do" fails_with "loads no module any more: kernel.modules_disabled is set" lp enable cmdline_one.ko 10000
+check "none is loaded" test ! -d /sys/module/cmdline_one
 check "the kernel's log has no warning" bash -c '! dmesg | grep -E "WARNING|BUG|Oops|Call Trace"'
 RUN
 chmod +x "$work/share/run"

@@ -12,25 +12,38 @@ tree=$work/tree
 mkdir -p "$tree"/{kernel,drivers,include/{linux,asm-generic}} "$work"/{headers,modules,objects}
 
 cat >"$tree/include/linux/livepatch.h" <<'END'
+#pragma once
+#include <linux/gfp.h>
+struct module { struct { u8 *base; unsigned int size, text_size, ro_size; } core_layout; };
 struct klp_func { const char *old_name; void *new_func; unsigned long old_sympos; };
 struct klp_object;
 struct klp_callbacks { int (*pre_patch)(struct klp_object *); void (*post_patch)(struct klp_object *), (*pre_unpatch)(struct klp_object *), (*post_unpatch)(struct klp_object *); };
-struct klp_object { const char *name; struct klp_func *funcs; struct klp_callbacks callbacks; };
+struct klp_object { const char *name; struct klp_func *funcs; struct klp_callbacks callbacks; struct module *mod; };
 struct klp_patch { void *mod; struct klp_object *objs; _Bool replace; };
 int klp_enable_patch(struct klp_patch *);
 void *klp_shadow_get(void *, unsigned long), *klp_shadow_get_or_alloc(void *, unsigned long, unsigned long, gfp_t, void *, void *);
 void klp_shadow_free(void *, unsigned long, void *), klp_shadow_free_all(unsigned long, void *);
 END
 cat >"$tree/include/linux/gfp.h" <<'END'
+#ifndef TYPES
+#define TYPES
 typedef unsigned int gfp_t;
+typedef unsigned char u8;
+typedef _Bool bool;
 #define NULL ((void *)0)
 #define __used __attribute__((used))
 #define __maybe_unused __attribute__((unused))
 #define __section(name) __attribute__((section(name)))
+#endif
 END
+touch "$tree"/include/linux/{elf,mm,vmalloc}.h
+printf '#define LINUX_VERSION_CODE 6\n#define KERNEL_VERSION(a, b, c) 7\n' >"$tree/include/linux/version.h"
 cat >"$tree/include/linux/module.h" <<'END'
 #include <linux/gfp.h>
 #define true 1
+#define ENOEXEC 8
+#define pr_err(text) printk(text, 0)
+int printk(const char *, int);
 #define false 0
 #define __init
 #define __exit
