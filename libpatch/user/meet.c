@@ -9,7 +9,6 @@
 #include "user/target.h"
 
 #include <errno.h>
-#include <sched.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -151,8 +150,7 @@ patch_target (Meeting *meeting, LpTarget *target)
   lp_step ("opener patched");
   tell_leaving (meeting);
   lp_stop_release (stop);
-  /* It may wait for this processor, and what is left to do hasn't any hurry. */
-  sched_yield ();
+  lp_urgent_yield (); /* it may wait for this processor, and what is left to do hasn't any hurry */
   lp_step ("opener let go");
   if (done)
     {
