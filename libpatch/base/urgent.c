@@ -8,12 +8,19 @@
 #define FIRST_NICE (-20)
 
 void
-lp_urgent_begin (void)
+lp_urgent_begin (LpUrgency urgency)
 {
-  const struct sched_param parameter = { .sched_priority = 1 };
+  const struct sched_param parameter = { .sched_priority = (int)urgency };
 
   setpriority (PRIO_PROCESS, 0, FIRST_NICE);
   sched_setscheduler (0, SCHED_FIFO, &parameter);
+}
+
+void
+lp_urgent_yield (void)
+{
+  setpriority (PRIO_PROCESS, 0, 0);
+  sched_yield ();
 }
 
 void

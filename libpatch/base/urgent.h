@@ -7,10 +7,20 @@
 
 G_BEGIN_DECLS
 
+/* Who goes first among the urgent. One that is woken by a less urgent one takes its processor at once; among
+ * equals it would be sent to another processor, which takes longer to wake up than the work takes. */
+typedef enum {
+  LP_URGENCY_ASKS = 1, /* gives the work to somebody else */
+  LP_URGENCY_ACTS,     /* does it */
+} LpUrgency;
+
 /* The calling thread, and what it starts from now on, goes first: for work of well under a millisecond.
  * Without the privilege it is done as far as possible, and it is no error. */
-void lp_urgent_begin (void);
+void lp_urgent_begin (LpUrgency urgency);
 /* The calling thread is an ordinary one again, of the highest ordinary priority when it was urgent. */
 void lp_urgent_end (void);
+/* After lp_urgent_end(): whoever waits for this processor runs first, as the one who was just let go. Without
+ * any priority, because the highest one's share would still be due to the caller. */
+void lp_urgent_yield (void);
 
 G_END_DECLS

@@ -45,6 +45,7 @@ struct LpEntity {
   guint n_relocations;
   const char *strings; /* inside the ELF file; ends in NUL */
   gsize strings_size;
+  gpointer file_mark; /* atomic: see lp_entity_file_mark() */
 
   /* Known after the segments were checked. */
   guint64 code_start;                          /* image address behind ELF header, note and program headers */

@@ -129,6 +129,7 @@ lp_entity_unref (LpEntity *entity)
   g_free (entity->ranges);
   g_free (entity->symbols);
   g_free (entity->relocations);
+  g_free (entity->file_mark);
   g_free (entity);
 }
 
@@ -136,6 +137,12 @@ LpElf *
 lp_entity_elf (const LpEntity *entity)
 {
   return entity->elf;
+}
+
+gpointer *
+lp_entity_file_mark (LpEntity *entity)
+{
+  return &entity->file_mark;
 }
 
 const LpEntityIdentity *

@@ -144,6 +144,9 @@ void lp_entity_unref (LpEntity *entity);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (LpEntity, lp_entity_unref)
 
 LpElf *lp_entity_elf (const LpEntity *entity); /* borrowed */
+/* For user/entity-map.c alone: what it has found the file to be, freed with the entity; NULL: nothing yet.
+ * Set at most once, atomically. */
+gpointer *lp_entity_file_mark (LpEntity *entity);
 const LpEntityIdentity *lp_entity_identity (const LpEntity *entity);
 const char *lp_entity_digest (const LpEntity *entity); /* SHA-256 of the file, hex */
 char *lp_entity_uuid (const LpEntity *entity);         /* "xxxxxxxx-xxxx-...", caller frees */

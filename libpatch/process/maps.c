@@ -47,13 +47,14 @@ parse_line (char *line, LpMapping *m)
   return TRUE;
 }
 
-LpMaps *
-lp_maps_read (const LpProcess *process, GError **error)
+/* Parses @text, which becomes the result's. */
+static LpMaps *
+parse (const LpProcess *process, char *text, GError **error)
 {
   g_autoptr (LpMaps) maps = g_new0 (LpMaps, 1);
 
   maps->mappings = g_array_new (FALSE, FALSE, sizeof (LpMapping));
-  maps->text = lp_process_read_file (process, "maps", NULL, error);
+  maps->text = text;
   if (maps->text == NULL)
     return NULL;
 
@@ -74,6 +75,18 @@ lp_maps_read (const LpProcess *process, GError **error)
       line = next;
     }
   return g_steal_pointer (&maps);
+}
+
+LpMaps *
+lp_maps_read (const LpProcess *process, GError **error)
+{
+  return parse (process, lp_process_read_file (process, "maps", NULL, error), error);
+}
+
+LpMaps *
+lp_maps_read_kept (LpProcess *process, GError **error)
+{
+  return parse (process, lp_process_read_maps (process, error), error);
 }
 
 void

@@ -28,6 +28,9 @@ typedef struct {
 
 /* Errors: LP_ERROR_PROCESS_GONE, LP_ERROR_FAILED. Free with lp_maps_free(). */
 LpMaps *lp_maps_read (const LpProcess *process, GError **error);
+/* Likewise, by the descriptor that @process keeps for lp_process_maps_fd(), so that there is one file less to
+ * open: of the address space that it had at the first such call. */
+LpMaps *lp_maps_read_kept (LpProcess *process, GError **error);
 void lp_maps_free (LpMaps *maps);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (LpMaps, lp_maps_free)
 

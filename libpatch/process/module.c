@@ -97,11 +97,16 @@ source_read (const Source *source, guint64 offset, void *buffer, gsize size)
 static char *
 to_hex (const guint8 *bytes, gsize size)
 {
-  GString *hex = g_string_sized_new (size * 2);
+  static const char digits[] = "0123456789abcdef";
+  char *hex = g_malloc (2 * size + 1);
 
   for (gsize i = 0; i < size; i++)
-    g_string_append_printf (hex, "%02x", bytes[i]);
-  return g_string_free (hex, FALSE);
+    {
+      hex[2 * i] = digits[bytes[i] >> 4];
+      hex[2 * i + 1] = digits[bytes[i] & 15];
+    }
+  hex[2 * size] = '\0';
+  return hex;
 }
 
 /* The Build-ID in the notes @bytes, hex, or NULL. */
@@ -153,8 +158,9 @@ read_build_id (const Source *source, const Image *image)
   return NULL;
 }
 
+/* @build_id: of the file, when it is known already; else NULL: out of its notes. */
 static Image *
-read_image (const Source *source)
+read_image (const Source *source, const char *build_id)
 {
   g_autofree Image *image = g_new0 (Image, 1);
   Elf64_Ehdr *header = &image->header;
@@ -169,7 +175,7 @@ read_image (const Source *source)
     return NULL;
   if (!source_read (source, header->e_phoff, image->segments, header->e_phnum * sizeof (Elf64_Phdr)))
     return NULL;
-  image->build_id = read_build_id (source, image);
+  image->build_id = build_id != NULL ? g_strdup (build_id) : read_build_id (source, image);
   return g_steal_pointer (&image);
 }
 
@@ -243,6 +249,16 @@ ask_build_id (LpProcess *process, guint64 address, char **build_id)
   return answered;
 }
 
+gboolean
+lp_module_is_file (LpProcess *process, guint64 start, guint64 size, guint64 device, guint64 inode)
+{
+  ProcMapQuery query = { .size = sizeof query, .flags = PROCMAP_QUERY_FILE_BACKED, .address = start };
+  int fd = lp_process_maps_fd (process);
+
+  return fd >= 0 && ioctl (fd, PROCMAP_QUERY_REQUEST, &query) == 0 && query.start == start
+         && query.end == start + size && query.inode == inode && makedev (query.major, query.minor) == device;
+}
+
 /* Reads what is mapped as mapping @index. Opening a file may be seen by others (fanotify), and a permission
  * gate holds whoever does: so the kernel is asked for the Build-ID, and the headers are read from memory
  * (should they be forged there, no site will hold the original code). Only where that doesn't work the file
@@ -260,15 +276,10 @@ load_image (LpProcess *process, const LpMaps *maps, guint index, gboolean may_op
   if ((!answered || first == NULL) && may_open)
     source.fd = open_mapped (process, mapping->start, mapping->end, mapping, NULL);
   if (source.fd >= 0 || first != NULL)
-    image = read_image (&source);
+    image = read_image (&source, build_id);
   *from_file = source.fd >= 0;
   if (source.fd >= 0)
     close (source.fd);
-  if (image != NULL && build_id != NULL)
-    {
-      g_free (image->build_id);
-      image->build_id = g_steal_pointer (&build_id);
-    }
   return image;
 }
 

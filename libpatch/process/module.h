@@ -47,6 +47,10 @@ int lp_module_open (const LpProcess *process, const LpModule *module, GError **e
 /* Whether @maps still shows @module's file at its place, with the same Build-ID. Opens no file. */
 gboolean lp_module_is_unchanged (LpProcess *process, const LpModule *module, const LpMaps *maps);
 
+/* Whether the process has exactly [@start, @start + @size) mapped of the file with these numbers, of stat(2).
+ * FALSE also when the kernel can't tell (before Linux 6.11) or numbers it otherwise. */
+gboolean lp_module_is_file (LpProcess *process, guint64 start, guint64 size, guint64 device, guint64 inode);
+
 /* The module that holds @address, or NULL. */
 const LpModule *lp_modules_find (const GPtrArray *modules, guint64 address);
 

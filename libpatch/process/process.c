@@ -14,6 +14,7 @@
 /* Field numbers of /proc/PID/stat, counted from the first one behind the parenthesised command. */
 enum { STAT_STATE = 0, STAT_FLAGS = 6, STAT_START_TIME = 19, STAT_IGNORED = 30, STAT_N_FIELDS };
 
+#define STAT_SIZE 2048                /* some 52 numbers and a name */
 #define KERNEL_THREAD_FLAG 0x00200000 /* PF_KTHREAD, linux/sched.h */
 
 static void
@@ -26,7 +27,7 @@ set_gone_or_failed (const LpProcess *process, const char *name, int errnum, GErr
                         process->pid, name);
 }
 
-/* Reads until the end of file; /proc files have no size. */
+/* Reads from the start to the end of file; /proc files have no size. */
 static char *
 read_all (int fd, gsize *size)
 {
@@ -36,7 +37,7 @@ read_all (int fd, gsize *size)
   for (;;)
     {
       g_byte_array_set_size (bytes, used + 4096);
-      ssize_t n = read (fd, bytes->data + used, 4096);
+      ssize_t n = pread (fd, bytes->data + used, 4096, (off_t)used);
       if (n < 0 && errno == EINTR)
         continue;
       if (n < 0)
@@ -81,10 +82,18 @@ static gboolean
 read_stat (const LpProcess *process, guint64 values[STAT_N_FIELDS], char *state, char **command,
            GError **error)
 {
-  g_autofree char *stat = lp_process_read_file (process, "stat", NULL, error);
+  /* Comes in one piece; asked for often enough for a buffer of its own to matter. */
+  char stat[STAT_SIZE];
+  int fd = lp_process_open_file (process, "stat", O_RDONLY, error);
+  ssize_t size = fd >= 0 ? pread (fd, stat, sizeof stat - 1, 0) : -1;
 
-  if (stat == NULL)
+  if (fd >= 0 && size < 0)
+    set_gone_or_failed (process, "stat", errno, error);
+  if (fd >= 0)
+    close (fd);
+  if (size < 0)
     return FALSE;
+  stat[size] = '\0';
   if (parse_stat (stat, values, state, command))
     return TRUE;
   lp_error_set (error, LP_ERROR_FAILED, NULL, "process %d: /proc/%d/stat is malformed", process->pid,
@@ -212,6 +221,17 @@ lp_process_maps_fd (LpProcess *process)
   if (process->maps_fd < 0)
     process->maps_fd = lp_process_open_file (process, "maps", O_RDONLY, NULL);
   return process->maps_fd;
+}
+
+char *
+lp_process_read_maps (LpProcess *process, GError **error)
+{
+  int fd = lp_process_maps_fd (process);
+  char *text = fd >= 0 ? read_all (fd, NULL) : NULL;
+
+  if (text == NULL)
+    set_gone_or_failed (process, "maps", errno, error);
+  return text;
 }
 
 char *

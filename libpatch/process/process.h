@@ -38,6 +38,8 @@ gboolean lp_process_stat_file (const LpProcess *process, const char *name, struc
 /* /proc/PID/maps of the present address space, for ioctl(2); stays open as long as @process. -1 when it can't
  * be opened. */
 int lp_process_maps_fd (LpProcess *process);
+/* Its content; NUL-terminated, caller frees. Errors: as lp_process_open(). */
+char *lp_process_read_maps (LpProcess *process, GError **error);
 /* Whole content of /proc/PID/@name, NUL-terminated; caller frees. */
 char *lp_process_read_file (const LpProcess *process, const char *name, gsize *size, GError **error);
 /* Value of "@key:" in @text, the content of a status file; stripped; caller frees. NULL when absent. */

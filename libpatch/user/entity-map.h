@@ -15,6 +15,6 @@ gboolean lp_entity_map_find (LpEntity *entity, struct stat *status);
 
 /* Whether what the process has mapped from @base on, @size bytes (whole pages), is the very file @status
  * describes, not one of the same name in another root. */
-gboolean lp_entity_map_is (const LpProcess *process, guint64 base, guint64 size, const struct stat *status);
+gboolean lp_entity_map_is (LpProcess *process, guint64 base, guint64 size, const struct stat *status);
 
 G_END_DECLS

@@ -225,6 +225,20 @@ plan_calls (LpEntity *entity, guint64 start, guint64 size, LpRemoteCall calls[LP
   return has_text ? made : 0;
 }
 
+/* The calls of @calls again, of which only the opening was refused: the room is claimed, and memory takes the
+ * file's place. Returns how many they are. */
+static guint
+plan_without_file (LpRemoteCall calls[LP_REMOTE_CALLS_MAX], guint n)
+{
+  LpRemoteCall text = calls[CALL_TEXT];
+
+  text.arguments[3] |= MAP_ANONYMOUS;
+  text.arguments[4] = (guint64)-1;
+  calls[0] = text;
+  memmove (calls + 1, calls + N_CALLS, (n - N_CALLS) * sizeof *calls);
+  return n - N_CALLS + 1;
+}
+
 /* Takes away what a go that has failed has left. */
 static gboolean
 undo_calls (LpRemote *remote, const LpRemoteCall *calls, guint made, GError **error)
@@ -262,7 +276,16 @@ map_at_once (LpProcess *process, LpRemote *remote, const LpMaps *maps, LpEntity 
     }
   *done = made == n && calls[n - 1].result >= 0
           && lp_entity_map_is (process, start + GUARD, calls[CALL_TEXT].arguments[1], &status);
-  return *done || undo_calls (remote, calls, made, error);
+  if (*done || made != CALL_OPEN + 1 || calls[CALL_OPEN].result >= 0)
+    return *done || undo_calls (remote, calls, made, error);
+
+  /* It can't reach the file, as in a root of its own. One by one that would be some ten calls more. */
+  LpRemoteCall rest[LP_REMOTE_CALLS_MAX];
+  memcpy (rest, calls, sizeof rest);
+  guint n_rest = plan_without_file (rest, n);
+  *done = lp_remote_run (remote, code, rest, n_rest, "", &made, NULL) && made == n_rest
+          && rest[n_rest - 1].result >= 0;
+  return *done || undo_calls (remote, calls, CALL_OPEN, error);
 }
 
 gboolean

@@ -253,7 +253,7 @@ lp_target_new (int pid, GPtrArray *entities, GError **error)
   target->process = lp_process_open (pid, error);
   if (target->process == NULL)
     return NULL;
-  target->maps = lp_maps_read (target->process, error);
+  target->maps = lp_maps_read_kept (target->process, error);
   if (target->maps == NULL)
     return NULL;
   target->modules = lp_modules_read (target->process, target->maps, NULL);

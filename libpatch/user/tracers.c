@@ -4,6 +4,7 @@
 #include "base/urgent.h"
 
 #include <linux/futex.h>
+#include <sched.h>
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
@@ -19,6 +20,7 @@ typedef struct {
   LpTracers *tracers;
   GThread *thread;
   gint state;         /* atomic, futex: MemberState */
+  gint processor;     /* atomic: where it waits */
   LpPtracerFunc func; /* belongs to the one who gives while it waits, to the tracer and its thread then */
   void (*lost) (gpointer data);
   gpointer data;
@@ -46,7 +48,8 @@ next_work (gpointer data, gpointer *func_data)
   member->func = NULL;
   if (prctl (PR_SET_PDEATHSIG, SIGKILL) != 0 || getppid () != member->tracers->owner)
     return NULL;
-  lp_urgent_begin ();
+  lp_urgent_begin (LP_URGENCY_ACTS);
+  g_atomic_int_set (&member->processor, sched_getcpu ());
   g_atomic_int_set (&member->state, MEMBER_WAITS);
   while (g_atomic_int_get (&member->state) == MEMBER_WAITS && !g_atomic_int_get (&member->tracers->closing))
     syscall (SYS_futex, &member->state, FUTEX_WAIT_PRIVATE, MEMBER_WAITS, NULL, NULL, 0);
@@ -110,22 +113,34 @@ lp_tracers_free (LpTracers *tracers)
   g_free (tracers);
 }
 
+/* FALSE: it doesn't wait (any more). */
+static gboolean
+give (Member *member, LpPtracerFunc func, void (*lost) (gpointer data), gpointer data)
+{
+  if (g_atomic_int_get (&member->state) != MEMBER_WAITS)
+    return FALSE;
+  member->lost = lost;
+  member->data = data;
+  member->func = func;
+  if (!g_atomic_int_compare_and_exchange (&member->state, MEMBER_WAITS, MEMBER_BUSY))
+    return FALSE;
+  wake (member);
+  return TRUE;
+}
+
 gboolean
 lp_tracers_give (LpTracers *tracers, LpPtracerFunc func, void (*lost) (gpointer data), gpointer data)
 {
+  gint here = sched_getcpu ();
+
+  /* One that waits on this processor first: it takes it over at once. */
   for (guint i = 0; i < tracers->n; i++)
-    {
-      Member *member = &tracers->members[i];
-      if (g_atomic_int_get (&member->state) != MEMBER_WAITS)
-        continue;
-      member->lost = lost;
-      member->data = data;
-      member->func = func;
-      if (!g_atomic_int_compare_and_exchange (&member->state, MEMBER_WAITS, MEMBER_BUSY))
-        continue;
-      wake (member);
+    if (g_atomic_int_get (&tracers->members[i].processor) == here
+        && give (&tracers->members[i], func, lost, data))
       return TRUE;
-    }
+  for (guint i = 0; i < tracers->n; i++)
+    if (give (&tracers->members[i], func, lost, data))
+      return TRUE;
   return FALSE;
 }
 

@@ -392,7 +392,7 @@ lp_trigger_new (LpTriggerFlags without, const char *pin, LpTriggerReport report,
   if (trigger->gate != NULL || trigger->net != NULL || trigger->spotter != NULL)
     {
       /* Others are held until the loop, and the tracers that it starts, get to run. */
-      lp_urgent_begin ();
+      lp_urgent_begin (LP_URGENCY_ASKS);
       trigger->tracers = lp_tracers_new (trigger->gate != NULL ? READY_TRACERS : 0);
       return g_steal_pointer (&trigger);
     }
