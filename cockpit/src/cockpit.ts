@@ -53,6 +53,9 @@ export interface FileHandle {
 
 export interface Process {
   then<T>(done: (output: string) => T, failed?: (error: Problem) => T): Promise<T>;
+  stream(callback: (output: string) => void): Process;
+  /** Ends the program's input, after @text. */
+  input(text: string): Process;
 }
 
 export interface Location {

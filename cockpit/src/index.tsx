@@ -6,7 +6,7 @@ import { createRoot } from "react-dom/client";
 import cockpit from "./cockpit";
 import { _ } from "./i18n";
 import { Operations } from "./bus/operations";
-import { Store } from "./bus/store";
+import type {} from "./start";
 import { followTheme } from "./theme";
 import { App } from "./view/app";
 import { PageContext } from "./view/context";
@@ -21,7 +21,9 @@ if (cockpit.language_direction)
 document.title = _("Hot Patches");
 followTheme();
 
-const store = new Store();
+const store = window.syscareStore;
+if (!store)
+  throw new Error("start.js has not run");
 createRoot(element).render(
   <PageContext.Provider value={{ store, operations: new Operations(store) }}>
     <App />

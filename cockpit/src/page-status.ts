@@ -14,7 +14,7 @@ interface Status {
 export function statusOf(snapshot: Snapshot): Status | null {
   if (snapshot.service === "stopped" || snapshot.service === "failed")
     return { type: "warning", title: _("The patch service isn’t running") };
-  if (!snapshot.patches)
+  if (!snapshot.patches || !snapshot.complete)
     return null;
   const bad = [...snapshot.patches.values()].filter(patch => patch.problems.length > 0).length;
   if (bad > 0)

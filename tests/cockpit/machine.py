@@ -6,6 +6,7 @@ test's questions, one JSON array [method, argument...] a line on standard input,
     machine.py VERSION_PREFIX CACHE_FOLDER       ("287" from the machine's own package sources, else from its backports)
 
 Must not know what the page looks like."""
+import ast
 import base64
 import fcntl
 import glob
@@ -226,6 +227,11 @@ class Machine:
 
     def mock_call(self, method, *arguments):
         stage.run('gdbus', 'call', '--system', '-d', 'org.openeuler.SysCare1', '-o', '/mock', '-m', f'org.openeuler.SysCare.Mock.{method}', *arguments)
+
+    def mock_log(self):
+        """What the mock was asked, one line for each call."""
+        return ast.literal_eval(stage.run('gdbus', 'call', '--system', '-d', 'org.openeuler.SysCare1', '-o', '/mock', '-m',
+                                          'org.openeuler.SysCare.Mock.Log')[0].replace('@as ', ''))[0]
 
     def end_mock_only(self):
         child = self.children.pop()

@@ -4,6 +4,7 @@
 // and dark, narrow, Chinese, right to left, by keyboard, and a thousand patches. A picture of each goes to PICTURES, when that is set.
 //
 //   test-looks.js VERSION      (as root in a world)
+import fs from "node:fs";
 import path from "node:path";
 import { axeSource, bootMachine, equal, Person, runCases, startBrowser, until } from "./harness.js";
 import { findOverflow } from "./overflow.js";
@@ -28,13 +29,16 @@ async function sitDown(options = {}, hash = "") {
 
 async function picture(name) {
   equal(await frame.evaluate(findOverflow), [], `${name}: overflowing or clipped`);
+  await noSeriousRemark(name);
   if (process.env.PICTURES)
     await person.page.screenshot({ path: path.join(process.env.PICTURES, `cockpit-${name}.png`), animations: "disabled" });
 }
 
 async function noSeriousRemark(what) {
   await frame.evaluate(axeSource);
-  const found = await frame.evaluate(async () => (await window.axe.run()).violations.map(({ id, impact, nodes }) => ({ id, impact, html: nodes[0].html })));
+  // axe reckons with the colours of the style, which the user's own replace.
+  const rules = person.options.forcedColors ? { "color-contrast": { enabled: false } } : {};
+  const found = await frame.evaluate(async rules => (await window.axe.run({ rules })).violations.map(({ id, impact, nodes }) => ({ id, impact, html: nodes[0].html })), rules);
   equal(found.filter(({ impact }) => ["serious", "critical"].includes(impact)), [], what);
 }
 
@@ -43,6 +47,7 @@ const LOOKS = {
   "dark": { colorScheme: "dark" },
   "narrow": { viewport: { width: 360, height: 760 } },
   "zh_CN": { locale: "zh-CN" },
+  "contrast": { forcedColors: "active" },
 };
 
 async function startMock(...options) {
@@ -80,13 +85,11 @@ const cases = [
       await sitDown(options);
       await row("redis-7.0.15-1~deb12u7/HP001").waitFor();
       await picture(`list-${name}`);
-      await noSeriousRemark(`list, ${name}`);
     }],
     [`a patch with problems, its processes and its history: ${name}`, async () => {
       await row("redis-7.0.15-1~deb12u7/HP001").getByRole("button").first().click();
       await frame.locator(".pf-v6-c-description-list").first().waitFor();
       await picture(`patch-${name}`);
-      await noSeriousRemark(`a patch, ${name}`);
       await frame.getByRole("tab").nth(1).click();
       await frame.locator('tr[data-pid="1207"]').waitFor();
       await frame.locator('tr[data-pid="1207"]').scrollIntoViewIfNeeded();
@@ -103,7 +106,184 @@ const cases = [
       await person.page.keyboard.press("Escape");
       await frame.getByRole("dialog").waitFor({ state: "detached" });
     }],
+    [`a bundle that was chosen, before anything is sent: ${name}`, async () => {
+      await frame.locator(".pf-v6-c-breadcrumb button").click();
+      await frame.locator(".syscare-list .pf-v6-c-toolbar button.pf-m-secondary").last().click();
+      const dialog = frame.getByRole("dialog");
+      const install = dialog.locator("footer button.pf-m-primary");
+      equal(await install.isDisabled(), true, "nothing is installed while nothing was chosen");
+      await dialog.locator("input[type=file]").setInputFiles({ name: "redis-7.0.15-1~deb12u7-HP002.tar.gz", mimeType: "application/gzip", buffer: Buffer.alloc(1000) });
+      await until("it can be sent", () => install.isEnabled());
+      await picture(`upload-${name}`);
+      await person.page.keyboard.press("Escape");
+      await dialog.waitFor({ state: "detached" });
+      equal((await machine.mock_log()).filter(call => call.startsWith("Install")), [], "calls of the service");
+      equal(await machine.uploads_left(), [], "what was sent");
+    }],
   ]),
+  ["a patch's texts are text: no markup is taken for such, no mark turns its neighbours around, nothing is too long or too many", async () => {
+    await startMock("--hostile");
+    await sitDown();
+    await row("HP002").waitFor();
+    await picture("hostile");
+    await row("HPsafe").getByRole("button").first().click();
+    await frame.getByRole("tab", { name: "Overview" }).waitFor();
+    await frame.getByText("9223372036854776000").or(frame.getByText("9223372036854775807")).first().waitFor();
+    await frame.getByText("Full name").waitFor();
+    await picture("hostile-patch");
+    await frame.getByRole("tab", { name: "Processes" }).click();
+    await frame.locator('tr[data-pid="4999"]').waitFor();
+    equal(await frame.locator("tr[data-pid]").count(), 50, "rows of 2001");
+    await frame.getByText("2000 of 2001 processes run the new code").waitFor();
+    await picture("hostile-processes");
+    await frame.getByRole("button", { name: "Next page" }).click();
+    await frame.locator('tr[data-pid="5049"]').waitFor();
+    const found = await frame.evaluate(() => ({
+      hacked: window.hacked, above: window.top.hacked, made: document.querySelectorAll("#app img, #app script").length,
+      tricks: /[\u202a-\u202e\u2066-\u2069\u200b\u0007\u001b]/.test(document.body.innerText), links: [...document.querySelectorAll("a")].map(link => link.protocol),
+    }));
+    equal([found.hacked, found.above, found.made, found.tricks], [undefined, undefined, 0, false], "what came of it");
+    equal(found.links.filter(protocol => protocol !== "https:"), [], "links");
+    await until("the button is on", async () => await button("Remove…").getAttribute("aria-disabled") !== "true");
+    await button("Remove…").click();
+    await frame.getByRole("dialog").locator(".pf-v6-c-alert").waitFor();
+    await picture("hostile-confirm");
+    await machine.mock_call("Fail", "Submit", "Busy", `<b>\u202e${"y".repeat(3000)}`);
+    await frame.getByRole("dialog").getByRole("button", { name: "Remove", exact: true }).click();
+    await frame.getByText("Somebody else is working on the same target.").waitFor();
+    await picture("hostile-error");
+  }],
+  ["filters are steps of the browser's history, a search isn't", async () => {
+    await startMock();
+    await sitDown();
+    await frame.getByRole("button", { name: /^Active: / }).click();
+    await row("nginx").waitFor({ state: "detached" });
+    await frame.getByRole("button", { name: /^Accepted: / }).click();
+    await row("nginx").waitFor();
+    await frame.getByRole("textbox", { name: "Search for patches" }).fill("HP101");
+    await row("nginx").waitFor({ state: "detached" });
+    await row("HP101").getByRole("button").first().click();
+    await frame.locator('[data-state="accepted"]').waitFor();
+    await person.page.goBack();
+    await row("HP101").waitFor();
+    equal(await frame.getByRole("textbox", { name: "Search for patches" }).inputValue(), "HP101", "the search");
+    await person.page.goBack();
+    await row("openssl").first().waitFor();
+    equal(await frame.locator('[aria-current]').filter({ hasText: "Active" }).count(), 1, "the filter");
+    await person.page.goForward();
+    await row("HP101").waitFor();
+  }],
+  ["a decision about what has changed meanwhile is refused and told, also when it changes at the last moment", async () => {
+    await sitDown({}, "#/?search=nginx");
+    await row("nginx").getByRole("button").first().click();
+    await until("the button is on", async () => await button("Remove…").getAttribute("aria-disabled") !== "true");
+    await button("Remove…").click();
+    let dialog = frame.getByRole("dialog");
+    await dialog.locator(".pf-v6-c-alert").waitFor();
+    await machine.mock_call("SetState", "nginx", "active");
+    await dialog.getByText("It changed while this question was open.").waitFor();
+    equal(await dialog.getByRole("button", { name: "Remove", exact: true }).isDisabled(), true, "the button");
+    await picture("changed");
+    await person.page.keyboard.press("Escape");
+    await button("Remove…").click();
+    await dialog.locator(".pf-v6-c-alert").waitFor();
+    // What the page hasn't heard of yet: it asks once more before it acts.
+    await frame.evaluate(() => { window.syscareStore.connection.listener.signal = () => undefined; });
+    await machine.mock_call("SetState", "nginx", "deactivated");
+    await dialog.getByRole("button", { name: "Remove", exact: true }).click();
+    await frame.getByText("The patches changed while you were deciding, so nothing was done.").waitFor();
+    equal((await machine.mock_log()).filter(call => call.startsWith("Submit")), [], "calls of the service");
+    await sitDown({}, "#/?search=nginx");
+    await row("nginx").getByRole("button").first().click();
+    await until("the button is on", async () => await button("Remove…").getAttribute("aria-disabled") !== "true");
+    await button("Remove…").click();
+    dialog = frame.getByRole("dialog");
+    await dialog.locator(".pf-v6-c-alert").waitFor();
+    // Something else on the machine changed in between: that is no reason not to do it.
+    await machine.mock_call("Fail", "Submit", "Changed", "the generation is 8, not 7 as expected");
+    await dialog.getByRole("button", { name: "Remove", exact: true }).click();
+    await frame.locator('[data-state="not-applied"]').waitFor();
+    equal((await machine.mock_log()).filter(call => call.startsWith("Submit") && /'expected-generation': \d+/.test(call)).length, 2, "calls that say what was seen");
+  }],
+  ["a job that ends while the page is loaded anew is told as one's own, and can be undone after another reload", async () => {
+    await sitDown({}, "#/?search=HP002");
+    await machine.mock_call("Hold", "true");
+    await row("redis-7.0.15-1~deb12u7/HP002").getByRole("button").first().click();
+    await until("the button is on", async () => await button("Apply…").getAttribute("aria-disabled") !== "true");
+    await button("Apply…").click();
+    await frame.getByRole("dialog").getByRole("button", { name: "Apply", exact: true }).click();
+    await frame.locator("[data-job]").getByText("Applying HP002 · redis-check-rdb").waitFor();
+    await person.page.goto("about:blank");
+    await machine.mock_call("Hold", "false");
+    for (const _round of [1, 2]) {
+      await person.page.goto(`${machine.address}/syscare`);
+      frame = await person.frame();
+      await toast("HP002 · redis-check-rdb applied");
+    }
+    await frame.locator(".pf-v6-c-alert-group.pf-m-toast").getByRole("button", { name: "Undo" }).click();
+    await toast("as it was before");
+    await row("redis-7.0.15-1~deb12u7/HP002").getByText("Not applied").waitFor();
+    equal(await frame.getByText("done by another client").count(), 0, "notices about somebody else");
+  }],
+  ["what somebody else has changed since isn't undone", async () => {
+    await row("nginx").getByRole("button").first().click();
+    await until("the button is on", async () => await button("Apply…").getAttribute("aria-disabled") !== "true");
+    await button("Apply…").click();
+    await frame.getByRole("dialog").getByRole("button", { name: "Apply", exact: true }).click();
+    await toast("HP014 · nginx applied");
+    await machine.mock_call("SetState", "nginx", "accepted");
+    await frame.locator('[data-state="accepted"]').waitFor();
+    await frame.locator(".pf-v6-c-alert-group.pf-m-toast").getByRole("button", { name: "Undo" }).click();
+    await frame.getByText("The patches changed while you were deciding, so nothing was done.").waitFor();
+    await frame.locator('[data-state="accepted"]').waitFor();
+    await person.page.keyboard.press("Escape");
+  }],
+  ["by keyboard alone: each other dialog is reached, has the focus inside, and gives it back", async () => {
+    await sitDown();
+    const { keyboard } = person.page;
+    const dialog = frame.getByRole("dialog");
+    const inDialog = () => frame.evaluate(() => document.activeElement?.closest("[role=dialog]") !== null);
+    const focused = () => frame.evaluate(() => document.activeElement?.textContent);
+    await button("Install patch…").focus();
+    await keyboard.press("Enter");
+    await dialog.waitFor();
+    await until("the focus is in the dialog", inDialog);
+    for (let steps = 0; steps < 8; steps++) {
+      await keyboard.press("Tab");
+      equal(await inDialog(), true, "the focus stays in the dialog");
+    }
+    const [chooser] = await Promise.all([person.page.waitForEvent("filechooser"), dialog.getByRole("button", { name: "Open" }).press("Enter")]);
+    await chooser.setFiles({ name: "empty.tar", mimeType: "application/x-tar", buffer: Buffer.alloc(0) });
+    await dialog.getByText("The file is empty.").waitFor();
+    equal(await dialog.getByRole("button", { name: "Install", exact: true }).isDisabled(), true, "an empty file is sent");
+    await picture("upload-refused");
+    const large = "/run/world/large.tar";
+    fs.writeFileSync(large, "");
+    fs.truncateSync(large, 64 * 1024 * 1024 + 1);
+    await dialog.locator("input[type=file]").setInputFiles(large);
+    await dialog.getByText("The file is too large: at most 64 MiB can be uploaded.").waitFor();
+    equal(await dialog.getByRole("button", { name: "Install", exact: true }).isDisabled(), true, "a too large file is sent");
+    await keyboard.press("Escape");
+    await dialog.waitFor({ state: "detached" });
+    await until("the focus is back", async () => await focused() === "Install patch…");
+    await row("redis-7.0.15-1~deb12u7/HP002").getByRole("button").first().press("Enter");
+    for (const [name, answer] of [["Uninstall…", "Cancel"], ["Apply…", "Cancel"]]) {
+      await until("the button is on", async () => await button(name).getAttribute("aria-disabled") !== "true");
+      await button(name).press("Enter");
+      await dialog.waitFor();
+      await until("the focus is in the dialog", inDialog);
+      await dialog.locator("footer").getByRole("button", { name: answer }).press("Enter");
+      await dialog.waitFor({ state: "detached" });
+      await until("the focus is back", async () => await focused() === name);
+    }
+    await machine.mock_call("Fail", "Submit", "ProcessBusy", "thread 1211");
+    await button("Apply…").press("Enter");
+    await dialog.getByRole("button", { name: "Apply", exact: true }).press("Enter");
+    await frame.getByText("A process didn’t leave the old functions in time.").waitFor();
+    await until("the focus is in the dialog", inDialog);
+    await dialog.locator("footer").getByRole("button", { name: "Close" }).press("Enter");
+    await dialog.waitFor({ state: "detached" });
+  }],
   ["right to left everything is mirrored and nothing runs over", async () => {
     await sitDown();
     await row("redis-7.0.15-1~deb12u7/HP001").waitFor();

@@ -3,7 +3,7 @@
 """A mock of org.openeuler.SysCare1 for tests of the window: it implements the interfaces' own XML, shows any number of patches in
 every state, fails on demand with every error, and lets a test hold jobs and change things behind the window's back.
 
-    mock_service.py --interfaces DIR [--patches N] [--old]
+    mock_service.py --interfaces DIR [--patches N | --hostile] [--old]
 
 It patches nothing, asks no polkit, and is no proof of anything but the window's own behaviour. What a test may ask of it is in the
 interface org.openeuler.SysCare.Mock at /mock (see CONTROL)."""
@@ -151,6 +151,11 @@ class Service:
             raise Failure('UnknownObject', f'no patch at {path}')
         return self.patches[path]
 
+    def expect(self, options):
+        generation = self.manager.values['Generation']
+        if options.get('expected-generation', generation) != generation:
+            raise Failure('Changed', f'the generation is {generation}, not {options["expected-generation"]} as expected')
+
     def do_ListPatches(self, _manager, _match, properties, options):
         first, limit = options.get('offset', 0), min(options.get('limit', 0) or 1000, 1000)
         names = properties or [n for n in self.info[PATCH].properties]
@@ -174,6 +179,7 @@ class Service:
         return GLib.Variant('(aa{sv})', (found,))
 
     def do_Submit(self, _manager, verb, paths, options):
+        self.expect(options)
         patches = [self.find(p) for p in paths]
         for patch in patches:
             if not next_state(verb, patch.values):
@@ -189,7 +195,9 @@ class Service:
             return [{'Result': GLib.Variant('s', 'succeeded')}]
         return GLib.Variant('(o)', (self.start('install', [], os.getuid(), install),))
 
-    def do_Uninstall(self, _manager, paths, _options):
+    def do_Uninstall(self, _manager, paths, options):
+        self.expect(options)
+
         def uninstall():
             for path in paths:
                 self.drop(self.find(path))
@@ -360,12 +368,13 @@ def main():
     parser = argparse.ArgumentParser()
     parser.add_argument('--interfaces', required=True)
     parser.add_argument('--patches', type=int, default=0, help='so many made-up ones instead of the scene')
+    parser.add_argument('--hostile', action='store_true', help='patches and processes whose texts are meant to harm or to break a view')
     parser.add_argument('--old', action='store_true', help='a service that lacks what the window needs')
     parser.add_argument('--new', action='store_true', help='a later version, with words that the window has never heard of')
     arguments = parser.parse_args()
     loop = GLib.MainLoop()
     bus = Gio.bus_get_sync(Gio.BusType.SYSTEM)
-    patches = scene.many(arguments.patches) if arguments.patches else scene.scene()
+    patches = scene.many(arguments.patches) if arguments.patches else scene.hostile() if arguments.hostile else scene.scene()
     if arguments.new:
         next(patch for patch in patches if patch['TargetName'] == 'curl').update(State='quarantined', Problems=['haunted'])
     service = Service(bus, arguments.interfaces, patches, arguments.old)

@@ -75,6 +75,22 @@ def scene():
     ]
 
 
+def hostile():
+    """What a patch and a process may say of themselves when somebody wishes the reader ill, and what is merely very long or very many."""
+    markup = '<img src=x onerror="top.hacked=window.hacked=1"><script>top.hacked=window.hacked=1</script>&lt;b>'
+    tricks = 'safe\u202egnp.exe\u2066\u200b\x07\x1b[31m'
+    long = 'x' * 3000
+    processes = [process(5000 + i, f'{markup} worker-{i}', 'patched', f'{tricks}.service', '', '', 106) for i in range(2000)]
+    processes += [process(4999, long, 'failed', long, f'{tricks}\n{markup}', long, 4294967294, markup)]
+    first = patch('evil', f'1.0{markup}', f'HP{tricks}', f'a{markup}', 'active', 'critical', [f'CVE-2026-1{markup}', 'javascript:alert(1)', f'CVE-{long}', tricks],
+                  f'{markup}\n{tricks}\n{long}', total=2001, patched=2000, problems=['processes-unpatched', markup], functions=[markup, tricks, long],
+                  processes=processes, signer=f'CN={markup}{tricks}')
+    first.update(LastChange=2 ** 63 - 1, License=markup, SourcePatches=[(markup, tricks), (long, long)], TargetFiles=[f'/usr/bin/{markup}', f'/{long}'])
+    second = patch('long', '9' * 500, 'HP002', long, 'not-applied', 'unheard-of', [f'CVE-2026-{n}' for n in range(500)], long, total=4294967295, patched=4294967295)
+    second.update(LastChange=2 ** 53 + 1, Description='')
+    return [first, second]
+
+
 def many(n):
     """n patches of some hundred targets."""
     states = ['not-applied', 'deactivated', 'active', 'accepted']

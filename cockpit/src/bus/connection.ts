@@ -31,26 +31,73 @@ export class Connection {
   private subscriptions: Subscription[] = [];
   private owner: string | null = null;
   private startWasTried = false;
+  private restIsFollowed = false;
+  private tellAsked: () => void = () => undefined;
+  private readonly asked = new Promise<void>(resolve => {
+    this.tellAsked = resolve;
+  });
+  private tellOpening: () => void = () => undefined;
+  /** Until the next channel is open. */
+  private opening = Promise.resolve();
   private allowed: boolean | null = null;
   private accessIsKnown = false;
 
   constructor(private readonly listener: Listener) {}
 
   start(): void {
-    this.followAccess();
+    // First, and without knowing whether there is a service: the question would be one more way through Cockpit's bridge and the bus.
+    this.open();
     this.followOwner();
+  }
+
+  /** What can wait for the first answer, and would only delay it: whoever is asked through Cockpit's bridge stands in one queue. */
+  private followRest(): void {
+    if (this.restIsFollowed)
+      return;
+    this.restIsFollowed = true;
+    this.followAccess();
     this.followRules();
+  }
+
+  /** The service's own name on the bus, which no other run of it has; "" while there is none. */
+  get ownerName(): string {
+    return this.owner ?? "";
+  }
+
+  /** Whether the service runs, once that is known: what a call fails with says nothing about a service that isn't there. */
+  async isThere(): Promise<boolean> {
+    await this.asked;
+    return this.owner !== null;
   }
 
   /** Calls a method of the service; refused calls and lost channels are thrown as a Problem. */
   async call(path: string, iface: string, method: string, args: unknown[], type?: string): Promise<unknown[]> {
     if (!this.service)
       throw { name: `${BUS}.Error.ServiceUnknown`, message: "" } satisfies Problem;
-    return await this.service.call(path, iface, method, args, type ? { type } : {});
+    try {
+      return await this.service.call(path, iface, method, args, type ? { type } : {});
+    } finally {
+      this.followRest();
+    }
+  }
+
+  /** The same for a question, which may be asked twice: again when its channel was replaced by another before the answer came. */
+  async ask(path: string, iface: string, method: string, args: unknown[], type?: string): Promise<unknown[]> {
+    for (;;) {
+      const service = this.service;
+      try {
+        return await this.call(path, iface, method, args, type);
+      } catch (problem) {
+        if (!service || (problem as Problem).name || this.service === service)
+          throw problem;
+        if (!this.service)
+          await this.opening;
+      }
+    }
   }
 
   async properties(path: string, iface: string): Promise<Dictionary> {
-    const [values] = await this.call(path, PROPERTIES, "GetAll", [iface], "s");
+    const [values] = await this.ask(path, PROPERTIES, "GetAll", [iface], "s");
     return values as Dictionary;
   }
 
@@ -83,7 +130,7 @@ export class Connection {
     this.allowed = allowed;
     this.accessIsKnown = true;
     this.listener.access(allowed);
-    if (this.owner && !asOpened)
+    if ((this.owner || this.service) && !asOpened)
       this.open();
   }
 
@@ -107,12 +154,26 @@ export class Connection {
         this.tellAbsence({});
     });
     bus.call(BUS_PATH, BUS, "GetNameOwner", [NAME], { type: "s" })
-      .then(reply => this.setOwner(reply[0] as string), (problem: Problem) => this.beginWithoutOwner(problem));
+      .then(reply => this.beginWithOwner(reply[0] as string), (problem: Problem) => this.beginWithoutOwner(problem));
+  }
+
+  /** A channel that is open already was opened to this owner: a later one would have been told. */
+  private beginWithOwner(owner: string): void {
+    this.tellAsked();
+    if (!this.owner && this.service) {
+      this.owner = owner;
+      this.startWasTried = true;
+    } else {
+      this.setOwner(owner);
+    }
   }
 
   private beginWithoutOwner(problem: Problem): void {
+    this.tellAsked();
+    this.followRest();
     if (problem.problem && !problem.name)
       return; // the channel's end is told by its event
+    this.shut();
     // Once, at the beginning: afterwards an administrator may have stopped it on purpose.
     if (this.startWasTried)
       this.tellAbsence(problem);
@@ -160,6 +221,10 @@ export class Connection {
     this.listener.state("connecting");
     const service = cockpit.dbus(NAME, { bus: "system", superuser: "try" });
     this.service = service;
+    this.tellOpening();
+    this.opening = new Promise<void>(resolve => {
+      this.tellOpening = resolve;
+    });
     service.addEventListener("close", (_event, problem) => {
       if (this.service !== service)
         return;

@@ -3,11 +3,12 @@
 import type { Dictionary, Problem } from "../cockpit";
 import { failureFrom, failureFromProblem, type Failure } from "../model/errors";
 import { processFrom, resultsFrom, type Job, type ProcessResult, type Result } from "../model/job";
-import { detailsFromProperties, number, text, variant, type Patch, type PatchDetails } from "../model/patch";
+import { detailsFromProperties, isAsSeen, newPatch, number, patchWithChanges, text, variant, type Patch, type PatchDetails, type Seen } from "../model/patch";
 import { VERBS, callsBack, fits, type Call, type Verb } from "../model/verbs";
 import { JOB, MANAGER, MOST_AT_ONCE, PATCH, PATH } from "./names";
+import { allPending } from "./pending";
 import type { Store } from "./store";
-import { upload } from "./upload";
+import type { Upload } from "./upload";
 
 export interface Outcome {
   failure: Failure | null;
@@ -49,7 +50,12 @@ export interface Permission {
   refusal: "" | "state" | "challenge" | "no" | "too-many" | "error";
 }
 
+/** Told the path of a job as soon as there is one. */
+export type Begun = (job: string) => void;
+
 const PAGE = 1000;
+const CHANGED = "org.openeuler.SysCare1.Error.Changed";
+const MOST_ATTEMPTS = 5;
 
 export class Operations {
   /** Jobs that this page started; what others do is told in other words. */
@@ -59,11 +65,11 @@ export class Operations {
 
   constructor(private readonly store: Store) {}
 
-  /** Whether @job is one of ours; waits for calls on their way, since a short job may end before its call is answered. */
+  /** Whether @job is one of ours, also of this page before it was loaded anew; waits for calls on their way, since a short job may end before its call is answered. */
   async isOwn(job: Job): Promise<boolean> {
     while (this.calling > 0)
       await new Promise<void>(resolve => this.waiting.push(resolve));
-    return this.own.has(job.path);
+    return this.own.has(job.path) || allPending().some(one => one.job === job.path);
   }
 
   private async start(method: string, args: unknown[], type: string): Promise<string> {
@@ -97,56 +103,93 @@ export class Operations {
     }
   }
 
-  private async run(method: string, args: unknown[], type: string): Promise<Outcome> {
+  private async run(method: string, args: unknown[], type: string, begun?: Begun): Promise<Outcome> {
     let path: string;
     try {
       path = await this.start(method, args, type);
+      begun?.(path);
     } catch (problem) {
       return { failure: failureFromProblem(problem), results: [], changed: false };
     }
     return this.finish(path);
   }
 
-  private submit(call: Call, reason = ""): Promise<Outcome> {
+  /** How a job ended, or will, that this page began before it was loaded anew; null when the service doesn't know it any more. */
+  async resume(path: string): Promise<Outcome | null> {
+    const outcome = await this.finish(path);
+    return outcome.failure?.name.startsWith("org.freedesktop.DBus.Error.") ? null : outcome;
+  }
+
+  /** The generation at which the patches are still as they were @seen; null when one of them isn't. */
+  private async generationOf(seen: Seen[]): Promise<number | null> {
+    // In this order, and on one channel: what changes after the first answer makes the generation another one.
+    const manager = this.store.connection.properties(PATH, MANAGER);
+    const present = await Promise.all(seen.map(({ path }) => this.store.connection.properties(path, PATCH).catch((problem: Problem) => {
+      if (problem.name?.endsWith(".UnknownObject") || problem.name?.endsWith(".UnknownMethod") || problem.name?.endsWith(".UnknownInterface"))
+        return null; // it was taken away
+      throw problem;
+    })));
+    const generation = number(await manager, "Generation");
+    return present.every((values, index) => values && isAsSeen(seen[index], patchWithChanges(newPatch(seen[index].path), values))) ? generation : null;
+  }
+
+  /** Calls @method for patches as they were @seen: a decision about what has changed meanwhile is refused. */
+  private async runOnSeen(method: string, args: unknown[], type: string, seen: Seen[], options: Dictionary, begun?: Begun): Promise<Outcome> {
+    for (let attempt = 1; ; attempt++) {
+      let generation: number | null;
+      try {
+        generation = await this.generationOf(seen);
+      } catch (problem) {
+        return { failure: failureFromProblem(problem), results: [], changed: false };
+      }
+      if (generation === null)
+        return { failure: failureFrom(CHANGED, ""), results: [], changed: false };
+      const expected = Number.isSafeInteger(generation) ? { "expected-generation": variant("t", generation) } : {};
+      const outcome = await this.run(method, [...args, { ...options, ...expected }], type, begun);
+      // It also grows with what others do to other patches, and with processes that come and go.
+      if (outcome.failure?.name !== CHANGED || attempt === MOST_ATTEMPTS)
+        return outcome;
+    }
+  }
+
+  private submit(call: Call, seen: Seen[], reason = "", begun?: Begun): Promise<Outcome> {
     const options = {
       ...(call.loadOnly ? { activate: variant("b", false) } : {}),
       ...(reason ? { reason: variant("s", reason) } : {}),
     };
-    return this.run("Submit", [call.verb, call.paths, options], "saoa{sv}");
+    return this.runOnSeen("Submit", [call.verb, call.paths], "saoa{sv}", seen, options, begun);
   }
 
-  /** @reason is kept in the journal and in the history; "" for none. */
-  perform(verb: Verb, patches: Patch[], reason = ""): Promise<Outcome> {
-    return this.submit({ verb, paths: patches.map(patch => patch.path) }, reason);
+  /** @patches: as the user saw them when deciding. @reason is kept in the journal and in the history; "" for none. */
+  perform(verb: Verb, patches: Patch[], reason = "", begun?: Begun): Promise<Outcome> {
+    return this.submit({ verb, paths: patches.map(patch => patch.path) }, patches, reason, begun);
   }
 
-  /** Brings the patches back to the states in @before (by path); null when they are there already. */
-  async undo(before: ReadonlyMap<string, string>): Promise<Outcome | null> {
+  /** Brings the patches from the states that an action led to back to the states in @before (by path); null when they are there already. What
+   * somebody else has changed since is left alone: that is a failure. */
+  async undo(before: ReadonlyMap<string, string>, after: ReadonlyMap<string, string>): Promise<Outcome | null> {
     const known = this.store.snapshot().patches;
-    const calls = callsBack([...before].map(([path, state]) => ({ path, now: known?.get(path)?.state ?? state, before: state })));
+    const states = new Map([...before].map(([path, state]) => [path, after.get(path) ?? known?.get(path)?.state ?? state]));
+    const calls = callsBack([...before].map(([path, state]) => ({ path, now: states.get(path) ?? state, before: state })));
     let outcome: Outcome | null = null;
     for (const call of calls) {
-      outcome = await this.submit(call);
+      outcome = await this.submit(call, call.paths.map(path => ({ path, state: states.get(path) ?? "" })));
       if (outcome.failure)
         break;
+      for (const result of outcome.results)
+        states.set(result.path, result.state);
     }
     return outcome;
   }
 
-  uninstall(patches: Patch[]): Promise<Outcome> {
-    return this.run("Uninstall", [patches.map(patch => patch.path), {}], "aoa{sv}");
+  uninstall(patches: Patch[], begun?: Begun): Promise<Outcome> {
+    return this.runOnSeen("Uninstall", [patches.map(patch => patch.path)], "aoa{sv}", patches, {}, begun);
   }
 
-  /** Uploads @file to this host and installs it; the uploaded copy is gone afterwards, however it ends. */
-  async install(file: File): Promise<Outcome> {
-    let copy;
+  /** Installs an uploaded file; the copy is gone afterwards, however it ends. */
+  async install(copy: Upload, begun?: Begun): Promise<Outcome> {
     try {
-      copy = await upload(file);
-    } catch (problem) {
-      return { failure: failureFrom("Failed", (problem as Problem).message ?? String(problem)), results: [], changed: false };
-    }
-    try {
-      return await this.run("Install", [copy.path, {}], "sa{sv}");
+      return await this.run("Install", [copy.path, {}], "sa{sv}", begun);
     } finally {
       await copy.remove();
     }
@@ -174,7 +217,7 @@ export class Operations {
   // ------------------------------------------------------------------------------------------------- questions
 
   async check(verb: Verb, patches: Patch[]): Promise<Finding[]> {
-    const [rows] = await this.store.connection.call(PATH, MANAGER, "Check", [verb, patches.map(patch => patch.path), {}], "saoa{sv}");
+    const [rows] = await this.store.connection.ask(PATH, MANAGER, "Check", [verb, patches.map(patch => patch.path), {}], "saoa{sv}");
     return (rows as Dictionary[]).map(row => ({
       path: text(row, "Patch"), severity: text(row, "Severity", "info"), message: text(row, "Message"), pid: number(row, "Pid"),
       command: text(row, "Command"), detail: text(row, "Detail"),
@@ -195,7 +238,7 @@ export class Operations {
       return { fit, refusal: "too-many" };
     let words: string[];
     try {
-      const [reply] = await this.store.connection.call(PATH, MANAGER, "CanPerform", [verb, fit.map(patch => patch.path), {}], "saoa{sv}");
+      const [reply] = await this.store.connection.ask(PATH, MANAGER, "CanPerform", [verb, fit.map(patch => patch.path), {}], "saoa{sv}");
       words = reply as string[];
     } catch {
       return { fit, refusal: "error" };
@@ -213,7 +256,7 @@ export class Operations {
 
   /** Those that need attention first, then by process id. */
   async processes(patch: Patch): Promise<RunningProcess[]> {
-    const [rows] = await this.store.connection.call(patch.path, PATCH, "ListProcesses", [{}], "a{sv}");
+    const [rows] = await this.store.connection.ask(patch.path, PATCH, "ListProcesses", [{}], "a{sv}");
     return (rows as Dictionary[])
       .map(row => ({ ...processFrom(row), uid: number(row, "Uid"), unit: text(row, "Unit"), container: text(row, "Container") }))
       .sort((a, b) => Number(a.status === "patched") - Number(b.status === "patched") || a.pid - b.pid);
@@ -221,7 +264,7 @@ export class Operations {
 
   /** Newest first; those of one patch, or all. */
   async history(uuid = ""): Promise<HistoryRecord[]> {
-    const [rows] = await this.store.connection.call(PATH, MANAGER, "GetHistory", [0, PAGE, {}], "tua{sv}");
+    const [rows] = await this.store.connection.ask(PATH, MANAGER, "GetHistory", [0, PAGE, {}], "tua{sv}");
     return (rows as Dictionary[])
       .map(row => ({
         time: number(row, "Time"), uid: number(row, "Uid"), loginUid: number(row, "LoginUid"), verb: text(row, "Verb"),

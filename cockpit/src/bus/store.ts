@@ -19,6 +19,8 @@ export interface Snapshot {
   access: boolean | null;
   /** By path, sorted as the service sorts them; null until they are read. */
   patches: ReadonlyMap<string, Patch> | null;
+  /** Whether @patches are all there are: at first those come that fit on the screen. */
+  complete: boolean;
   jobs: ReadonlyMap<string, Job>;
   /** Grows when what the user may do may have changed. */
   permissions: number;
@@ -26,7 +28,7 @@ export interface Snapshot {
 
 const PAGE = 1000;
 /** At first what fits on the screen, the rest after that is shown. */
-const FIRST_PAGE = 100;
+const FIRST_PAGE = 50;
 const RELOAD_MSEC = 150;
 /** A look at the processes of its own: a process that starts or ends isn't told by anybody. */
 const REFRESH_MSEC = 15000;
@@ -37,7 +39,8 @@ export type JobListener = (job: Job) => void;
 export class Store {
   readonly connection: Connection;
   private now: Snapshot = {
-    service: "connecting", problem: "", version: "", kernel: "", degraded: [], access: null, patches: null, jobs: new Map(), permissions: 0,
+    service: "connecting", problem: "", version: "", kernel: "", degraded: [], access: null, patches: null, complete: false, jobs: new Map(),
+    permissions: 0,
   };
   private readonly listeners = new Set<() => void>();
   private readonly jobListeners = new Set<JobListener>();
@@ -99,7 +102,7 @@ export class Store {
     const gone = !["ready", "connecting"].includes(service);
     this.change({
       service, problem: problem?.message ?? "", jobs: service === "ready" ? this.now.jobs : new Map(),
-      ...(gone ? { patches: null, degraded: [] } : {}),
+      ...(gone ? { patches: null, complete: false, degraded: [] } : {}),
     });
   }
 
@@ -129,7 +132,7 @@ export class Store {
       await this.read(first);
     } catch (thrown) {
       const problem = thrown as Problem;
-      if (session === this.session && problem.name)
+      if (problem.name && await this.connection.isThere() && session === this.session)
         this.setServiceState(INCOMPATIBLE.some(word => problem.name?.endsWith(word)) ? "incompatible" : "failed", problem);
     }
   }
@@ -148,7 +151,7 @@ export class Store {
     if (session !== this.session || (first && rows.length < FIRST_PAGE))
       return rows;
     if (first)
-      this.takeRows(rows);
+      this.takeRows(rows, false);
     for (;;) {
       const page = await this.list(rows.length, PAGE);
       rows.push(...page);
@@ -170,10 +173,10 @@ export class Store {
       const rows = await this.readPages(first);
       if (session !== this.session)
         return;
-      this.takeRows(rows);
+      this.takeRows(rows, true);
     } catch (thrown) {
       const problem = thrown as Problem;
-      if (session === this.session && problem.name && this.now.service !== "ready")
+      if (problem.name && this.now.service !== "ready" && await this.connection.isThere() && session === this.session)
         this.setServiceState("failed", problem);
     } finally {
       if (session === this.session) {
@@ -184,7 +187,7 @@ export class Store {
     }
   }
 
-  private takeRows(rows: Dictionary[]): void {
+  private takeRows(rows: Dictionary[], complete: boolean): void {
     const patches = new Map<string, Patch>();
     for (const row of rows) {
       const patch = patchFromRow(row);
@@ -195,8 +198,8 @@ export class Store {
     }
     const old = this.now.patches;
     const same = old?.size === patches.size && [...patches].every(([path, patch]) => old.get(path) === patch);
-    if (!same || this.now.service !== "ready")
-      this.change({ service: "ready", problem: "", patches, permissions: this.now.permissions + 1 });
+    if (!same || this.now.service !== "ready" || this.now.complete !== complete)
+      this.change({ service: "ready", problem: "", patches, complete, permissions: this.now.permissions + 1 });
   }
 
   reloadSoon(): void {

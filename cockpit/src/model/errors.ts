@@ -2,6 +2,7 @@
 // Errors of the bus in plain sentences; the details keep the service's own words. One table; the desktop window has the same words.
 import type { Problem } from "../cockpit";
 import { _, N_ } from "../i18n";
+import { harmless } from "./patch";
 
 export type FailureKind = "real" | "cancelled" | "not-authorised";
 
@@ -77,7 +78,7 @@ const CHANNEL_WORDS: Record<string, string> = {
 export function failureFrom(name: string, detail: string): Failure {
   const last = name.slice(name.lastIndexOf(".") + 1);
   const row = TABLE[last] ?? TABLE[FAILED];
-  return { kind: row.kind ?? "real", name, sentence: _(row.sentence), advice: row.advice ? _(row.advice) : "", detail };
+  return { kind: row.kind ?? "real", name, sentence: _(row.sentence), advice: row.advice ? _(row.advice) : "", detail: harmless(detail) };
 }
 
 /** What a refused call says; anything else that was thrown is told as it is. */

@@ -33,6 +33,8 @@ export interface ProcessResult {
 export interface Result {
   path: string;
   name: string;
+  /** The patch's state at the job's end. */
+  state: string;
   result: string;
   processes: ProcessResult[];
 }
@@ -85,6 +87,7 @@ export function resultsFrom(rows: Dictionary[]): Result[] {
   return rows.map(row => ({
     path: text(row, "Patch"),
     name: text(row, "Name"),
+    state: text(row, "State"),
     result: text(row, "Result"),
     processes: Array.isArray(row.Processes?.v) ? (row.Processes.v as Dictionary[]).map(processFrom) : [],
   }));

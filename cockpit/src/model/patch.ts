@@ -49,9 +49,16 @@ export const LIST_PROPERTIES = [
   "Problems", "ProcessesTotal", "ProcessesPatched", "LastChange", "Job",
 ];
 
+// Control characters, marks and overrides of the writing direction, and what has no width: with them a text of a stranger (a patch's
+// description, a program's name) would turn around or hide what stands beside it.
+const TRICKS = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u061c\u200b\u200e\u200f\u202a-\u202e\u2060-\u2069\ufeff]/g;
+
+/** @text as it may be shown. */
+export const harmless = (text: string): string => text.replaceAll("\r\n", "\n").replace(TRICKS, "\ufffd");
+
 export function text(values: Dictionary, key: string, absent = ""): string {
   const value = values[key]?.v;
-  return typeof value === "string" ? value : absent;
+  return typeof value === "string" ? harmless(value) : absent;
 }
 
 export function number(values: Dictionary, key: string, absent = 0): number {
@@ -61,7 +68,7 @@ export function number(values: Dictionary, key: string, absent = 0): number {
 
 export function strings(values: Dictionary, key: string): string[] {
   const value = values[key]?.v;
-  return Array.isArray(value) ? value.filter((item): item is string => typeof item === "string") : [];
+  return Array.isArray(value) ? value.filter((item): item is string => typeof item === "string").map(harmless) : [];
 }
 
 const jobPath = (path: string): string => path === "/" ? "" : path;
@@ -106,6 +113,22 @@ export function patchWithChanges(patch: Patch, changed: Dictionary): Patch {
   return equalPatches(patch, next) ? patch : next;
 }
 
+/** What a decision about a patch rests on. */
+export interface Seen {
+  path: string;
+  state: string;
+  /** undefined: doesn't matter. */
+  problems?: string[];
+}
+
+/** A patch of which nothing is known yet. */
+export const newPatch = (path: string): Patch => ({ ...patchFromRow({}), path });
+
+/** Whether @now is still what the decision rests on. */
+export const isAsSeen = (seen: Seen, now: Patch | undefined): boolean =>
+  now !== undefined && now.state === seen.state
+  && (seen.problems === undefined || [...seen.problems].sort().join() === [...now.problems].sort().join());
+
 /** Whether the two are shown the same in every respect. */
 export function equalPatches(a: Patch, b: Patch): boolean {
   return (Object.keys(a) as (keyof Patch)[]).every(key => {
@@ -128,7 +151,7 @@ export function detailsFromProperties(values: Dictionary): PatchDetails {
     targetBuildId: text(values, "TargetBuildId"),
     digest: text(values, "Digest"),
     license: text(values, "License"),
-    sourcePatches: Array.isArray(pairs) ? pairs as [string, string][] : [],
+    sourcePatches: Array.isArray(pairs) ? (pairs as [string, string][]).map(([name, digest]) => [harmless(String(name)), harmless(String(digest))]) : [],
     functions: strings(values, "Functions"),
     signer: text(values, "Signer"),
   };

@@ -197,10 +197,15 @@ export function summaryOf(patch: Patch): string {
   }
 }
 
-/** A moment in microseconds since the epoch, local time; "" for 0. */
+/** The last moment that JavaScript's dates can tell, in microseconds. */
+const LAST_MOMENT = 8.64e18;
+
+/** A moment in microseconds since the epoch, local time; "" for 0. One that no calendar has is told as the number that came. */
 export function timeWords(moment: number): string {
   if (!moment)
     return "";
+  if (!(Math.abs(moment) <= LAST_MOMENT))
+    return String(moment);
   const language = cockpit ? cockpit.language.replace("_", "-") : "en";
   return new Intl.DateTimeFormat(language, { dateStyle: "medium", timeStyle: "medium" }).format(new Date(moment / 1000));
 }

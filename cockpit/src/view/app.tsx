@@ -35,10 +35,10 @@ export function App() {
 }
 
 function Content({ address }: { address: ReturnType<typeof useAddress> }) {
-  const { service, patches, access } = useSnapshot();
+  const { service, patches } = useSnapshot();
   if (!["ready", "connecting"].includes(service))
     return <Unavailable />;
-  if (!patches || access === null)
+  if (!patches)
     return <PageSection hasBodyWrapper={false}><Loading text={_("Asking the patch service")} /></PageSection>;
   if (address.path[0] === "patch" && address.path[1])
     return <PatchPage key={address.path[1]} uuid={address.path[1]} />;

@@ -3,15 +3,17 @@
 import { EmptyState, EmptyStateBody } from "@patternfly/react-core";
 import { HistoryIcon } from "@patternfly/react-icons";
 import { Table, Tbody, Td, Th, Thead, Tr } from "@patternfly/react-table";
+import { useState } from "react";
 import cockpit from "../cockpit";
 import type { HistoryRecord } from "../bus/operations";
 import { _ } from "../i18n";
+import { PAGE_SIZE } from "../model/filter";
 import { UNKNOWN_UID } from "../model/job";
 import type { Patch } from "../model/patch";
 import { nounOf } from "../model/verbs";
 import { resultWord, timeWords } from "../model/words";
 import { useLoaded, usePage } from "./context";
-import { Loading, NotReadable, WordLabel } from "./parts";
+import { Loading, NotReadable, Pager, WordLabel } from "./parts";
 
 /** Administrative access arrives as root: the login's user is who it was. */
 function byWhom(record: HistoryRecord, own: number | undefined): string {
@@ -23,6 +25,7 @@ function byWhom(record: HistoryRecord, own: number | undefined): string {
 
 export function History({ patch }: { patch: Patch }) {
   const { operations } = usePage();
+  const [page, setPage] = useState(1);
   const user = useLoaded(() => cockpit.user(), "user");
   const { value, problem, again } = useLoaded(() => operations.history(patch.uuid), `${patch.uuid} ${patch.state} ${patch.job} ${patch.lastChange}`);
   if (problem && !value)
@@ -36,21 +39,24 @@ export function History({ patch }: { patch: Patch }) {
       </EmptyState>
     );
   return (
-    <Table aria-label={_("History")} variant="compact" className="syscare-table" gridBreakPoint="grid-lg">
-      <Thead>
-        <Tr><Th modifier="nowrap">{_("Time")}</Th><Th modifier="nowrap">{_("Action")}</Th><Th modifier="nowrap">{_("By")}</Th><Th modifier="nowrap">{_("Result")}</Th><Th modifier="nowrap">{_("Reason")}</Th></Tr>
-      </Thead>
-      <Tbody>
-        {value.map((record, index) => (
-          <Tr key={index} data-verb={record.verb}>
-            <Td dataLabel={_("Time")}>{timeWords(record.time)}</Td>
-            <Td dataLabel={_("Action")}>{nounOf(record.verb)}</Td>
-            <Td dataLabel={_("By")}>{byWhom(record, user.value?.id)}</Td>
-            <Td dataLabel={_("Result")}><div><WordLabel word={resultWord(record.result)} /></div></Td>
-            <Td dataLabel={_("Reason")}><div className="syscare-lines">{[record.reason, record.message].filter(part => part !== "").join("\n") || "–"}</div></Td>
-          </Tr>
-        ))}
-      </Tbody>
-    </Table>
+    <>
+      <Table aria-label={_("History")} variant="compact" className="syscare-table" gridBreakPoint="grid-lg">
+        <Thead>
+          <Tr><Th modifier="nowrap">{_("Time")}</Th><Th modifier="nowrap">{_("Action")}</Th><Th modifier="nowrap">{_("By")}</Th><Th modifier="nowrap">{_("Result")}</Th><Th modifier="nowrap">{_("Reason")}</Th></Tr>
+        </Thead>
+        <Tbody>
+          {value.slice((page - 1) * PAGE_SIZE, page * PAGE_SIZE).map((record, index) => (
+            <Tr key={index} data-verb={record.verb}>
+              <Td dataLabel={_("Time")}>{timeWords(record.time)}</Td>
+              <Td dataLabel={_("Action")}>{nounOf(record.verb)}</Td>
+              <Td dataLabel={_("By")}>{byWhom(record, user.value?.id)}</Td>
+              <Td dataLabel={_("Result")}><div><WordLabel word={resultWord(record.result)} /></div></Td>
+              <Td dataLabel={_("Reason")}><div className="syscare-lines">{[record.reason, record.message].filter(part => part !== "").join("\n") || "–"}</div></Td>
+            </Tr>
+          ))}
+        </Tbody>
+      </Table>
+      <Pager count={value.length} page={page} setPage={setPage} />
+    </>
   );
 }

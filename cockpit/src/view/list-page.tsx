@@ -46,7 +46,7 @@ interface StatusProps {
 }
 
 function StatusCard({ view, setView, patches }: StatusProps) {
-  const { kernel, degraded } = useSnapshot();
+  const { kernel, degraded, complete } = useSnapshot();
   const counts = count(patches.values());
   const filters = [
     { show: "", word: _("All"), number: counts.all },
@@ -74,7 +74,7 @@ function StatusCard({ view, setView, patches }: StatusProps) {
                   variant={view.show === show ? "filled" : "outline"} aria-current={view.show === show || undefined}
                   onClick={() => setView({ ...view, show, page: 1 })}
                 >
-                  {_("%s: %u", word, number)}
+                  {complete ? _("%s: %u", word, number) : word}
                 </Label>
               ))}
             </LabelGroup>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // Small pieces that several views are made of.
-import { Button, EmptyState, EmptyStateActions, EmptyStateBody, EmptyStateFooter, Label, Spinner } from "@patternfly/react-core";
+import { Button, EmptyState, EmptyStateActions, EmptyStateBody, EmptyStateFooter, Label, Pagination, Spinner } from "@patternfly/react-core";
 import {
   BanIcon, CheckCircleIcon, ExclamationCircleIcon, ExclamationTriangleIcon, ExternalLinkAltIcon, InfoCircleIcon, MinusCircleIcon,
 } from "@patternfly/react-icons";
@@ -8,6 +8,7 @@ import { Fragment } from "react";
 import type { ReactNode } from "react";
 import { _, withoutMnemonic } from "../i18n";
 import { failureFromProblem } from "../model/errors";
+import { PAGE_SIZE } from "../model/filter";
 import type { Tone, Word } from "../model/words";
 
 const LONG_ISSUE = 24; // characters: longer ones may have to wrap
@@ -49,6 +50,21 @@ function IssueLink({ issue }: { issue: string }) {
   const address = "https://www.cve.org/CVERecord?id=" + encodeURIComponent(issue);
   return (
     <a href={address} target="_blank" rel="noopener noreferrer" aria-label={label}>{issue} <ExternalLinkAltIcon aria-hidden="true" /></a>
+  );
+}
+
+/** The pages of a long table; nothing when all of it is on one. */
+export function Pager({ count, page, setPage }: { count: number; page: number; setPage: (page: number) => void }) {
+  if (count <= PAGE_SIZE)
+    return null;
+  return (
+    <Pagination
+      itemCount={count} perPage={PAGE_SIZE} page={page} variant="bottom" perPageOptions={[]} isCompact onSetPage={(_event, next) => setPage(next)}
+      titles={{
+        paginationAriaLabel: _("Pages"), toPreviousPageAriaLabel: _("Previous page"), toNextPageAriaLabel: _("Next page"),
+        ofWord: "/", items: "", page: "", pages: "",
+      }}
+    />
   );
 }
 

@@ -23,7 +23,7 @@ import { Processes } from "./processes";
 const TABS = ["overview", "processes", "history"];
 
 export function PatchPage({ uuid }: { uuid: string }) {
-  const { patches, jobs } = useSnapshot();
+  const { patches, complete, jobs } = useSnapshot();
   const address = useAddress();
   const patch = [...patches?.values() ?? []].find(candidate => candidate.uuid === uuid);
   const wanted = String(address.options.tab ?? "");
@@ -41,8 +41,9 @@ export function PatchPage({ uuid }: { uuid: string }) {
             <BreadcrumbItem isActive className="syscare-break">{patch ? titleOf(patch) : uuid}</BreadcrumbItem>
           </Breadcrumb>
         </StackItem>
+        {!patch && !complete && <StackItem><Loading text={_("Asking the patch service")} /></StackItem>}
         {!patch
-          ? (
+          ? complete && (
             <StackItem>
               <EmptyState titleText={_("The patch isn’t here any more")} headingLevel="h2" icon={CubesIcon}>
                 <EmptyStateBody className="syscare-break">{uuid}</EmptyStateBody>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // The table of patches with its search and filters, and what can be done to several of them at once.
 import {
-  Button, Card, EmptyState, EmptyStateActions, EmptyStateBody, EmptyStateFooter, Pagination, SearchInput, Toolbar, ToolbarContent, ToolbarGroup, ToolbarItem,
+  Button, Card, EmptyState, EmptyStateActions, EmptyStateBody, EmptyStateFooter, SearchInput, Toolbar, ToolbarContent, ToolbarGroup, ToolbarItem,
   FormSelect, FormSelectOption, Label, Tooltip,
 } from "@patternfly/react-core";
 import { ExclamationTriangleIcon, PlusCircleIcon, SearchIcon } from "@patternfly/react-icons";
@@ -13,9 +13,9 @@ import { narrows, PAGE_SIZE, PLAIN_VIEW, select, type SortKey, type View } from 
 import { targetOf, titleOf, type Patch } from "../model/patch";
 import { problemWords, severityWord, stateWord } from "../model/words";
 import { ActionButtons } from "./actions";
-import { usePage } from "./context";
+import { usePage, useSnapshot } from "./context";
 import { useWishes } from "./feedback";
-import { Issues, WordLabel } from "./parts";
+import { Issues, Loading, Pager, WordLabel } from "./parts";
 
 interface Props {
   patches: ReadonlyMap<string, Patch>;
@@ -26,13 +26,21 @@ interface Props {
 
 const COLUMNS: SortKey[] = ["name", "target", "severity", "state"];
 const MOST_ISSUES = 3;
+/** Rows that are drawn at once, which fill the screen; the others of the page follow as soon as these are painted. */
+const FIRST_ROWS = 12;
 
 export function PatchTable({ patches, view, setView, onInstall }: Props) {
+  const { complete } = useSnapshot();
   const [selected, setSelected] = useState<ReadonlySet<string>>(new Set());
   const shown = select(patches.values(), view);
   const pages = Math.max(1, Math.ceil(shown.length / PAGE_SIZE));
   const page = Math.min(view.page, pages);
   const rows = shown.slice((page - 1) * PAGE_SIZE, page * PAGE_SIZE);
+  const [drawn, setDrawn] = useState(FIRST_ROWS);
+  useEffect(() => {
+    const timer = window.setTimeout(() => setDrawn(PAGE_SIZE));
+    return () => window.clearTimeout(timer);
+  }, []);
   const chosen = shown.filter(patch => selected.has(patch.path));
   const allChosen = rows.length > 0 && rows.every(patch => selected.has(patch.path));
   const choose = (paths: string[], on: boolean): void => {
@@ -49,7 +57,7 @@ export function PatchTable({ patches, view, setView, onInstall }: Props) {
   return (
     <Card component="section" aria-label={_("Patches")} className="syscare-list">
       <h2 className="syscare-visually-hidden">{_("Patches")}</h2>
-      <TableToolbar view={view} setView={setView} onInstall={onInstall} shown={shown.length} all={patches.size} />
+      <TableToolbar view={view} setView={setView} onInstall={onInstall} shown={shown.length} all={complete ? patches.size : 0} />
       {chosen.length > 0 && (
         <Toolbar aria-label={_("Selected patches")} isSticky>
           <ToolbarContent>
@@ -60,8 +68,9 @@ export function PatchTable({ patches, view, setView, onInstall }: Props) {
           </ToolbarContent>
         </Toolbar>
       )}
+      {rows.length === 0 && !complete && <Loading text={_("Asking the patch service")} />}
       {rows.length === 0
-        ? <Nothing view={view} setView={setView} onInstall={onInstall} />
+        ? complete && <Nothing view={view} setView={setView} onInstall={onInstall} />
         : (
           <Table aria-label={_("Patches")} variant="compact" className="syscare-table" gridBreakPoint="grid-lg">
             <Thead>
@@ -79,22 +88,13 @@ export function PatchTable({ patches, view, setView, onInstall }: Props) {
               </Tr>
             </Thead>
             <Tbody>
-              {rows.map((patch, index) => (
+              {rows.slice(0, drawn).map((patch, index) => (
                 <Row key={patch.path} patch={patch} index={index} isSelected={selected.has(patch.path)} onSelect={on => choose([patch.path], on)} />
               ))}
             </Tbody>
           </Table>
           )}
-      {pages > 1 && (
-        <Pagination
-          itemCount={shown.length} perPage={PAGE_SIZE} page={page} variant="bottom" perPageOptions={[]} isCompact
-          onSetPage={(_event, next) => setView({ ...view, page: next })}
-          titles={{
-            paginationAriaLabel: _("Pages"), toPreviousPageAriaLabel: _("Previous page"), toNextPageAriaLabel: _("Next page"),
-            ofWord: "/", items: "", page: "", pages: "",
-          }}
-        />
-      )}
+      <Pager count={shown.length} page={page} setPage={next => setView({ ...view, page: next })} />
     </Card>
   );
 }
@@ -137,6 +137,7 @@ function Row({ patch, index, isSelected, onSelect }: RowProps) {
 
 interface ToolbarProps extends Pick<Props, "view" | "setView" | "onInstall"> {
   shown: number;
+  /** 0 while it isn't known. */
   all: number;
 }
 
@@ -174,7 +175,7 @@ function TableToolbar({ view, setView, onInstall, shown, all }: ToolbarProps) {
           </FormSelect>
         </ToolbarItem>
         <ToolbarItem alignSelf="center" className="syscare-muted">
-          <bdi aria-live="polite">{_("%u of %u", shown, all)}</bdi>
+          <bdi aria-live="polite">{all > 0 && _("%u of %u", shown, all)}</bdi>
         </ToolbarItem>
         <ToolbarGroup align={{ default: "alignEnd" }}>
           <ToolbarItem><Button variant="secondary" onClick={rescan}>{withoutMnemonic(_("_Read patches anew"))}</Button></ToolbarItem>

@@ -3,13 +3,15 @@
 import { Content, EmptyState, EmptyStateBody } from "@patternfly/react-core";
 import { CubesIcon } from "@patternfly/react-icons";
 import { Table, Tbody, Td, Th, Thead, Tr } from "@patternfly/react-table";
+import { useState } from "react";
 import type { RunningProcess } from "../bus/operations";
 import { _, ngettext } from "../i18n";
+import { PAGE_SIZE } from "../model/filter";
 import { UNKNOWN_UID } from "../model/job";
 import type { Patch } from "../model/patch";
 import { processWord } from "../model/words";
 import { useLoaded, usePage, useSnapshot } from "./context";
-import { Loading, NotReadable, WordLabel } from "./parts";
+import { Loading, NotReadable, Pager, WordLabel } from "./parts";
 
 function explanation(process: RunningProcess): string {
   if (process.reason && process.detail)
@@ -22,6 +24,7 @@ function explanation(process: RunningProcess): string {
 export function Processes({ patch }: { patch: Patch }) {
   const { operations } = usePage();
   const { permissions } = useSnapshot();
+  const [wantedPage, setPage] = useState(1);
   const { value, problem, again } = useLoaded(() => operations.processes(patch), `${patch.path} ${permissions}`);
   if (problem && !value)
     return <NotReadable title={_("The processes can’t be shown")} problem={problem} again={again} />;
@@ -33,6 +36,8 @@ export function Processes({ patch }: { patch: Patch }) {
         <EmptyStateBody>{_("Nothing runs the target of this patch at the moment.")}</EmptyStateBody>
       </EmptyState>
     );
+  // There may be fewer than a moment ago.
+  const page = Math.min(wantedPage, Math.ceil(value.length / PAGE_SIZE));
   const patched = value.filter(process => process.status === "patched").length;
   return (
     <>
@@ -44,7 +49,7 @@ export function Processes({ patch }: { patch: Patch }) {
           <Tr><Th modifier="nowrap">PID</Th><Th modifier="nowrap">{_("Command")}</Th><Th modifier="nowrap">{_("State")}</Th><Th modifier="nowrap">{_("Where")}</Th><Th modifier="nowrap">{_("Reason")}</Th></Tr>
         </Thead>
         <Tbody>
-          {value.map(process => (
+          {value.slice((page - 1) * PAGE_SIZE, page * PAGE_SIZE).map(process => (
             <Tr key={process.pid} data-pid={process.pid}>
               <Td dataLabel="PID">{process.pid}</Td>
               <Td dataLabel={_("Command")}><div>{process.command}</div></Td>
@@ -60,6 +65,7 @@ export function Processes({ patch }: { patch: Patch }) {
           ))}
         </Tbody>
       </Table>
+      <Pager count={value.length} page={page} setPage={setPage} />
     </>
   );
 }

@@ -6,7 +6,7 @@ import {
 import { useState } from "react";
 import type { Finding } from "../bus/operations";
 import { _, ngettext, withoutMnemonic } from "../i18n";
-import { titleOf, type Patch } from "../model/patch";
+import { isAsSeen, titleOf, type Patch } from "../model/patch";
 import { nounOf, TABLE, type Verb } from "../model/verbs";
 import { findingWord, patchesWords } from "../model/words";
 import { useLoaded, usePage, useSnapshot } from "./context";
@@ -52,12 +52,18 @@ export function VerbDialog({ verb, patches, onClose, onConfirm }: Props) {
   const known = useSnapshot().patches;
   const { value, problem, again } = useLoaded(() => operations.check(verb, patches), `${verb} ${patches.map(patch => patch.path).join(" ")}`);
   const [reason, setReason] = useState("");
-  const refused = value?.some(finding => finding.severity === "error") ?? false;
+  const stale = patches.some(patch => !isAsSeen(patch, known?.get(patch.path)));
+  const refused = stale || (value?.some(finding => finding.severity === "error") ?? false);
   return (
     <Modal isOpen variant="medium" onClose={onClose} aria-labelledby="verb-title" data-dialog={verb}>
       <ModalHeader title={_(TABLE[verb].question, patchesWords(patches))} titleIconVariant={TABLE[verb].destructive ? "warning" : undefined} labelId="verb-title" />
       <ModalBody tabIndex={0} role="region" aria-label={_(TABLE[verb].question, patchesWords(patches))}>
         <Stack hasGutter>
+          {stale && (
+            <StackItem>
+              <Alert isInline component="h3" variant="warning" title={_("It changed while this question was open.")}>{_("Look again.")}</Alert>
+            </StackItem>
+          )}
           <StackItem><Content><p>{consequence(verb, patches)}</p></Content></StackItem>
           <StackItem>
             <Content component="h3">{_("Dry run")}</Content>
