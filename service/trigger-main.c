@@ -4,12 +4,15 @@
  * states or wishes. */
 #include "child.h"
 #include "entity-file.h"
+#include "trigger-minder.h"
 #include "wire.h"
 
 #include "base/error.h"
 #include "base/urgent.h"
 #include "process/process.h"
 #include "user/trigger.h"
+
+#include <errno.h>
 
 /* Messages that wait for a service that doesn't read. Nobody but the journal needs to hear of each process.
  */
@@ -252,6 +255,11 @@ main (int argc, char **argv)
 
   if (!sc_child_begin ("syscare-trigger"))
     return 2;
+  if (!sc_trigger_minder_start ())
+    {
+      g_printerr ("syscare-trigger: %s\n", g_strerror (errno));
+      return 1;
+    }
   g_autoptr (GMainLoop) loop = g_main_loop_new (NULL, FALSE);
   keeper.loop = loop;
   keeper.teller = g_thread_pool_new (write_message, NULL, /* max_threads= */ 1, /* exclusive= */ TRUE, NULL);

@@ -15,7 +15,7 @@ import threading
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(os.path.dirname(HERE), 'demo'))
 from cases import case, run_cases  # noqa: E402
-from stage import build, expect, install, run, service_pid, start_service, state_of, stop_service, wait_until  # noqa: E402
+from stage import build, expect, install, is_running, run, service_pid, start_service, state_of, stop_service, wait_until  # noqa: E402
 from toy import FIXES, MAKEFILE, Toy, make_tree  # noqa: E402
 
 WORK, TARGET, MAKER = '/tmp/bound', '/opt/toy/toy', 'patchuser'
@@ -176,6 +176,19 @@ def _():
     wait_until('no complaint', lambda: 'gate' not in degraded())
     expect('Degraded said so meanwhile', any(complaints), True)
     expect('answer', answer_of_a_new_one(), NEW)
+
+
+@case('a frozen trigger whose service has ended is killed: programs start, and the next service comes up (hazard 22h)')
+def _():
+    for how in (signal.SIGTERM, signal.SIGKILL):
+        old = trigger_pid()
+        os.kill(old, signal.SIGSTOP)
+        stop_service(how)
+        expect('answer without a service', answer_of_a_new_one() in (OLD, NEW), True)
+        wait_until('the trigger has ended', lambda: not is_running(old))
+        start_service()
+        run('syscare', 'apply', 'GOOD')
+        expect('answer', answer_of_a_new_one(), NEW)
 
 
 @case('a frozen service holds nobody up, however many start: the trigger does not wait for it (hazard 22h)')
