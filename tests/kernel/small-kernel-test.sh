@@ -260,6 +260,9 @@ fix kernel/inner.c 's/return helper(x) + 1/return helper(x) + 2/'
 cp "$work/fix.patch" "$work/first.patch"
 fix drivers/driver.c 's/return outer(x)/return outer(x) + 1/'
 builds "two fixes, of vmlinux and of a module, are one patch" "changed:inner changed:probe " --patch "$work/first.patch"
+driver=$(readelf -n "$work/modules/kernel/drivers/driver.ko" | awk '/Build ID/ { print $3 }')
+[ -n "$driver" ] && grep -aq "for another build of the module driver (Build-ID $driver)" "$work"/output/*/*.ko && ! grep -aq "for another build of the module vmlinux" "$work"/output/*/*.ko
+result $? "which looks at the build of the module that comes"
 fix drivers/driver.c 's/return outer(x)/return outer(added(x))/' include/linux/shared.h 's/^int inner(int);/&\nint added(int);/' kernel/inner.c '$a int added(int x)\n{\n\treturn x + counter;\n}'
 builds "a module calls what vmlinux gets" "changed:probe new:added "
 fix kernel/inner.c 's/return helper(x) + 1/return added(x)/' include/linux/shared.h 's/^int inner(int);/&\nint added(int);/' drivers/driver.c '$a int added(int x)\n{\n\treturn x + 3;\n}'
