@@ -226,8 +226,8 @@ builds() { # builds NAME FUNCTIONS [OPTION...]
     build "$@" && is "$(functions)" "$expected"
     result $? "$name"
 }
-refused() { # refused NAME STATUS WORDS
-    build
+refused() { # refused NAME STATUS WORDS [OPTION...]
+    build "${@:4}"
     local status=$?
     echo "status $status" >>"$work/said"
     [ $status = "$2" ] && grep -qF -- "$3" "$work/said" && ! ls "$work"/output/* >/dev/null 2>&1
@@ -278,6 +278,11 @@ refused "a callback of a module that nothing changes of" 7 "the pre_patch callba
 fix kernel/outer.c "s/\"outer\", limit/\"the outer\", limit/;$callback" drivers/driver.c "s/\"probe\"/\"the probe\"/;$callback"
 builds "one callback of each kernel object" "changed:outer changed:probe new:before new:before "
 
+fix kernel/outer.c 's/printk("outer", limit/printk("the outer", limit/'
+refused "a name that can't be one" 2 "a patch's name is letters" --name 'a/b'
+refused "a module's source that isn't there" 2 "not a folder" --module-source "$work/nowhere"
+sed -i 's/outer\.c/nowhere.c/' "$work/fix.patch"
+refused "a fix of a file that this source doesn't have" 8 "kernel/nowhere.c: this source has no such file"
 fix kernel/outer.c 's/printk("outer", limit(x))/printk("the outer" limit(x))/'
 refused "what doesn't compile" 8 "kernel/outer.c with the fix"
 fix kernel/outer.c 's/static int calls = 1/static int calls = 2/'
