@@ -294,6 +294,7 @@ without_livepatch() { # As on a kernel that was configured without it.
 enforced() {
     check "a kernel that wants signatures doesn't get the accepted patch" await systemctl is-active --quiet syscared.service
     check "the old code runs" old_code
+    check "which is shown" problem_is ONE not-loaded
     check "the service says why" says "only loads signed modules" busctl get-property org.openeuler.SysCare1 /org/openeuler/SysCare1 org.openeuler.SysCare1.Manager Degraded
     check "an unsigned patch is refused with what to do" fails_with "sign-module-key" syscare apply UPTIME
     check "and is withdrawn all the same" syscare remove ONE
