@@ -16,7 +16,8 @@
 #include "json.h"
 #include "report.h"
 
-#define VERSION_MAX 64 /* bytes of the patch's own version */
+#define NAME_MAX_LENGTH 128 /* bytes of the patch's name */
+#define VERSION_MAX 64      /* bytes of the patch's own version */
 
 typedef struct {
   char **patches;
@@ -216,6 +217,15 @@ is_version (const char *text)
              && strspn (text, G_CSET_a_2_z G_CSET_A_2_Z G_CSET_DIGITS "+._~") == strlen (text));
 }
 
+/* As libpatch wants it in patch.json. */
+static gboolean
+is_name (const char *text)
+{
+  return text == NULL
+         || (g_ascii_isalnum (text[0]) && strlen (text) <= NAME_MAX_LENGTH
+             && strspn (text, G_CSET_a_2_z G_CSET_A_2_Z G_CSET_DIGITS "+-._") == strlen (text));
+}
+
 static gboolean
 check_options (const Options *options, GError **error)
 {
@@ -242,6 +252,8 @@ check_options (const Options *options, GError **error)
   /* A build takes minutes: a key that isn't there is told before it. */
   if (options->sign != NULL && access (options->sign, R_OK) != 0)
     return usage (error, _ ("--sign takes a file with a private key that can be read"));
+  if (!is_name (options->name))
+    return usage (error, _ ("a patch's name is letters, digits and + - . _, a letter or digit first"));
   if (!is_version (options->version) || !is_version (options->revision))
     return usage (error, _ ("a patch's version and release are letters, digits and + . _ ~"));
   if (options->jobs < 0 || options->jobs > 1024)

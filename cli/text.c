@@ -181,6 +181,7 @@ static const struct {
     TRUE },
   { "processes-unpatched", N_ ("some processes run the target without the patch (see `syscare processes`)") },
   { "transition-pending", N_ ("the kernel has not switched all tasks yet") },
+  { "not-loaded", N_ ("the kernel does not have it: `syscare apply` tries again, and says what hinders it") },
   { "target-changed", N_ ("the target on disk is another build than the patch was made for") },
   { "target-missing", N_ ("the target is not on this machine") },
   { "conflict", N_ ("something else has changed the same code") },

@@ -19,7 +19,8 @@ on_restored (GObject *source, GAsyncResult *result, gpointer user_data)
 
   sc_restore_at_start_finish (result);
   for (guint i = 0; i < problems->len; i++)
-    sc_log (G_LOG_LEVEL_WARNING, SC_MESSAGE_TROUBLE, NULL, "%s", (char *)g_ptr_array_index (problems, i));
+    sc_log (G_LOG_LEVEL_WARNING, SC_MESSAGE_TROUBLE, NULL, "%s",
+            ((const ScRestoreProblem *)g_ptr_array_index (problems, i))->text);
   g_main_loop_quit (boot->loop);
 }
 

@@ -117,6 +117,8 @@ find_problems (const ScPatch *patch, LpState state, const ScCarriers *carriers, 
     g_strv_builder_add (words, target_problem);
   if (is_kernel && carriers->partial > 0)
     g_strv_builder_add (words, "transition-pending");
+  if (is_kernel && is_in_effect (state) && !patch->in_kernel && target_problem == NULL)
+    g_strv_builder_add (words, "not-loaded");
   if (untrusted)
     g_strv_builder_add (words, "untrusted");
   return g_strv_builder_end (words);

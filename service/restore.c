@@ -87,14 +87,17 @@ wait_thread (GTask *task, gpointer source, gpointer data, GCancellable *cancella
 }
 
 /* Manager.Degraded is one sentence for each trouble: what to do stands on a message's second line. */
-static char *
-trouble_text (const char *name, const char *message)
+static void
+note_failure (ScService *service, const char *path, const char *name, const char *message)
 {
+  ScRestoreProblem *problem = g_new0 (ScRestoreProblem, 1);
   const char *hint;
   g_autofree char *what = lp_error_split (message, &hint);
 
-  return g_strconcat ("restore: ", name, name[0] != '\0' ? ": " : "", what, hint != NULL ? "; " : NULL, hint,
-                      NULL);
+  problem->path = g_strdup (path);
+  problem->text = g_strconcat ("restore: ", name, name[0] != '\0' ? ": " : "", what,
+                               hint != NULL ? "; " : NULL, hint, NULL);
+  g_ptr_array_add (service->restore_problems, problem);
 }
 
 static void
@@ -108,17 +111,18 @@ note_failures (ScService *service, const ScJob *job)
   g_variant_iter_init (&iter, job->results);
   while ((result = g_variant_iter_next_value (&iter)) != NULL)
     {
-      const char *name = "", *word = "", *message = "";
+      const char *path = NULL, *name = "", *word = "", *message = "";
 
+      g_variant_lookup (result, "Patch", "&o", &path);
       g_variant_lookup (result, "Name", "&s", &name);
       g_variant_lookup (result, "Result", "&s", &word);
       g_variant_lookup (result, "ErrorMessage", "&s", &message);
       if (g_str_equal (word, "failed"))
-        g_ptr_array_add (service->restore_problems, trouble_text (name, message));
+        note_failure (service, path, name, message);
       g_variant_unref (result);
     }
   if (service->restore_problems->len == 0)
-    g_ptr_array_add (service->restore_problems, trouble_text ("", job->error->message));
+    note_failure (service, NULL, "", job->error->message);
   if (service->listener != NULL)
     service->listener->status (service->listener_data);
 }

@@ -96,6 +96,16 @@ add_results (ScRun *run)
     }
 }
 
+/* Of a restore, in which others may succeed: which patches weren't even tried, and why. */
+static void
+add_refusals (ScRun *run, GPtrArray *patches)
+{
+  for (guint i = 0; i < patches->len; i++)
+    g_variant_builder_add_value (&run->results,
+                                 sc_job_result_new (run->service->truth, g_ptr_array_index (patches, i),
+                                                    /* reply= */ NULL, "failed", run->batch_error));
+}
+
 static void
 next_batch (ScRun *run)
 {
@@ -378,7 +388,11 @@ on_truth_before (GObject *source, GAsyncResult *result, gpointer user_data)
     run->plan = sc_plan_new (run->job->verb, patches, run->job->options, &run->batch_error);
 
   if (run->plan == NULL)
-    next_batch (run);
+    {
+      if (run->restore)
+        add_refusals (run, patches);
+      next_batch (run);
+    }
   else if (sc_plan_has_step (run->plan))
     sc_binding_update_async (run->service, run->plan, on_bound, run);
   else

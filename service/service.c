@@ -128,7 +128,7 @@ sc_service_new (const ScPaths *paths)
   service->jobs = g_hash_table_new_full (g_str_hash, g_str_equal, NULL, (GDestroyNotify)sc_job_unref);
   service->intakes = g_hash_table_new (NULL, NULL);
   service->record_problems = g_new0 (char *, 1);
-  service->restore_problems = g_ptr_array_new_with_free_func (g_free);
+  service->restore_problems = g_ptr_array_new_with_free_func ((GDestroyNotify)sc_restore_problem_free);
   apply_settings (service);
   return service;
 }
@@ -279,6 +279,26 @@ on_files_changed (gpointer user_data)
   scan (user_data, on_noticed, NULL);
 }
 
+void
+sc_restore_problem_free (ScRestoreProblem *problem)
+{
+  g_free (problem->path);
+  g_free (problem->text);
+  g_free (problem);
+}
+
+/* No longer when nobody wishes for the patch any more, or the kernel has got it after all. */
+static gboolean
+still_holds (const ScService *service, const ScRestoreProblem *problem)
+{
+  const ScPatch *patch = problem->path != NULL ? sc_catalog_lookup (service->catalog, problem->path) : NULL;
+
+  if (problem->path == NULL)
+    return TRUE;
+  return patch != NULL && (patch->wished == LP_STATE_ACTIVE || patch->wished == LP_STATE_ACCEPTED)
+         && !(sc_patch_is_kernel (patch) && !sc_patch_lacks_effect (patch));
+}
+
 GStrv
 sc_service_degraded (ScService *service)
 {
@@ -325,7 +345,11 @@ sc_service_degraded (ScService *service)
   for (guint i = 0; i < sc_trigger_lacks (service->trigger)->len; i++)
     g_strv_builder_add (words, sc_trigger_lacks (service->trigger)->pdata[i]);
   for (guint i = 0; i < service->restore_problems->len; i++)
-    g_strv_builder_add (words, g_ptr_array_index (service->restore_problems, i));
+    {
+      const ScRestoreProblem *problem = g_ptr_array_index (service->restore_problems, i);
+      if (still_holds (service, problem))
+        g_strv_builder_add (words, problem->text);
+    }
   return g_strv_builder_end (words);
 }
 

@@ -30,6 +30,12 @@ typedef struct {
   void (*status) (gpointer user_data); /* Degraded or Generation is different now */
 } ScServiceListener;
 
+/* What a restore at the start could not do. */
+typedef struct {
+  char *path; /* (nullable) the patch */
+  char *text; /* "restore: ..." */
+} ScRestoreProblem;
+
 typedef struct {
   ScPaths paths;
   ScSettings *settings;
@@ -43,7 +49,7 @@ typedef struct {
   GHashTable *intakes; /* uid -> number of bundles that are taken in and not authorised yet */
   guint64 last_job;
   GStrv record_problems;
-  GPtrArray *restore_problems; /* char* */
+  GPtrArray *restore_problems; /* ScRestoreProblem */
   const ScServiceListener *listener;
   gpointer listener_data;
   ScWatch *watch;
@@ -65,6 +71,7 @@ gboolean sc_service_rescan_finish (ScService *service, GAsyncResult *result, GEr
 
 /* What is not as it should be: "WORD: sentence"; caller frees. */
 GStrv sc_service_degraded (ScService *service);
+void sc_restore_problem_free (ScRestoreProblem *problem);
 
 /* Makes a job and shows it to clients. */
 ScJob *sc_service_add_job (ScService *service, const char *word, GPtrArray *patches, ScCaller *caller,

@@ -143,6 +143,9 @@ test("what something else loaded is only looked at, and a kernel's problems have
     assert.match(reasonAgainst(verb, [foreign]), /Something else loaded it/, verb);
   assert.notEqual(problemWords("target-changed", "kernel").sentence, problemWords("target-changed", "user").sentence);
   assert.match(summaryOf(patch({ kind: "kernel", state: "active", problems: ["transition-pending"] })), /switching its tasks over/);
+  assert.match(summaryOf(patch({ kind: "kernel", state: "accepted", problems: ["not-loaded"] })), /doesn’t have the new code/);
+  assert.match(summaryOf(patch({ kind: "kernel", state: "accepted", problems: ["target-changed"] })), /doesn’t have the new code/);
+  assert.equal(reasonAgainst("activate", [patch({ kind: "kernel", state: "accepted", problems: ["not-loaded"] })]), "");
   assert.equal(reasonAgainst("activate", [patch({ state: "active", problems: ["processes-unpatched"] })]), "");
   assert.notEqual(reasonAgainst("activate", [patch({ state: "active", problems: [] })]), "");
 });

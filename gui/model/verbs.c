@@ -143,7 +143,8 @@ sc_verb_fits (ScVerb verb, ScPatch *patch)
 
   if (sc_patch_has_problem (patch, "foreign"))
     return FALSE;
-  if (verb == SC_VERB_ACTIVATE && in_effect && sc_patch_has_problem (patch, "processes-unpatched"))
+  if (verb == SC_VERB_ACTIVATE && in_effect
+      && (sc_patch_has_problem (patch, "processes-unpatched") || sc_patch_has_problem (patch, "not-loaded")))
     return TRUE;
   return sc_verb_is_from (verb, state);
 }

@@ -134,7 +134,10 @@ active_summary (ScPatch *patch)
   if (is_switching (patch))
     return add_transition_count (_ ("The running kernel is switching its tasks over."), patch);
   if (sc_patch_get_kind (patch) == SC_KIND_KERNEL)
-    return g_strdup (_ ("The running kernel uses the new code."));
+    return g_strdup (sc_patch_has_problem (patch, "target-changed")
+                             || sc_patch_has_problem (patch, "not-loaded")
+                         ? _ ("The running kernel doesn’t have the new code.")
+                         : _ ("The running kernel uses the new code."));
   if (total == 0)
     return g_strdup (_ ("Nothing runs the target now; new processes get the new code at their start."));
   if (patched >= total)
@@ -180,6 +183,9 @@ sc_words_problem (const char *problem, ScKind kind, const char **advice)
   } table[] = {
     { "target-changed", N_ ("The patch is for another kernel than the one that runs."),
       N_ ("Install the patch for the running kernel, or boot the one that this patch is for."), TRUE },
+    { "not-loaded", N_ ("The patch should be in effect, but the running kernel doesn’t have it."),
+      N_ ("It could not be loaded when the machine started. “Activate” tries it again and says what hinders "
+          "it.") },
     { "processes-unpatched", N_ ("Some processes run the target without the patch."),
       N_ ("The page “Processes” says which and why. “Activate” tries it again; those that can’t be patched "
           "must be restarted.") },

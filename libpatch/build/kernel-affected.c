@@ -347,6 +347,13 @@ apply_file (const LpKernelTree *tree, const char *top, const LpFix *fix, const L
                     "%s: %s is a new source file", fix->name, file->path);
       return FALSE;
     }
+  if (!file->creates && !g_file_test (original, G_FILE_TEST_IS_REGULAR))
+    {
+      lp_error_set (error, LP_ERROR_SOURCES_FAILED,
+                    "the fix was made for another version of the source, or isn't relative to its top (-p1)",
+                    "%s doesn't apply: %s: this source has no such file", fix->name, file->path);
+      return FALSE;
+    }
   if (!g_file_test (copy, G_FILE_TEST_EXISTS))
     {
       if (!file->creates && !lp_workspace_copy (original, copy, error))

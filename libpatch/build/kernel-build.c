@@ -86,6 +86,12 @@ step_prepare (Build *build, GError **error)
   begin (build, "prepare",
          build->request->kernel.release != NULL ? build->request->kernel.release : "the running kernel");
   const LpBuildKernel *kernel = &build->request->kernel;
+  if (kernel->module_source != NULL && !g_file_test (kernel->module_source, G_FILE_TEST_IS_DIR))
+    {
+      lp_error_set (error, LP_ERROR_INVALID_ARGS, "--module-source takes the folder that builds the module",
+                    "%s: not a folder", kernel->module_source);
+      return FALSE;
+    }
   if (!load_fixes (build, error)
       || (kernel->sign_key != NULL
           && !lp_module_key_check (kernel->sign_key, kernel->sign_certificate, error)))

@@ -200,6 +200,25 @@ test_a_kernel_in_transition_says_how_far_it_is (void)
 }
 
 static void
+test_a_kernel_that_lacks_the_patch_is_told (void)
+{
+  static const char *const problems[] = { "not-loaded", "target-changed" };
+
+  for (gsize i = 0; i < G_N_ELEMENTS (problems); i++)
+    {
+      g_autofree char *text
+          = g_strdup_printf ("{'Kind': <'kernel'>, 'State': <'accepted'>, 'Problems': <['%s']>}",
+                             problems[i]);
+      g_autoptr (ScPatch) patch = patch_new ("/k", text);
+      g_autofree char *summary = sc_words_summary (patch);
+      g_assert_nonnull (strstr (summary, "doesn’t have the new code"));
+    }
+  g_autoptr (ScPatch) patch
+      = patch_new ("/k", "{'Kind': <'kernel'>, 'State': <'accepted'>, 'Problems': <['not-loaded']>}");
+  g_assert_true (sc_verb_fits (SC_VERB_ACTIVATE, patch));
+}
+
+static void
 test_undo_leads_back_from_every_state (void)
 {
   for (int from = SC_STATE_NOT_APPLIED; from < SC_N_STATES; from++)
@@ -295,6 +314,7 @@ main (int argc, char **argv)
   g_test_add_func ("/gui/words/interface", test_every_word_of_the_interface_is_known);
   g_test_add_func ("/gui/words/troubles", test_every_trouble_of_the_service_has_a_sentence);
   g_test_add_func ("/gui/words/transition", test_a_kernel_in_transition_says_how_far_it_is);
+  g_test_add_func ("/gui/words/not-loaded", test_a_kernel_that_lacks_the_patch_is_told);
   g_test_add_func ("/gui/verbs/fits", test_what_fits_a_patch);
   g_test_add_func ("/gui/verbs/way-back", test_undo_leads_back_from_every_state);
   g_test_add_func ("/gui/patch/takes", test_a_patch_takes_what_the_service_says);

@@ -188,7 +188,11 @@ stacks() {
     check "neither in the books" state_is ONE deactivated
     check "nor in the kernel" not loaded cmdline_one
     check "a patch of a function that another one has is refused" fails_with "cmdline_proc_show" syscare active ONE
-    check "all are removed" syscare remove ONE UPTIME TWO
+    check "unless it is forced: then it stands on top" syscare active ONE --force
+    check "and its code runs" new_code
+    check "the lower one can be taken away first" syscare remove TWO
+    check "the upper one stays in effect" new_code
+    check "all are removed" syscare remove ONE UPTIME
     check "the old code runs" old_code
 }
 later_module() {
@@ -290,6 +294,7 @@ without_livepatch() { # As on a kernel that was configured without it.
 enforced() {
     check "a kernel that wants signatures doesn't get the accepted patch" await systemctl is-active --quiet syscared.service
     check "the old code runs" old_code
+    check "which is shown" problem_is ONE not-loaded
     check "the service says why" says "only loads signed modules" busctl get-property org.openeuler.SysCare1 /org/openeuler/SysCare1 org.openeuler.SysCare1.Manager Degraded
     check "an unsigned patch is refused with what to do" fails_with "sign-module-key" syscare apply UPTIME
     check "and is withdrawn all the same" syscare remove ONE

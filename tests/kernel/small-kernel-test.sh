@@ -226,8 +226,8 @@ builds() { # builds NAME FUNCTIONS [OPTION...]
     build "$@" && is "$(functions)" "$expected"
     result $? "$name"
 }
-refused() { # refused NAME STATUS WORDS
-    build
+refused() { # refused NAME STATUS WORDS [OPTION...]
+    build "${@:4}"
     local status=$?
     echo "status $status" >>"$work/said"
     [ $status = "$2" ] && grep -qF -- "$3" "$work/said" && ! ls "$work"/output/* >/dev/null 2>&1
@@ -260,6 +260,9 @@ fix kernel/inner.c 's/return helper(x) + 1/return helper(x) + 2/'
 cp "$work/fix.patch" "$work/first.patch"
 fix drivers/driver.c 's/return outer(x)/return outer(x) + 1/'
 builds "two fixes, of vmlinux and of a module, are one patch" "changed:inner changed:probe " --patch "$work/first.patch"
+driver=$(readelf -n "$work/modules/kernel/drivers/driver.ko" | awk '/Build ID/ { print $3 }')
+[ -n "$driver" ] && grep -aq "for another build of the module driver (Build-ID $driver)" "$work"/output/*/*.ko && ! grep -aq "for another build of the module vmlinux" "$work"/output/*/*.ko
+result $? "which looks at the build of the module that comes"
 fix drivers/driver.c 's/return outer(x)/return outer(added(x))/' include/linux/shared.h 's/^int inner(int);/&\nint added(int);/' kernel/inner.c '$a int added(int x)\n{\n\treturn x + counter;\n}'
 builds "a module calls what vmlinux gets" "changed:probe new:added "
 fix kernel/inner.c 's/return helper(x) + 1/return added(x)/' include/linux/shared.h 's/^int inner(int);/&\nint added(int);/' drivers/driver.c '$a int added(int x)\n{\n\treturn x + 3;\n}'
@@ -275,6 +278,11 @@ refused "a callback of a module that nothing changes of" 7 "the pre_patch callba
 fix kernel/outer.c "s/\"outer\", limit/\"the outer\", limit/;$callback" drivers/driver.c "s/\"probe\"/\"the probe\"/;$callback"
 builds "one callback of each kernel object" "changed:outer changed:probe new:before new:before "
 
+fix kernel/outer.c 's/printk("outer", limit/printk("the outer", limit/'
+refused "a name that can't be one" 2 "a patch's name is letters" --name 'a/b'
+refused "a module's source that isn't there" 2 "not a folder" --module-source "$work/nowhere"
+sed -i 's/outer\.c/nowhere.c/' "$work/fix.patch"
+refused "a fix of a file that this source doesn't have" 8 "kernel/nowhere.c: this source has no such file"
 fix kernel/outer.c 's/printk("outer", limit(x))/printk("the outer" limit(x))/'
 refused "what doesn't compile" 8 "kernel/outer.c with the fix"
 fix kernel/outer.c 's/static int calls = 1/static int calls = 2/'

@@ -14,6 +14,7 @@ greets() { # greets WORDS: from the third visit on
     cat /proc/greeter /proc/greeter /proc/greeter >/dev/null
     grep "^$1" /proc/greeter
 }
+not_degraded() { ! manager_says Degraded | grep restore; }
 logged() { [ "$(dmesg | grep -c "$1")" = "$2" ]; }
 load() { insmod "$1/greeter.ko"; }
 
@@ -114,7 +115,9 @@ back() {
     check "the one for the other kernel is not in this one" not forever
     check "but shown so" problem_is successor target-changed
     check "no unit has failed" no_failed_unit
+    check "the service says that, too" says "restore: .*successor" manager_says Degraded
     check "both are removed" syscare remove trusted successor
+    check "which ends that" await not_degraded
     check "nothing is in the kernel" no_livepatch
     check "the log of the kernel has no warning" clean_log
 }

@@ -122,7 +122,8 @@ export function doingOf(word: string, object: string): string {
 export function fits(verb: Verb, patch: Patch): boolean {
   if (patch.problems.includes("foreign"))
     return false;
-  if (verb === "activate" && ["active", "accepted"].includes(patch.state) && patch.problems.includes("processes-unpatched"))
+  if (verb === "activate" && ["active", "accepted"].includes(patch.state) &&
+      (patch.problems.includes("processes-unpatched") || patch.problems.includes("not-loaded")))
     return true;
   return isFrom(verb, patch.state);
 }

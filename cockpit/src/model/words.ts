@@ -65,6 +65,10 @@ const PROBLEMS: Record<string, [string, string]> = {
     N_("The kernel hasn’t switched all tasks over yet."),
     N_("It goes on by itself. Tasks that hold it up are on the page “Processes”."),
   ],
+  "not-loaded": [
+    N_("The patch should be in effect, but the running kernel doesn’t have it."),
+    N_("It could not be loaded when the machine started. “Activate” tries it again and says what hinders it."),
+  ],
   "target-changed": [
     N_("The file on disk is another build than the one that the patch is for."),
     N_("Probably the package was upgraded. Restart the program, then remove and uninstall the patch."),
@@ -169,9 +173,12 @@ export function troubleWords(trouble: string): string {
 function activeSummary(patch: Patch): string {
   const total = patch.processesTotal;
   // The state is the same whichever way the kernel is switching; the job that does it says which.
-  if (patch.kind === "kernel")
-    return patch.problems.includes("transition-pending")
-      ? _("The running kernel is switching its tasks over.") : _("The running kernel uses the new code.");
+  if (patch.kind === "kernel") {
+    if (patch.problems.includes("transition-pending"))
+      return _("The running kernel is switching its tasks over.");
+    return patch.problems.includes("target-changed") || patch.problems.includes("not-loaded")
+      ? _("The running kernel doesn’t have the new code.") : _("The running kernel uses the new code.");
+  }
   if (total === 0)
     return _("Nothing runs the target now; new processes get the new code at their start.");
   if (patch.processesPatched >= total)

@@ -7,25 +7,28 @@
 
 static int visits;
 
-static int greeter_show(struct seq_file *m, void *v)
+static int
+greeter_show (struct seq_file *m, void *v)
 {
-	char text[40];
+  char text[40];
 
-	greeting(text, sizeof(text), ++visits);
-	seq_puts(m, text);
-	return 0;
+  greeting (text, sizeof (text), ++visits);
+  seq_puts (m, text);
+  return 0;
 }
 
-static int __init greeter_init(void)
+static int __init
+greeter_init (void)
 {
-	return proc_create_single("greeter", 0444, NULL, greeter_show) ? 0 : -ENOMEM;
+  return proc_create_single ("greeter", 0444, NULL, greeter_show) ? 0 : -ENOMEM;
 }
 
-static void __exit greeter_exit(void)
+static void __exit
+greeter_exit (void)
 {
-	remove_proc_entry("greeter", NULL);
+  remove_proc_entry ("greeter", NULL);
 }
 
-module_init(greeter_init);
-module_exit(greeter_exit);
-MODULE_LICENSE("GPL");
+module_init (greeter_init);
+module_exit (greeter_exit);
+MODULE_LICENSE ("GPL");

@@ -3,12 +3,14 @@
 #include <linux/kernel.h>
 #include "greeter.h"
 
-static noinline int is_new(int visits)
+static noinline int
+is_new (int visits)
 {
-	return visits < 3;
+  return visits < 3;
 }
 
-int greeting(char *text, unsigned long size, int visits)
+int
+greeting (char *text, unsigned long size, int visits)
 {
-	return scnprintf(text, size, "%s %d\n", is_new(visits) ? "good day" : "hello", visits);
+  return scnprintf (text, size, "%s %d\n", is_new (visits) ? "good day" : "hello", visits);
 }
