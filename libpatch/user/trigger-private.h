@@ -51,6 +51,8 @@ struct LpTrigger {
   GHashTable *slow; /* set of inode numbers (guint64): who opens such a file can mostly not be attached to
                        before it is let go on */
   guint threads;
+  guint n_meetings;  /* of the threads: with an opener, or handed in */
+  gpointer finished; /* atomic, any thread and tracer: a list of openers that are dealt with */
   LpTriggerCounts counts;
   GHashTable *looks; /* pid -> Look: planned or under way */
   GHashTable *users; /* entities, the array -> number of threads that act for these, if any */
@@ -82,6 +84,7 @@ void lp_trigger_drop_looks (LpTrigger *trigger); /* what is planned, once no thr
 /* trigger.c */
 void lp_trigger_dispatch_gate (LpTrigger *trigger); /* reads what waits; never blocks */
 void lp_trigger_enforce_deadline (LpTrigger *trigger);
+void lp_trigger_collect (LpTrigger *trigger); /* reports the openers that were dealt with */
 
 /* trigger-users.c. The entities that are bound now, for a thread that shall act for them; given back in the
  * loop when that is over. */

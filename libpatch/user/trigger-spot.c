@@ -147,6 +147,7 @@ spotter_is_readable (int fd, GIOCondition condition, gpointer user_data)
 {
   LpTrigger *trigger = user_data;
 
+  lp_trigger_collect (trigger); /* so that nobody seems to be held who isn't */
   if (!lp_spotter_dispatch (trigger->spotter, handle_sighting, trigger))
     lp_trigger_scan (trigger);
   g_clear_pointer (&trigger->spotter_source, g_source_unref);

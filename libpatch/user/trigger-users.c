@@ -56,6 +56,7 @@ lp_trigger_settle (LpTrigger *trigger, LpTriggerSettled func, gpointer user_data
 {
   Waiter *waiter = g_new (Waiter, 1);
 
+  lp_trigger_collect (trigger);
   *waiter = (Waiter){ func, user_data };
   g_queue_push_tail (&trigger->waiters, waiter);
   call_waiters (trigger);

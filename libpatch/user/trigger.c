@@ -20,9 +20,10 @@
 #define READY_TRACERS 8
 
 /* One held opener. Shared by the loop and its tracer thread. */
-typedef struct {
+typedef struct Held {
   LpTrigger *trigger;
-  int owner; /* our process */
+  struct Held *next; /* in trigger->finished */
+  int owner;         /* our process */
   LpGateEvent event;
   gint allowed; /* atomic */
   gint left;    /* atomic: its tracer is done with it, what it opens now is a new event */
@@ -135,10 +136,9 @@ lp_trigger_start_thread (LpTrigger *trigger, const char *name, GThreadFunc func,
   return TRUE;
 }
 
-static gboolean
-meeting_finished (gpointer data)
+static void
+finish_meeting (Held *held)
 {
-  Held *held = data;
   LpTrigger *trigger = held->trigger;
 
   lp_step ("meeting over");
@@ -147,6 +147,7 @@ meeting_finished (gpointer data)
   if (g_hash_table_lookup (trigger->held, key) == held)
     g_hash_table_remove (trigger->held, key);
   trigger->threads--;
+  trigger->n_meetings--;
   lp_tracers_mend (trigger->tracers);
   if (held->result->was_slow)
     g_hash_table_add (trigger->slow, g_memdup2 (&held->inode, sizeof held->inode));
@@ -162,7 +163,49 @@ meeting_finished (gpointer data)
       trigger->report (held->result, trigger->user_data);
     }
   held_unref (held);
+}
+
+void
+lp_trigger_collect (LpTrigger *trigger)
+{
+  Held *held, *next, *in_order = NULL;
+
+  do
+    held = g_atomic_pointer_get (&trigger->finished);
+  while (!g_atomic_pointer_compare_and_exchange (&trigger->finished, held, NULL));
+  for (; held != NULL; held = next)
+    {
+      next = held->next;
+      held->next = in_order;
+      in_order = held;
+    }
+  for (; in_order != NULL; in_order = next)
+    {
+      next = in_order->next;
+      finish_meeting (in_order);
+    }
+}
+
+static gboolean
+on_finished (gpointer data)
+{
+  lp_trigger_collect (data);
   return G_SOURCE_REMOVE;
+}
+
+/* In any thread or tracer. The loop looks for itself at each event of gate and spotter, and until it has
+ * collected all every DEADLINE_MS / 2: to wake it up for each one would disturb those who have just been let
+ * go. */
+static void
+hand_in (Held *held, gboolean is_urgent)
+{
+  LpTrigger *trigger = held->trigger;
+
+  do
+    held->next = g_atomic_pointer_get (&trigger->finished);
+  while (!g_atomic_pointer_compare_and_exchange (&trigger->finished, held->next, held));
+  if (is_urgent)
+    lp_trigger_run_in_loop (trigger, on_finished, trigger);
 }
 
 /* In the tracer. */
@@ -179,8 +222,9 @@ meet (gpointer data, GError **error)
                           .entries = held->entries };
 
   held->result = lp_meet (held->event.tid, held->entities, MEETING_MS, &keeper);
+  LpMeetOutcome outcome = held->result->outcome;
   if (getppid () == held->owner)
-    lp_trigger_run_in_loop (held->trigger, meeting_finished, held);
+    hand_in (held, outcome == LP_MEET_LATER || outcome == LP_MEET_FAILED);
   return TRUE;
 }
 
@@ -197,7 +241,7 @@ meeting_lost (gpointer data)
   held->result->pid = held->event.tid;
   held->result->outcome = LP_MEET_LATER;
   held->result->reason = g_strdup ("its tracer ended before its work was done");
-  lp_trigger_run_in_loop (held->trigger, meeting_finished, held);
+  hand_in (held, /* is_urgent= */ TRUE);
 }
 
 static gpointer
@@ -240,8 +284,9 @@ on_deadline_time (gpointer data)
 {
   LpTrigger *trigger = data;
 
+  lp_trigger_collect (trigger);
   lp_trigger_enforce_deadline (trigger);
-  if (g_hash_table_size (trigger->held) > 0)
+  if (trigger->n_meetings > 0)
     return G_SOURCE_CONTINUE;
   g_clear_pointer (&trigger->deadline_source, g_source_unref);
   return G_SOURCE_REMOVE;
@@ -309,6 +354,7 @@ handle_event (const LpGateEvent *event, gpointer user_data)
   g_hash_table_replace (trigger->held, GINT_TO_POINTER (event->tid), g_atomic_rc_box_acquire (held));
   if (begin_meeting (trigger, held))
     {
+      trigger->n_meetings++;
       arm_deadline (trigger);
       return;
     }
@@ -324,8 +370,11 @@ void
 lp_trigger_dispatch_gate (LpTrigger *trigger)
 {
   g_autoptr (GError) error = NULL;
+  gboolean works
+      = trigger->gate_source == NULL || lp_gate_dispatch (trigger->gate, handle_event, trigger, &error);
 
-  if (trigger->gate_source == NULL || lp_gate_dispatch (trigger->gate, handle_event, trigger, &error))
+  lp_trigger_collect (trigger); /* after those who wait */
+  if (works)
     return;
   LpMeetResult broken = { .outcome = LP_MEET_FAILED, .reason = error->message };
   trigger->report (&broken, trigger->user_data);
@@ -350,6 +399,8 @@ open_gate (LpTrigger *trigger, GError **error)
   /* Before anything else that the loop has to do. */
   g_source_set_priority (trigger->gate_source, G_PRIORITY_HIGH);
   g_source_set_callback (trigger->gate_source, G_SOURCE_FUNC (gate_is_readable), trigger, NULL);
+  /* It doesn't; but that it couldn't makes GLib wake up its own loop, before and after each call. */
+  g_source_set_can_recurse (trigger->gate_source, TRUE);
   g_source_attach (trigger->gate_source, trigger->context);
 }
 

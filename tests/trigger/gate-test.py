@@ -17,6 +17,25 @@ from pathlib import Path
 
 from targets import AGAIN, MAIN, PATIENT, Target, Trigger, expect, expect_new, must, run_tests, start
 
+# The patch brings data of its own.
+COUNTING = '''
+    #include <stdio.h>
+    int answer (int x);
+    __attribute__ ((noinline)) int
+    answer (int x)
+    {
+    #ifdef PATCHED
+      static volatile int calls = 1;
+      printf ("new\\n");
+      return x + ++calls;
+    #else
+      printf ("old\\n");
+      return x + 1;
+    #endif
+    }
+'''
+
+
 def expect_counted(outputs, trigger):
     """All of @outputs are new; but for those that had to be let go at the deadline on a busy machine, and these were counted."""
     _, counts = trigger.finish()
@@ -57,6 +76,18 @@ def many_at_once(things):
 def static_program(things):
     with Trigger(things.static):
         expect_new(start(things.static.path))
+
+
+def in_a_root_of_its_own(things):
+    """It can't reach the patch's file there, and the patch has data."""
+    root = things.folder / 'root'
+    root.mkdir()
+    program = Path(shutil.copy(things.counting.path, root))
+    with Trigger(things.counting, program):
+        for _ in range(20):
+            expect_new(start('chroot', root, f'/{program.name}'))
+    with Trigger(things.counting):
+        expect_new(start(things.counting.path))
 
 
 def fixed_address_program(things):
@@ -261,6 +292,7 @@ class Things:
         self.again = Target(folder, 'again', ['-pie'], main=AGAIN)
         self.patient = Target(folder, 'patient', ['-pie'], main=PATIENT)
         self.static = Target(folder, 'static', ['-static'], ['-O2', '-fno-pie'])
+        self.counting = Target(folder, 'counting', ['-static'], ['-O2', '-fno-pie'], answer=COUNTING)
         self.fixed = Target(folder, 'fixed', ['-no-pie'], ['-O2', '-fno-pie'])
         self.shared = Target(folder, 'libanswer.so', ['-shared', '-Wl,-soname,libanswer.so'], ['-O2', '-fPIC'], main='')
         self.user = self.compile('user', MAIN, '-L', self.shared.folder, '-lanswer', f'-Wl,-rpath,{self.shared.folder}')
@@ -320,6 +352,7 @@ TESTS = [
     ('200 starts eight at a time all run the new function', eight_at_a_time),
     ('300 starts at once all end well, and whoever ran the old function is counted', many_at_once),
     ('a static program', static_program),
+    ("a program in a root of its own, where the patch's file is not", in_a_root_of_its_own),
     ('a program at a fixed address', fixed_address_program),
     ('a program started by ld.so by hand', started_by_the_linker),
     ('the interpreter of a script', interpreter_of_a_script),
