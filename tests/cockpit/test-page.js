@@ -233,7 +233,8 @@ const cases = [
     equal(await machine.answers(), [42, 42, 105], "the programs");
     await backToList();
   }],
-  ["two browsers at one patch: of two who want the same both are told, and who decides on what has changed is refused", async () => {
+  // Nothing of it is Cockpit's: with one version it is shown.
+  version === "287" && ["two browsers at one patch: of two who want the same both are told, and who decides on what has changed is refused", async () => {
     const other = new Person(browser, machine);
     await other.login("dba", "patchpw3");
     const otherFrame = await other.frame();
@@ -282,7 +283,7 @@ const cases = [
   }],
 ];
 
-const failures = await runCases(cases, () => person);
+const failures = await runCases(cases.filter(one => one), () => person);
 await browser.close();
 await machine.close();
 process.exit(failures ? 1 : 0);
