@@ -261,6 +261,24 @@ is_kept_for (const ScPatch *patch)
   return patch->info->kept && (patch->wished != LP_STATE_NOT_APPLIED || patch->restore);
 }
 
+/* Processes that come and go change their number and nothing that anybody decides by: the generation stays.
+ */
+static void
+observe (ScCatalog *catalog, ScPatch *patch, const ScCarriers *carriers, const char *target_problem,
+         gboolean overridden, gboolean untrusted)
+{
+  LpState state = patch->state;
+  g_auto (GStrv) problems = g_strdupv (patch->problems);
+
+  if (!sc_patch_observe (patch, carriers, target_problem, overridden, untrusted))
+    return;
+  if (state == patch->state
+      && g_strv_equal ((const char *const *)problems, (const char *const *)patch->problems))
+    catalog->listener (SC_CATALOG_CHANGED, patch, catalog->user_data);
+  else
+    sc_catalog_touch (catalog, patch);
+}
+
 void
 sc_catalog_observe (ScCatalog *catalog, ScTruth *truth, gboolean require_signature)
 {
@@ -278,9 +296,9 @@ sc_catalog_observe (ScCatalog *catalog, ScTruth *truth, gboolean require_signatu
       sc_truth_carriers (truth, patch->info, &carriers);
       if (patch->missing && carriers.active + carriers.partial + carriers.loaded == 0 && !is_kept_for (patch))
         remove_patch (catalog, patch);
-      else if (sc_patch_observe (patch, &carriers, sc_truth_target_problem (truth, patch->info),
-                                 is_overridden (truth, patch, patches), untrusted))
-        sc_catalog_touch (catalog, patch);
+      else
+        observe (catalog, patch, &carriers, sc_truth_target_problem (truth, patch->info),
+                 is_overridden (truth, patch, patches), untrusted);
     }
 }
 

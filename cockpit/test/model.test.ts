@@ -7,9 +7,9 @@ import { format, withoutMnemonic } from "../src/i18n";
 import { failureFrom, failureFromProblem } from "../src/model/errors";
 import { count, matches, optionsFromView, PLAIN_VIEW, select, viewFromOptions, type View } from "../src/model/filter";
 import { isEnded, jobWith, newJob, percentage, resultsFrom } from "../src/model/job";
-import { equalPatches, jobNumber, LIST_PROPERTIES, patchFromRow, patchWithChanges, targetOf, titleOf, type Patch } from "../src/model/patch";
+import { detailsFromProperties, equalPatches, harmless, isAsSeen, jobNumber, LIST_PROPERTIES, patchFromRow, patchWithChanges, targetOf, titleOf, type Patch } from "../src/model/patch";
 import { callsBack, isFrom, reasonAgainst, reasonAgainstUninstall, stepsBetween, VERBS } from "../src/model/verbs";
-import { phaseWords, problemWords, stateWord, summaryOf, troubleWords } from "../src/model/words";
+import { phaseWords, problemWords, stateWord, summaryOf, timeWords, troubleWords } from "../src/model/words";
 
 const s = (v: string) => ({ t: "s", v });
 const row = (more: Dictionary = {}): Dictionary => ({
@@ -55,6 +55,34 @@ test("a signal changes what it names, and nothing new is the very same object", 
 
 test("numbers beyond 2^53 stay text", () => {
   assert.equal(newJob("/org/openeuler/SysCare1/jobs/18446744073709551615").number, "18446744073709551615");
+});
+
+test("a moment that no calendar has is told as the number that came", () => {
+  assert.equal(timeWords(0), "");
+  assert.match(timeWords(1764000000000000), /2025/);
+  assert.equal(timeWords(2 ** 63), "9223372036854776000");
+  assert.equal(timeWords(Number.NaN), "");
+  assert.equal(timeWords(-(2 ** 63)), "-9223372036854776000");
+});
+
+test("nothing in a text of the bus turns around or hides what stands beside it", () => {
+  const evil = patchFromRow(row({ Name: s("a\u202egnp.exe\u2069"), Description: s("one\r\ntwo\tthree\u0007\u001b[31m\u200b"), Issues: { t: "as", v: ["CVE\u2066"] } }));
+  assert.equal(evil.name, "a\ufffdgnp.exe\ufffd");
+  assert.equal(evil.description, "one\ntwo\tthree\ufffd\ufffd[31m\ufffd");
+  assert.deepEqual(evil.issues, ["CVE\ufffd"]);
+  assert.equal(failureFrom("x.Failed", "\u202e").detail, "\ufffd");
+  assert.equal(detailsFromProperties({ SourcePatches: { t: "a(ss)", v: [["\u202ea", "b"]] } }).sourcePatches[0][0], "\ufffda");
+  // Persian and joined signs need these two.
+  assert.equal(harmless("\u200c\u200d"), "\u200c\u200d");
+});
+
+test("a decision rests on the state and the problems of a patch, not on who runs it", () => {
+  const seen = patch({ problems: ["conflict", "untrusted"] });
+  assert.ok(isAsSeen(seen, patch({ problems: ["untrusted", "conflict"], processesTotal: 9, job: "/j/1" })));
+  assert.ok(!isAsSeen(seen, patch({ problems: ["conflict"] })));
+  assert.ok(!isAsSeen(seen, { ...seen, state: "active" }));
+  assert.ok(!isAsSeen(seen, undefined));
+  assert.ok(isAsSeen({ path: seen.path, state: seen.state }, patch()));
 });
 
 test("all words of a search must occur, in whatever letters and fields", () => {

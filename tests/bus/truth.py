@@ -36,6 +36,17 @@ def _():
     equal(answers(), [20, 20])
 
 
+@story.case('processes that come and go are counted, and the generation stays: nothing that is decided by it has changed')
+def _():
+    def generation():
+        return me.get('/org/openeuler/SysCare1', 'org.openeuler.SysCare1.Manager', 'Generation')
+    before = generation()
+    toys.append(Process(TOY))
+    equal((look()['ProcessesTotal'], generation()), (3, before))
+    toys.pop().end()
+    equal((look()['ProcessesTotal'], generation()), (2, before))
+
+
 @story.case('apply reaches every process')
 def _():
     results = me.do('apply', ONE, reason='first')

@@ -132,6 +132,10 @@ class Machine:
     def address(self):
         return f'http://127.0.0.1:{self.port}'
 
+    def end_session(self, user):
+        """The user's login ends as when the machine or the network between fails."""
+        stage.run('pkill', '-KILL', '-u', user, '-f', 'cockpit-bridge')
+
     def serve_ssh(self):
         """The port at which other machines reach this one, with passwords, as Cockpit on them does."""
         os.makedirs('/run/sshd', exist_ok=True)

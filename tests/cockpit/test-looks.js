@@ -18,12 +18,20 @@ let frame;
 const row = text => frame.locator(`tr[data-patch*="${text}"]`);
 const button = name => frame.getByRole("button", { name, exact: true });
 const toast = text => frame.locator(".pf-v6-c-alert-group.pf-m-toast").getByText(text).first().waitFor();
+const undo = text => frame.locator(".pf-v6-c-alert-group.pf-m-toast .pf-v6-c-alert").filter({ hasText: text }).getByRole("button", { name: "Undo" }).click();
 
 async function sitDown(options = {}, hash = "") {
   await person.leave();
   equal(person.complaints, [], "the browser's complaints");
   person = new Person(browser, machine, options);
   await person.login("patchadmin", "patchpw1", "/syscare" + hash);
+  frame = await person.frame();
+}
+
+/** The page anew for whoever is logged in, which is sooner than a login. */
+async function reopen(hash = "") {
+  await person.page.goto("about:blank");
+  await person.page.goto(`${machine.address}/syscare${hash}`);
   frame = await person.frame();
 }
 
@@ -155,7 +163,7 @@ const cases = [
   }],
   ["filters are steps of the browser's history, a search isn't", async () => {
     await startMock();
-    await sitDown();
+    await reopen();
     await frame.getByRole("button", { name: /^Active: / }).click();
     await row("nginx").waitFor({ state: "detached" });
     await frame.getByRole("button", { name: /^Accepted: / }).click();
@@ -174,7 +182,7 @@ const cases = [
     await row("HP101").waitFor();
   }],
   ["a decision about what has changed meanwhile is refused and told, also when it changes at the last moment", async () => {
-    await sitDown({}, "#/?search=nginx");
+    await reopen("#/?search=nginx");
     await row("nginx").getByRole("button").first().click();
     await until("the button is on", async () => await button("Remove…").getAttribute("aria-disabled") !== "true");
     await button("Remove…").click();
@@ -193,7 +201,7 @@ const cases = [
     await dialog.getByRole("button", { name: "Remove", exact: true }).click();
     await frame.getByText("The patches changed while you were deciding, so nothing was done.").waitFor();
     equal((await machine.mock_log()).filter(call => call.startsWith("Submit")), [], "calls of the service");
-    await sitDown({}, "#/?search=nginx");
+    await reopen("#/?search=nginx");
     await row("nginx").getByRole("button").first().click();
     await until("the button is on", async () => await button("Remove…").getAttribute("aria-disabled") !== "true");
     await button("Remove…").click();
@@ -206,7 +214,7 @@ const cases = [
     equal((await machine.mock_log()).filter(call => call.startsWith("Submit") && /'expected-generation': \d+/.test(call)).length, 2, "calls that say what was seen");
   }],
   ["a job that ends while the page is loaded anew is told as one's own, and can be undone after another reload", async () => {
-    await sitDown({}, "#/?search=HP002");
+    await reopen("#/?search=HP002");
     await machine.mock_call("Hold", "true");
     await row("redis-7.0.15-1~deb12u7/HP002").getByRole("button").first().click();
     await until("the button is on", async () => await button("Apply…").getAttribute("aria-disabled") !== "true");
@@ -216,11 +224,10 @@ const cases = [
     await person.page.goto("about:blank");
     await machine.mock_call("Hold", "false");
     for (const _round of [1, 2]) {
-      await person.page.goto(`${machine.address}/syscare`);
-      frame = await person.frame();
+      await reopen();
       await toast("HP002 · redis-check-rdb applied");
     }
-    await frame.locator(".pf-v6-c-alert-group.pf-m-toast").getByRole("button", { name: "Undo" }).click();
+    await undo("HP002 · redis-check-rdb applied");
     await toast("as it was before");
     await row("redis-7.0.15-1~deb12u7/HP002").getByText("Not applied").waitFor();
     equal(await frame.getByText("done by another client").count(), 0, "notices about somebody else");
@@ -233,13 +240,13 @@ const cases = [
     await toast("HP014 · nginx applied");
     await machine.mock_call("SetState", "nginx", "accepted");
     await frame.locator('[data-state="accepted"]').waitFor();
-    await frame.locator(".pf-v6-c-alert-group.pf-m-toast").getByRole("button", { name: "Undo" }).click();
+    await undo("HP014 · nginx applied");
     await frame.getByText("The patches changed while you were deciding, so nothing was done.").waitFor();
     await frame.locator('[data-state="accepted"]').waitFor();
     await person.page.keyboard.press("Escape");
   }],
   ["by keyboard alone: each other dialog is reached, has the focus inside, and gives it back", async () => {
-    await sitDown();
+    await reopen();
     const { keyboard } = person.page;
     const dialog = frame.getByRole("dialog");
     const inDialog = () => frame.evaluate(() => document.activeElement?.closest("[role=dialog]") !== null);

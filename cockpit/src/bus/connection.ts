@@ -81,8 +81,10 @@ export class Connection {
     }
   }
 
-  /** The same for a question, which may be asked twice: again when its channel was replaced by another before the answer came. */
+  /** The same for a question, which may be asked twice: again when its channel was replaced by another to the same service before the answer
+   * came. */
   async ask(path: string, iface: string, method: string, args: unknown[], type?: string): Promise<unknown[]> {
+    const owner = this.owner;
     for (;;) {
       const service = this.service;
       try {
@@ -92,6 +94,8 @@ export class Connection {
           throw problem;
         if (!this.service)
           await this.opening;
+        if (owner && this.owner !== owner)
+          throw problem; // another run of the service counts its jobs anew
       }
     }
   }

@@ -88,7 +88,7 @@ export class Operations {
   /** Until the job has ended; a failed one has an outcome with its failure, it throws nothing. */
   private async finish(path: string): Promise<Outcome> {
     try {
-      const [rows] = await this.store.connection.call(path, JOB, "Wait", [{}], "a{sv}");
+      const [rows] = await this.store.connection.ask(path, JOB, "Wait", [{}], "a{sv}");
       const results = resultsFrom(rows as Dictionary[]);
       return { failure: null, results, changed: results.some(result => result.result === "succeeded") };
     } catch (problem) {

@@ -51,7 +51,7 @@ export function Processes({ patch }: { patch: Patch }) {
         <Tbody>
           {value.slice((page - 1) * PAGE_SIZE, page * PAGE_SIZE).map(process => (
             <Tr key={process.pid} data-pid={process.pid}>
-              <Td dataLabel="PID">{process.pid}</Td>
+              <Td dataLabel="PID" modifier="nowrap">{process.pid}</Td>
               <Td dataLabel={_("Command")}><div>{process.command}</div></Td>
               <Td dataLabel={_("State")}><div><WordLabel word={processWord(process.status)} /></div></Td>
               <Td dataLabel={_("Where")}>
