@@ -189,23 +189,26 @@ lp_trigger_collect (LpTrigger *trigger)
 static gboolean
 on_finished (gpointer data)
 {
-  lp_trigger_collect (data);
+  finish_meeting (data);
   return G_SOURCE_REMOVE;
 }
 
-/* In any thread or tracer. The loop looks for itself at each event of gate and spotter, and until it has
- * collected all every DEADLINE_MS / 2: to wake it up for each one would disturb those who have just been let
- * go. */
+/* In any thread or tracer, as its last act: the trigger may be gone after it. The loop looks for itself at
+ * each event of gate and spotter, and until it has collected all every DEADLINE_MS / 2: to wake it up for
+ * each one would disturb those who have just been let go. */
 static void
 hand_in (Held *held, gboolean is_urgent)
 {
   LpTrigger *trigger = held->trigger;
 
+  if (is_urgent)
+    {
+      lp_trigger_run_in_loop (trigger, on_finished, held);
+      return;
+    }
   do
     held->next = g_atomic_pointer_get (&trigger->finished);
   while (!g_atomic_pointer_compare_and_exchange (&trigger->finished, held->next, held));
-  if (is_urgent)
-    lp_trigger_run_in_loop (trigger, on_finished, trigger);
 }
 
 /* In the tracer. */
