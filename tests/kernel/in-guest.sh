@@ -284,7 +284,7 @@ without_livepatch() { # As on a kernel that was configured without it.
         printf '[Service]\nTemporaryFileSystem=/sys/kernel\n' >"/etc/systemd/system/$unit.service.d/hide.conf"
     done
     systemctl daemon-reload
-    systemctl restart syscared.service
+    systemctl restart syscared.service || journalctl --no-pager -b -n 20 -u syscared.service
     check "without livepatch the feature is missing, and nothing else" says '"user-patches"' \
         busctl get-property org.openeuler.SysCare1 /org/openeuler/SysCare1 org.openeuler.SysCare1.Manager Features
     check "kernel patches are not among it" not grep -q kernel-patches answer
