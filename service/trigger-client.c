@@ -577,12 +577,13 @@ sc_trigger_recheck_async (ScTrigger *trigger, GAsyncReadyCallback callback, gpoi
   g_autoptr (GArray) files = identify_files (trigger);
 
   g_task_set_task_data (task, trigger, NULL);
-  if (trigger->helper == NULL || same_files (files, trigger->files))
+  if (trigger->helper == NULL || (same_files (files, trigger->files) && g_queue_is_empty (&trigger->waiting)))
     {
       g_task_return_boolean (task, TRUE);
       g_object_unref (task);
       return;
     }
+  /* Somebody else may have seen the same files a moment ago, and still wait for them to be bound. */
   trigger->serial++;
   await_bind (trigger, task);
   send_bind (trigger);
