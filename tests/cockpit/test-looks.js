@@ -238,6 +238,7 @@ const cases = [
     await button("Apply…").click();
     await frame.getByRole("dialog").getByRole("button", { name: "Apply", exact: true }).click();
     await toast("HP014 · nginx applied");
+    await frame.locator(".pf-v6-c-alert-group.pf-m-toast .pf-v6-c-alert").filter({ hasText: "HP014 · nginx applied" }).hover(); // so that it stays
     await machine.mock_call("SetState", "nginx", "accepted");
     await frame.locator('[data-state="accepted"]').waitFor();
     await undo("HP014 · nginx applied");

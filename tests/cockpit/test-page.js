@@ -241,10 +241,9 @@ const cases = [
     const there = partsOf(() => otherFrame, FIRST);
     await there.row("HP001").waitFor();
     await Promise.all([openFirst(), there.openFirst()]);
-    await Promise.all([confirm("Apply"), there.confirm("Apply")]);
+    const told = one => one.locator(".pf-v6-c-alert-group.pf-m-toast .pf-v6-c-alert, #result-title").first().waitFor();
+    await Promise.all([confirm("Apply"), there.confirm("Apply"), told(frame), told(otherFrame)]);
     await Promise.all([state("active"), there.state("active")]);
-    const told = one => one.locator(".pf-v6-c-alert-group.pf-m-toast .pf-v6-c-alert, [role=dialog]").first().waitFor();
-    await Promise.all([told(frame), told(otherFrame)]);
     equal(await machine.answers(), APPLIED, "the programs");
     for (const one of [frame, otherFrame])
       if (await one.getByRole("dialog").count() > 0)
