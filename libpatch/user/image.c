@@ -128,6 +128,17 @@ lp_images_below (const GPtrArray *images, guint64 stub)
   return entry != NULL ? entry->previous : 0;
 }
 
+guint64
+lp_images_note (const GPtrArray *images, guint64 stub)
+{
+  const LpImage *image = lp_images_find (images, stub);
+  const LpEntitySite *entry = image != NULL ? site_by_stub (image, stub) : NULL;
+
+  return entry == NULL ? 0
+                       : image->base + image->identity.sites + (guint64)(entry - image->sites) * sizeof *entry
+                             + G_STRUCT_OFFSET (LpEntitySite, previous);
+}
+
 gboolean
 lp_image_site_state (LpProcess *process, const LpArch *arch, const GPtrArray *images, const LpImage *image,
                      guint index, LpSiteState *state)

@@ -41,6 +41,8 @@ const LpImage *lp_images_find (const GPtrArray *images, guint64 address);
 /* Where the redirect goes that the image of @stub has noted to have been there before its own, which goes to
  * @stub; 0: there was none. */
 guint64 lp_images_below (const GPtrArray *images, guint64 stub);
+/* Address of that note in the process; 0: there is no such redirect. */
+guint64 lp_images_note (const GPtrArray *images, guint64 stub);
 
 /* What stands at @image's site @index: goes to the image itself, or to one that is stacked on it, or to
  * neither. FALSE when the memory isn't readable (the target was unloaded). */

@@ -70,19 +70,16 @@ set_conflict (LpProcess *process, const Site *site, GError **error)
   return FALSE;
 }
 
-/* What lies below the redirect to @stub at @site once @changes are written. */
+/* What lies below the redirect to @stub once @changes are written. */
 static guint64
-planned_below (const LpArch *arch, const GPtrArray *images, const GArray *changes, const Site *site,
-               guint64 stub)
+planned_below (const GPtrArray *images, const GArray *changes, guint64 stub)
 {
-  for (guint i = 0; i < changes->len; i++)
+  guint64 note = lp_images_note (images, stub);
+
+  for (guint i = changes->len; note != 0 && i-- > 0;)
     {
       const LpSiteChange *change = &g_array_index (changes, LpSiteChange, i);
-      guint64 goes_to;
-
-      if (change->address == site->address
-          && arch->decode_redirect (change->after, change->size, change->address, &goes_to)
-          && goes_to == stub)
+      if (change->previous_slot == note)
         return change->previous;
     }
   return lp_images_below (images, stub);
@@ -91,7 +88,7 @@ planned_below (const LpArch *arch, const GPtrArray *images, const GArray *change
 /* Whether the redirect to our stub stands, or lies below one of a later patch: laid on top of that it would
  * be below itself, and neither could ever be taken away. */
 static gboolean
-stands_already (const LpArch *arch, const GPtrArray *images, const GArray *changes, const Site *site)
+stands_already (const GPtrArray *images, const GArray *changes, const Site *site)
 {
   guint64 goes_to = site->goes_to;
 
@@ -99,14 +96,40 @@ stands_already (const LpArch *arch, const GPtrArray *images, const GArray *chang
     {
       if (goes_to == site->stub)
         return TRUE;
-      goes_to = planned_below (arch, images, changes, site, goes_to);
+      goes_to = planned_below (images, changes, goes_to);
     }
   return FALSE;
 }
 
+/* The lowest redirect at @site that leads into one of @above; 0: none does. */
+static guint64
+find_above (const GPtrArray *images, GPtrArray *above, const GArray *changes, const Site *site)
+{
+  guint64 lowest = 0, goes_to = site->goes_to;
+
+  for (guint depth = 0; depth < LP_STACKED_MAX && goes_to != 0 && above->len > 0; depth++)
+    {
+      const LpImage *image = lp_images_find (images, goes_to);
+      if (image != NULL && g_ptr_array_find (above, image, NULL))
+        lowest = goes_to;
+      goes_to = planned_below (images, changes, goes_to);
+    }
+  return lowest;
+}
+
+static void
+add_note (GArray *changes, const Site *site, guint function, guint64 slot, guint64 before, guint64 after)
+{
+  const LpSiteChange change = {
+    .address = site->address, .previous_slot = slot, .previous = after, .noted = before, .function = function
+  };
+
+  g_array_append_val (changes, change);
+}
+
 gboolean
 lp_sites_plan_on (LpProcess *process, LpEntity *entity, const GPtrArray *images, const LpImage *image,
-                  GArray *changes, GError **error)
+                  GPtrArray *above, GArray *changes, GError **error)
 {
   const LpArch *arch = lp_arch_for_machine (LP_HOST_MACHINE);
 
@@ -117,16 +140,23 @@ lp_sites_plan_on (LpProcess *process, LpEntity *entity, const GPtrArray *images,
 
       if (!read_site (process, arch, entity, image, i, changes, &site, error))
         return FALSE;
-      if (stands_already (arch, images, changes, &site))
+      if (stands_already (images, changes, &site))
         continue;
+      change.previous_slot = lp_images_note (images, site.stub);
+      guint64 upper = find_above (images, above, changes, &site);
+      if (upper != 0)
+        {
+          guint64 lower = planned_below (images, changes, upper);
+          add_note (changes, &site, i, change.previous_slot, image->sites[i].previous, lower);
+          add_note (changes, &site, i, lp_images_note (images, upper), lower, site.stub);
+          continue;
+        }
       if (site.goes_to != 0 && lp_images_find (images, site.goes_to) != NULL)
         change.previous = site.goes_to;
       else if (!is_original (&site))
         return set_conflict (process, &site, error);
 
       change.address = site.address;
-      change.previous_slot = image->base + image->identity.sites + i * sizeof (LpEntitySite)
-                             + G_STRUCT_OFFSET (LpEntitySite, previous);
       memcpy (change.before, site.current, change.size);
       if (!arch->encode_redirect (site.address, site.stub, change.after, error))
         return FALSE;
@@ -211,6 +241,22 @@ write_and_read_back (LpProcess *process, guint64 address, const guint8 *bytes, g
   return FALSE;
 }
 
+/* A note that no redirect of its own comes with. That of one which is taken back says nothing any more. */
+static gboolean
+undo_notes (LpProcess *process, const GArray *changes, guint n, int tid)
+{
+  gboolean done = TRUE;
+
+  while (n-- > 0)
+    {
+      const LpSiteChange *change = &g_array_index (changes, LpSiteChange, n);
+      if (change->size == 0)
+        done &= lp_process_write (process, change->previous_slot, &change->noted, sizeof change->noted, tid,
+                                  NULL);
+    }
+  return done;
+}
+
 static gboolean
 undo (LpProcess *process, const GArray *changes, guint n, int tid)
 {
@@ -219,7 +265,8 @@ undo (LpProcess *process, const GArray *changes, guint n, int tid)
   while (n-- > 0)
     {
       const LpSiteChange *change = &g_array_index (changes, LpSiteChange, n);
-      done &= write_and_read_back (process, change->address, change->before, change->size, tid, NULL);
+      done &= change->size == 0
+              || write_and_read_back (process, change->address, change->before, change->size, tid, NULL);
     }
   return done;
 }
@@ -233,6 +280,8 @@ count_pages (const GArray *changes)
   for (guint i = 0; i < changes->len; i++)
     {
       const LpSiteChange *change = &g_array_index (changes, LpSiteChange, i);
+      if (change->size == 0)
+        continue;
       g_hash_table_add (pages, (gpointer)(gsize)(change->address / PAGE));
       g_hash_table_add (pages, (gpointer)(gsize)((change->address + change->size - 1) / PAGE));
     }
@@ -249,14 +298,20 @@ lp_sites_write (LpProcess *process, const GArray *changes, int stopped_tid, guin
       if (change->previous_slot != 0
           && !lp_process_write (process, change->previous_slot, &change->previous, sizeof change->previous,
                                 stopped_tid, error))
-        return FALSE;
+        {
+          undo_notes (process, changes, i, stopped_tid);
+          return FALSE;
+        }
     }
   for (guint i = 0; i < changes->len; i++)
     {
       const LpSiteChange *change = &g_array_index (changes, LpSiteChange, i);
-      if (write_and_read_back (process, change->address, change->after, change->size, stopped_tid, error))
+      if (change->size == 0
+          || write_and_read_back (process, change->address, change->after, change->size, stopped_tid, error))
         continue;
-      if (!undo (process, changes, i + 1, stopped_tid) && lp_process_is_alive (process))
+      gboolean undone = undo (process, changes, i + 1, stopped_tid);
+      undone &= undo_notes (process, changes, changes->len, stopped_tid);
+      if (!undone && lp_process_is_alive (process))
         g_prefix_error (error, "and the original code could not be put back: ");
       return FALSE;
     }

@@ -15,21 +15,24 @@ G_BEGIN_DECLS
 
 typedef struct {
   guint64 address;
-  guint size;
+  guint size; /* 0: only the note is written */
   guint8 before[LP_SITE_MAX];
   guint8 after[LP_SITE_MAX];
   guint64 previous_slot; /* where the image notes what stood there before; 0 = nothing to note */
   guint64 previous;
+  guint64 noted;  /* @size 0: what the note says before */
   guint function; /* index in the entity */
   guint part;     /* for the caller */
 } LpSiteChange;
 
 /* Appends to @changes (element-type LpSiteChange) what must be written so that all redirects of @entity's
  * image go to it. Sites that already do are left out. @images: all images of the process, @image one of them.
+ * @above: (element-type LpImage): those of them that it must lie below: where one of these is active, it goes
+ * in between, which changes notes only.
  * Errors: LP_ERROR_CONFLICT (bytes that are neither the original nor a redirect of ours), LP_ERROR_FAILED,
  * LP_ERROR_PROCESS_GONE. */
 gboolean lp_sites_plan_on (LpProcess *process, LpEntity *entity, const GPtrArray *images,
-                           const LpImage *image, GArray *changes, GError **error);
+                           const LpImage *image, GPtrArray *above, GArray *changes, GError **error);
 
 /* Whether an image of @entity could be redirected to in a process where the target has load bias @bias.
  * Errors: LP_ERROR_CONFLICT. */

@@ -275,6 +275,8 @@ add_ranges (Work *work, Scene *scene, const GArray *changes, GArray *ranges, GEr
       const LpSiteChange *change = &g_array_index (changes, LpSiteChange, i);
       const LpPart *part = &g_array_index (work->target->parts, LpPart, change->part);
 
+      if (change->size == 0)
+        continue; /* nobody comes to run other code by it */
       if (work->on && !lp_part_add_old_ranges (part, change->function, work->consistency, ranges, error))
         return FALSE;
       if (work->consistency == LP_CONSISTENCY_ENTRY)
@@ -303,6 +305,15 @@ plan_all (Work *work, Scene *scene, GArray *changes, GArray *ranges, GError **er
          && add_ranges (work, scene, changes, ranges, error);
 }
 
+static gboolean
+set_changed_meanwhile (const Work *work, guint64 address, GError **error)
+{
+  lp_error_set (error, LP_ERROR_CONFLICT, NULL,
+                "process %d: the redirect at 0x%" G_GINT64_MODIFIER "x was changed meanwhile",
+                lp_process_pid (work->target->process), address);
+  return FALSE;
+}
+
 /* The reverse of changes made earlier; @ranges: what the threads must have left. */
 static gboolean
 plan_undo (Work *work, GArray *changes, GArray *ranges, GError **error)
@@ -312,15 +323,22 @@ plan_undo (Work *work, GArray *changes, GArray *ranges, GError **error)
       LpSiteChange change = g_array_index (work->undo, LpSiteChange, i);
       guint8 now[LP_SITE_MAX];
 
+      if (change.size == 0)
+        {
+          guint64 note = 0;
+          if (!lp_process_read (work->target->process, change.previous_slot, &note, sizeof note, error))
+            return FALSE;
+          if (note != change.previous)
+            return set_changed_meanwhile (work, change.address, error);
+          change.previous = change.noted;
+          change.noted = note;
+          g_array_append_val (changes, change);
+          continue;
+        }
       if (!lp_process_read (work->target->process, change.address, now, change.size, error))
         return FALSE;
       if (memcmp (now, change.after, change.size) != 0)
-        {
-          lp_error_set (error, LP_ERROR_CONFLICT, NULL,
-                        "process %d: the redirect at 0x%" G_GINT64_MODIFIER "x was changed meanwhile",
-                        lp_process_pid (work->target->process), change.address);
-          return FALSE;
-        }
+        return set_changed_meanwhile (work, change.address, error);
       memcpy (change.after, change.before, sizeof change.after);
       memcpy (change.before, now, change.size);
       change.previous_slot = 0;

@@ -411,6 +411,28 @@ lp_part_add_old_ranges (const LpPart *part, guint index, LpConsistency consisten
   return TRUE;
 }
 
+void
+lp_target_keep_order (LpTarget *target)
+{
+  target->keeps_order = TRUE;
+}
+
+/* (element-type LpImage): what @index must lie below. */
+static GPtrArray *
+images_above (LpTarget *target, guint index, const GPtrArray *images)
+{
+  GPtrArray *above = g_ptr_array_new ();
+
+  for (guint i = index + 1; i < target->parts->len && target->keeps_order; i++)
+    {
+      const LpPart *part = &g_array_index (target->parts, LpPart, i);
+      const LpImage *image = part->base != 0 ? lp_images_find (images, part->base) : NULL;
+      if (image != NULL)
+        g_ptr_array_add (above, (gpointer)image);
+    }
+  return above;
+}
+
 /* Plans one part; nothing is left in @changes when that fails. */
 static gboolean
 plan_part (LpTarget *target, guint index, const GPtrArray *images, gboolean on, GArray *changes,
@@ -418,11 +440,12 @@ plan_part (LpTarget *target, guint index, const GPtrArray *images, gboolean on, 
 {
   const LpPart *part = &g_array_index (target->parts, LpPart, index);
   const LpImage *image = lp_images_find (images, part->base);
+  g_autoptr (GPtrArray) above = images_above (target, index, images);
   guint first = changes->len;
 
   if (image == NULL)
     return TRUE;
-  if (on ? !lp_sites_plan_on (target->process, part->entity, images, image, changes, error)
+  if (on ? !lp_sites_plan_on (target->process, part->entity, images, image, above, changes, error)
          : !lp_sites_plan_off (target->process, part->entity, images, image, changes, error))
     {
       g_array_set_size (changes, first);

@@ -119,8 +119,11 @@ look_thread (gpointer data)
   g_autoptr (GError) error = NULL;
   g_autoptr (GPtrArray) results = NULL;
   g_autoptr (GArray) pids = g_array_new (FALSE, FALSE, sizeof (int));
-  LpChange change
-      = { .step = LP_STEP_ACTIVATE, .entities = look->entities, .pids = pids, .timeout_ms = LOOK_MS };
+  LpChange change = { .step = LP_STEP_ACTIVATE,
+                      .entities = look->entities,
+                      .pids = pids,
+                      .timeout_ms = LOOK_MS,
+                      .keeps_order = TRUE };
 
   lp_urgent_end ();
   lp_trigger_leave_gate (look->trigger);
@@ -236,9 +239,11 @@ static gpointer
 scan_thread (gpointer data)
 {
   Scan *scan = data;
-  LpChange change = {
-    .step = LP_STEP_ACTIVATE, .entities = scan->entities, .timeout_ms = LOOK_MS, .keep_on_failure = TRUE
-  };
+  LpChange change = { .step = LP_STEP_ACTIVATE,
+                      .entities = scan->entities,
+                      .timeout_ms = LOOK_MS,
+                      .keep_on_failure = TRUE,
+                      .keeps_order = TRUE };
 
   lp_urgent_end ();
   lp_trigger_leave_gate (scan->trigger);

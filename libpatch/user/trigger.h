@@ -61,7 +61,8 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (LpTrigger, lp_trigger_free)
 
 /**
  * lp_trigger_bind:
- * @bindings: (element-type LpBinding): all patches that shall be bound from now on; replaces the set before
+ * @bindings: (element-type LpBinding): all patches that shall be bound from now on, of those for one function
+ *   the later one lies on top; replaces the set before
  * @problems: (out): (element-type utf8): one line for each file that couldn't be watched
  *
  * When it returns, no new process escapes; when it has settled (lp_trigger_settle()), those that run already

@@ -9,12 +9,14 @@
 #include <string.h>
 
 static gint timeout_ms = 2000;
-static gboolean entry_consistency, keep, verbose, machine_readable;
+static gboolean entry_consistency, in_order, keep, verbose, machine_readable;
 
 static const GOptionEntry options[] = {
   { "timeout", 't', 0, G_OPTION_ARG_INT, &timeout_ms, "How long busy processes are tried", "MS" },
   { "entry", 'e', 0, G_OPTION_ARG_NONE, &entry_consistency, "Only the overwritten bytes must be free", NULL },
   { "keep", 'k', 0, G_OPTION_ARG_NONE, &keep, "Keep what was done when a process fails", NULL },
+  { "order", 'o', 0, G_OPTION_ARG_NONE, &in_order,
+    "The entities are a stack, the lowest first, also where some are active", NULL },
   { "verbose", 'v', 0, G_OPTION_ARG_NONE, &verbose, "Show each phase", NULL },
   { "tsv", 0, 0, G_OPTION_ARG_NONE, &machine_readable,
     "Tab-separated: pid, status, stop_ns, private pages, reason, detail", NULL },
@@ -157,6 +159,7 @@ run_verb (const char *verb, char **words)
     .step = LP_STEP_ACTIVATE,
     .timeout_ms = timeout_ms,
     .keep_on_failure = keep,
+    .keeps_order = in_order,
     .consistency = entry_consistency ? LP_CONSISTENCY_ENTRY : LP_CONSISTENCY_STRICT,
   };
   gboolean dry_run = strcmp (verb, "check") == 0, known = dry_run;

@@ -280,6 +280,47 @@ def stacked(shop, processes):
     process.end()
 
 
+def in_between(shop, processes):
+    """A process has the later of two patches of one function: the earlier one comes to lie below it."""
+    target = value_program(shop)
+    first = shop.entity(target, source('value.c'), ('-fPIE',), output='first')
+    second = shop.entity(target, source('value2.c'), ('-fPIE',), output='second')
+    process = start(processes, target)
+    made('apply', second, process.pid)
+    made('apply', first, second, process.pid, options=['--order'])
+    equal(process.ask(), '2010 1')
+    equal(step('deactivate', first, process.pid).status, 7)
+    made('deactivate', second, process.pid)
+    equal(process.ask(), '1010 2')
+    made('apply', second, process.pid)
+    equal(process.ask(), '2010 3')
+    made('unload', first, second, process.pid)
+    equal(process.ask(), '11 4')
+    process.end()
+
+
+def in_between_undone(shop, processes):
+    """The same, but another process is busy: the upper one's note is as before."""
+    target = shop.compile('target', [source('threads.c')], (*PIE, '-pthread'))
+    first, second = (shop.entity(target, source('threads.c'), ('-fPIE', '-fno-plt'), output=name) for name in ('first', 'second'))
+    process, busy = start(processes, target), start(processes, target)
+    for one in (process, busy):
+        one.ask()
+    made('apply', second, process.pid)
+    busy.ask('in')
+    result = step('apply', first, second, process.pid, busy.pid, timeout=100, options=['--order'])
+    equal([result.rows[one.pid]['status'] for one in (process, busy)], ['rolled-back', 'pending'])
+    busy.say('out')
+    busy.hear()
+    equal([one.ask() for one in (process, busy)], ['1010 wrong=0', '11 wrong=0'])
+    made('apply', first, process.pid)
+    for patch in (first, second):
+        made('unload', patch, process.pid)
+    equal(process.ask(), '11 wrong=0')
+    for one in (process, busy):
+        one.end()
+
+
 def foreign_bytes(shop, processes):
     """Somebody else's change of the same code is a conflict, before and after ours."""
     target = value_program(shop, more=('-fcf-protection',))
@@ -318,6 +359,8 @@ TESTS = [
     ('a process fork()ed meanwhile is rolled back, too (hazard 25)', fork_in_between),
     ('the second of two files is refused: the first is not left (hazard 35)', two_patches),
     ('stacked patches come off in reverse order', stacked),
+    ('an earlier patch comes to lie below a later one that is active', in_between),
+    ('and is taken from there again when another process is busy (hazard 35)', in_between_undone),
     ("somebody else's bytes are a conflict", foreign_bytes),
 ]
 
