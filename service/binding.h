@@ -11,3 +11,7 @@
 void sc_binding_update_async (ScService *service, GPtrArray *plan, GAsyncReadyCallback callback,
                               gpointer user_data);
 void sc_binding_update_finish (ScService *service, GAsyncResult *result);
+
+/* Adds to a worker's @request which patches of programs are in effect, in the order of activation: one that a
+ * process lacks must not come to lie on a later one. */
+void sc_binding_fill_stack (ScService *service, JsonObject *request);

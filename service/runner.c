@@ -343,6 +343,7 @@ start_worker (ScRun *run)
 
   set_in_step (run, TRUE);
   sc_plan_fill_request (run->plan, run->job->verb, options, service->settings->busy_timeout, request);
+  sc_binding_fill_stack (service, request);
   sc_worker_run_async (service->paths.worker, request, (guint)patience + DEADLINE_MARGIN, on_progress, run,
                        run->job->cancellable, on_worked, run);
 }

@@ -57,6 +57,22 @@ open_entities (JsonObject *request, GError **error)
   return g_steal_pointer (&entities);
 }
 
+/* UUIDs of the patches that are in effect, the first activated first. */
+static GStrv
+read_stack (JsonObject *request)
+{
+  g_autoptr (GStrvBuilder) stack = g_strv_builder_new ();
+  JsonArray *uuids = sc_wire_array (request, "stack");
+
+  for (guint i = 0; uuids != NULL && i < json_array_get_length (uuids); i++)
+    {
+      const char *uuid = json_array_get_string_element (uuids, i);
+      if (uuid != NULL)
+        g_strv_builder_add (stack, uuid);
+    }
+  return g_strv_builder_end (stack);
+}
+
 static JsonArray *
 describe_results (GPtrArray *results)
 {
@@ -111,6 +127,7 @@ prepare (JsonObject *request, LpChange *change, GError **error)
                             : LP_CONSISTENCY_STRICT;
   change->timeout_ms = (guint)sc_wire_int (request, "timeout-ms");
   change->keep_on_failure = sc_wire_bool (request, "keep");
+  change->stack = change->entities != NULL ? read_stack (request) : NULL;
   return change->entities != NULL;
 }
 
@@ -125,6 +142,7 @@ sc_work_change (JsonObject *request, JsonObject *reply, GCancellable *cancellabl
   gboolean ok = lp_change_run (&change, cancellable, on_progress, NULL, &results, error);
   json_object_set_array_member (reply, "processes", describe_results (results));
   g_ptr_array_unref (change.entities);
+  g_strfreev (change.stack);
   return ok;
 }
 
@@ -137,6 +155,7 @@ sc_work_check (JsonObject *request, JsonObject *reply, GCancellable *cancellable
     return FALSE;
   g_autoptr (GPtrArray) results = lp_change_check (&change, error);
   g_ptr_array_unref (change.entities);
+  g_strfreev (change.stack);
   if (results == NULL)
     return FALSE;
   json_object_set_array_member (reply, "processes", describe_results (results));

@@ -133,7 +133,7 @@ patch_here (Catch *work, LpStop *stop)
       set_outcome (work, LP_MEET_FAILED, error->message);
       return;
     }
-  lp_target_keep_order (target);
+  lp_target_keep_order (target, NULL);
   work->result->was_patched = !lp_target_needs (target, LP_STEP_ACTIVATE);
   if (!work->result->was_patched
       && (!lp_target_check (target, LP_STEP_ACTIVATE, LP_CONSISTENCY_STRICT, &error)

@@ -176,8 +176,8 @@ check_process (const Run *run, int pid, GError **error)
       g_clear_pointer (&target, lp_target_free);
       g_clear_error (error);
       target = lp_target_new (pid, run->change->entities, error);
-      if (target != NULL && run->change->keeps_order)
-        lp_target_keep_order (target);
+      if (target != NULL && (run->change->keeps_order || run->change->stack != NULL))
+        lp_target_keep_order (target, (const char *const *)run->change->stack);
       if (target == NULL || !lp_target_needs (target, run->change->step)
           || lp_target_check (target, run->change->step, run->change->consistency, error))
         return target;

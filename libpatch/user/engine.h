@@ -54,7 +54,8 @@ typedef struct {
   guint timeout_ms;         /* how long to try until a busy process counts as BUSY */
   gboolean keep_on_failure; /* FALSE: undo everything when any process is BUSY or FAILED. UNPATCHABLE ones
                                don't undo the others */
-  gboolean keeps_order;     /* of ACTIVATE: as lp_target_keep_order() */
+  gboolean keeps_order;     /* of ACTIVATE: lp_target_keep_order(), of the entities */
+  GStrv stack;              /* (nullable), of ACTIVATE: the same of these */
 } LpChange;
 
 /* @phase: "scan", "check", "place", "switch", "undo"; called from the thread that runs the change.

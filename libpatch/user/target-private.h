@@ -21,13 +21,13 @@ typedef struct {
 
 struct LpTarget {
   LpProcess *process;
-  GPtrArray *sharers;   /* LpProcess: others with the same memory, known so far */
-  int known_number;     /* processes whose number was given up to this one were looked at; 0 = never */
-  LpMaps *maps;         /* as of lp_target_new(): for finding things, never trusted after a stop */
-  GPtrArray *modules;   /* LpModule */
-  GPtrArray *images;    /* LpImage */
-  GArray *parts;        /* LpPart, in the change's order */
-  gboolean keeps_order; /* see lp_target_keep_order() */
+  GPtrArray *sharers; /* LpProcess: others with the same memory, known so far */
+  int known_number;   /* processes whose number was given up to this one were looked at; 0 = never */
+  LpMaps *maps;       /* as of lp_target_new(): for finding things, never trusted after a stop */
+  GPtrArray *modules; /* LpModule */
+  GPtrArray *images;  /* LpImage */
+  GArray *parts;      /* LpPart, in the change's order */
+  GStrv stack;        /* see lp_target_keep_order(); NULL: none */
   GArray
       *leftovers; /* guint64 bases of images that were unfinished then: a killed worker's, or one under way */
   LpUnwinder *unwinder;

@@ -2,6 +2,7 @@
 /* Looks at one process on behalf of a change: which entities concern it, which images it has. Stops and
  * writes nothing. Must not know about other processes. */
 #include "user/target-private.h"
+#include "base/text.h"
 
 #include <string.h>
 #include <unistd.h>
@@ -279,6 +280,7 @@ lp_target_free (LpTarget *target)
   g_clear_pointer (&target->modules, g_ptr_array_unref);
   lp_maps_free (target->maps);
   lp_process_free (target->process);
+  g_strfreev (target->stack);
   g_free (target->kept);
   g_free (target);
 }
@@ -412,22 +414,34 @@ lp_part_add_old_ranges (const LpPart *part, guint index, LpConsistency consisten
 }
 
 void
-lp_target_keep_order (LpTarget *target)
+lp_target_keep_order (LpTarget *target, const char *const *stack)
 {
-  target->keeps_order = TRUE;
+  g_autoptr (GStrvBuilder) uuids = g_strv_builder_new ();
+
+  for (guint i = 0; i < target->parts->len && stack == NULL; i++)
+    {
+      g_autofree char *uuid = lp_entity_uuid (g_array_index (target->parts, LpPart, i).entity);
+      g_strv_builder_add (uuids, uuid);
+    }
+  g_strfreev (target->stack);
+  target->stack = stack != NULL ? g_strdupv ((char **)stack) : g_strv_builder_end (uuids);
 }
 
-/* (element-type LpImage): what @index must lie below. */
+/* (element-type LpImage): what the image of @part must lie below. */
 static GPtrArray *
-images_above (LpTarget *target, guint index, const GPtrArray *images)
+images_above (const LpTarget *target, const LpPart *part, const GPtrArray *images)
 {
   GPtrArray *above = g_ptr_array_new ();
+  g_autofree char *own = target->stack != NULL && images->len > 1 ? lp_entity_uuid (part->entity) : NULL;
+  char **after = own != NULL ? target->stack : NULL;
 
-  for (guint i = index + 1; i < target->parts->len && target->keeps_order; i++)
+  while (after != NULL && *after != NULL && strcmp (*after, own) != 0)
+    after++;
+  for (guint i = 0; after != NULL && *after != NULL && i < images->len; i++)
     {
-      const LpPart *part = &g_array_index (target->parts, LpPart, i);
-      const LpImage *image = part->base != 0 ? lp_images_find (images, part->base) : NULL;
-      if (image != NULL)
+      const LpImage *image = g_ptr_array_index (images, i);
+      g_autofree char *uuid = lp_uuid_format (image->identity.uuid);
+      if (image->complete && g_strv_contains ((const char *const *)after + 1, uuid))
         g_ptr_array_add (above, (gpointer)image);
     }
   return above;
@@ -440,7 +454,7 @@ plan_part (LpTarget *target, guint index, const GPtrArray *images, gboolean on, 
 {
   const LpPart *part = &g_array_index (target->parts, LpPart, index);
   const LpImage *image = lp_images_find (images, part->base);
-  g_autoptr (GPtrArray) above = images_above (target, index, images);
+  g_autoptr (GPtrArray) above = images_above (target, part, images);
   guint first = changes->len;
 
   if (image == NULL)

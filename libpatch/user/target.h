@@ -17,9 +17,10 @@ typedef struct LpTarget LpTarget;
  * LP_ERROR_NOT_SUPPORTED (the target is mapped twice). @entities: (element-type LpEntity) all of the change;
  * only those that concern the process become its parts. */
 LpTarget *lp_target_new (int pid, GPtrArray *entities, GError **error);
-/* @entities is the whole stack: what is activated comes to lie below those of them that follow it, also when
- * they are active already. Otherwise it lies on top of what is there. */
-void lp_target_keep_order (LpTarget *target);
+/* What is activated comes to lie below the patches that follow it in @stack, UUIDs, the lowest first, also
+ * when these are active already; NULL: the change's entities in their order. A patch that isn't in it lies on
+ * top of what is there, as all do without this call. */
+void lp_target_keep_order (LpTarget *target, const char *const *stack);
 void lp_target_free (LpTarget *target);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (LpTarget, lp_target_free)
 

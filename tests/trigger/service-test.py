@@ -19,7 +19,7 @@ from stage import build, expect, install, is_running, run, service_pid, start_se
 from toy import FIXES, MAKEFILE, Toy, make_tree  # noqa: E402
 
 WORK, TARGET, MAKER = '/tmp/bound', '/opt/toy/toy', 'patchuser'
-OLD, NEW = 42, 43
+OLD, NEW, OTHER = 42, 43, 44
 TRIGGER, REAL_TRIGGER = '/usr/libexec/syscare/syscare-trigger', '/usr/libexec/syscare/real/syscare-trigger'
 # The function begins with endbr64, as Debian 13's and other distributions' do: a uprobe can watch it, and the call that it catches is new.
 WATCHABLE = MAKEFILE.replace('-O2', '-O2 -fcf-protection')
@@ -95,12 +95,14 @@ def prepare():
     tree = make_tree(os.path.join(WORK, 'tree'), makefile=WATCHABLE)
     make_tree('/opt/toy', makefile=WATCHABLE)
     run('make', folder='/opt/toy')
-    fix = os.path.join(WORK, 'good.patch')
-    with open(fix, 'w', encoding='utf-8') as file:
-        file.write(FIXES['good'])
+    for name in ('good', 'other'):
+        with open(os.path.join(WORK, f'{name}.patch'), 'w', encoding='utf-8') as file:
+            file.write(FIXES[name])
     run('chown', '-R', MAKER, WORK)
-    bundle, _, _ = build(MAKER, fix, 'GOOD', os.path.join(WORK, 'out'), '--source', tree, '--build', 'make', '--target', TARGET)
-    install(bundle)
+    for name in ('good', 'other'):
+        bundle, _, _ = build(MAKER, os.path.join(WORK, f'{name}.patch'), name.upper(), os.path.join(WORK, f'out-{name}'), '--source', tree,
+                             '--build', 'make', '--target', TARGET)
+        install(bundle)
 
 
 @case('without an active patch there is no trigger')
@@ -139,19 +141,35 @@ def _():
     toy.end()
 
 
+def answers_of_starters(verb, patch):
+    """What those answer, when it is done, that were started meanwhile."""
+    toys, over = [], threading.Event()
+    starter = threading.Thread(target=start_until, args=(over, toys))
+    starter.start()
+    run('syscare', verb, patch)
+    over.set()
+    starter.join()
+    answers = {toy.ask(21) for toy in toys}
+    for toy in toys:
+        toy.end()
+    return answers
+
+
 @case('whoever starts while the patch is deactivated, and activated again, is on the right side when that is done')
 def _():
     for verb, answer in [('deactive', OLD), ('active', NEW)] * 6:
-        toys, over = [], threading.Event()
-        starter = threading.Thread(target=start_until, args=(over, toys))
-        starter.start()
-        run('syscare', verb, 'GOOD')
-        over.set()
-        starter.join()
-        answers = [toy.ask(21) for toy in toys]
-        expect(f'answers after {verb}', set(answers), {answer})
-        for toy in toys:
-            toy.end()
+        expect(f'answers after {verb}', answers_of_starters(verb, 'GOOD'), {answer})
+
+
+@case('a patch that is activated again lies on another one that was activated meanwhile, in those who start just then, too')
+def _():
+    run('syscare', 'deactive', 'GOOD')
+    run('syscare', 'apply', 'OTHER')
+    for verb, answer in [('active', NEW), ('deactive', OTHER)] * 3:
+        expect(f'answers after {verb}', answers_of_starters(verb, 'GOOD'), {answer})
+    run('syscare', 'remove', 'OTHER')
+    run('syscare', 'active', 'GOOD')
+    expect('answer', answer_of_a_new_one(), NEW)
 
 
 @case('a killed trigger is started again, and binds what was bound')
