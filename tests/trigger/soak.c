@@ -321,7 +321,10 @@ dl (void)
       void *lib = dlopen ("/opt/soak/libsoak.so", RTLD_NOW);
       int (*reply) (int) = lib != NULL ? (int (*) (int))dlsym (lib, "reply") : NULL;
       if (reply == NULL)
-        bad ("dlopen", 0);
+        {
+          bad ("dlopen", 0);
+          _exit (98);
+        }
       for (int j = 0; j < 30; j++)
         {
           int value = reply (j) - j * 256;
