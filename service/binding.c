@@ -4,12 +4,6 @@
 
 #include "plan.h"
 
-static gboolean
-is_in_effect (LpState state)
-{
-  return state == LP_STATE_ACTIVE || state == LP_STATE_ACCEPTED;
-}
-
 static const ScPlanEntry *
 find_entry (GPtrArray *plan, const ScPatch *patch)
 {
@@ -32,7 +26,7 @@ is_to_be_bound (const ScPatch *patch, GPtrArray *plan)
       || !g_str_equal (patch->info->kind, "user"))
     return FALSE;
   const ScPlanEntry *entry = find_entry (plan, patch);
-  return is_in_effect (entry != NULL ? entry->result : patch->state);
+  return sc_state_is_in_effect (entry != NULL ? entry->result : patch->state);
 }
 
 static int
@@ -55,14 +49,14 @@ sc_binding_update_async (ScService *service, GPtrArray *plan, GAsyncReadyCallbac
   for (guint i = 0; i < patches->len; i++)
     {
       ScPatch *patch = g_ptr_array_index (patches, i);
-      if (is_to_be_bound (patch, plan) && (is_in_effect (patch->state) || find_entry (plan, patch) == NULL))
+      if (sc_state_is_in_effect (patch->state) && is_to_be_bound (patch, plan))
         g_ptr_array_add (bound, patch);
     }
   g_ptr_array_sort (bound, compare_sequence);
   for (guint i = 0; plan != NULL && i < plan->len; i++)
     {
       ScPatch *patch = ((const ScPlanEntry *)g_ptr_array_index (plan, i))->patch;
-      if (!is_in_effect (patch->state) && is_to_be_bound (patch, plan))
+      if (!sc_state_is_in_effect (patch->state) && is_to_be_bound (patch, plan))
         g_ptr_array_add (bound, patch);
     }
   for (guint i = 0; i < bound->len; i++)
@@ -86,7 +80,7 @@ sc_binding_fill_stack (ScService *service, JsonObject *request)
   for (guint i = 0; i < patches->len; i++)
     {
       const ScPatch *patch = g_ptr_array_index (patches, i);
-      if (is_in_effect (patch->state) && g_str_equal (patch->info->kind, "user"))
+      if (sc_state_is_in_effect (patch->state) && g_str_equal (patch->info->kind, "user"))
         g_ptr_array_add (active, (gpointer)patch);
     }
   g_ptr_array_sort (active, compare_sequence);

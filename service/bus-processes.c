@@ -45,7 +45,7 @@ static ScProcessWords
 describe (const ScPatch *patch, const LpScanProcess *process, const LpScanImage *image)
 {
   const ScOutcomeRecord *outcome = g_hash_table_lookup (patch->outcomes, GINT_TO_POINTER (process->pid));
-  gboolean in_effect = patch->state == LP_STATE_ACTIVE || patch->state == LP_STATE_ACCEPTED;
+  gboolean in_effect = sc_state_is_in_effect (patch->state);
 
   if (image != NULL && image->state == LP_IMAGE_ACTIVE)
     return (ScProcessWords){ "patched", "", "" };

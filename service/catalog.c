@@ -234,7 +234,7 @@ share_a_function (const ScPatchInfo *a, const ScPatchInfo *b)
 static gboolean
 is_overridden (ScTruth *truth, const ScPatch *patch, GPtrArray *patches)
 {
-  gboolean in_effect = patch->wished == LP_STATE_ACTIVE || patch->wished == LP_STATE_ACCEPTED;
+  gboolean in_effect = sc_state_is_in_effect (patch->wished);
 
   for (guint i = 0; in_effect && sc_patch_is_kernel (patch) && i < patches->len; i++)
     {

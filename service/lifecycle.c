@@ -27,7 +27,7 @@ status_text (ScBus *bus)
     {
       LpState state = ((const ScPatch *)g_ptr_array_index (patches, i))->state;
 
-      active += state == LP_STATE_ACTIVE || state == LP_STATE_ACCEPTED;
+      active += sc_state_is_in_effect (state);
       accepted += state == LP_STATE_ACCEPTED;
     }
   g_string_append_printf (text, "%u patches, %u active, %u of them accepted", patches->len, active, accepted);

@@ -78,8 +78,8 @@ sc_patch_is_kernel (const ScPatch *patch)
   return g_str_equal (patch->info->kind, "kernel");
 }
 
-static gboolean
-is_in_effect (LpState state)
+gboolean
+sc_state_is_in_effect (LpState state)
 {
   return state == LP_STATE_ACTIVE || state == LP_STATE_ACCEPTED;
 }
@@ -87,7 +87,8 @@ is_in_effect (LpState state)
 gboolean
 sc_patch_is_lost (const ScPatch *patch)
 {
-  return sc_patch_is_kernel (patch) && !patch->in_kernel && patch->this_boot && is_in_effect (patch->wished);
+  return sc_patch_is_kernel (patch) && !patch->in_kernel && patch->this_boot
+         && sc_state_is_in_effect (patch->wished);
 }
 
 gboolean
@@ -111,13 +112,13 @@ find_problems (const ScPatch *patch, LpState state, const ScCarriers *carriers, 
     g_strv_builder_add (words, "digest-mismatch");
   if (overridden)
     g_strv_builder_add (words, "overridden");
-  if (!is_kernel && is_in_effect (state) && carriers->active < carriers->total)
+  if (!is_kernel && sc_state_is_in_effect (state) && carriers->active < carriers->total)
     g_strv_builder_add (words, "processes-unpatched");
   if (target_problem != NULL)
     g_strv_builder_add (words, target_problem);
   if (is_kernel && carriers->partial > 0)
     g_strv_builder_add (words, "transition-pending");
-  if (is_kernel && is_in_effect (state) && !patch->in_kernel && target_problem == NULL)
+  if (is_kernel && sc_state_is_in_effect (state) && !patch->in_kernel && target_problem == NULL)
     g_strv_builder_add (words, "not-loaded");
   if (untrusted)
     g_strv_builder_add (words, "untrusted");

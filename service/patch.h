@@ -52,6 +52,9 @@ ScPatch *sc_patch_ref (ScPatch *patch);
 void sc_patch_unref (ScPatch *patch);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (ScPatch, sc_patch_unref)
 
+/* Active or accepted. */
+gboolean sc_state_is_in_effect (LpState state);
+
 /* The state that truth and wish make together; the processes have the last word, and the wish counts only
  * where no process contradicts it. */
 LpState sc_patch_compute_state (LpState wished, const ScCarriers *carriers);

@@ -258,7 +258,7 @@ wishes_to_save (ScService *service, guint uid)
   for (guint i = 0; i < patches->len; i++)
     {
       const ScPatch *patch = g_ptr_array_index (patches, i);
-      gboolean in_effect = patch->state == LP_STATE_ACTIVE || patch->state == LP_STATE_ACCEPTED;
+      gboolean in_effect = sc_state_is_in_effect (patch->state);
       guint64 sequence = patch->sequence;
 
       if (!sc_patch_has_files (patch) || (!in_effect && !patch->restore))

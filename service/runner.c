@@ -155,8 +155,8 @@ static LpWish *
 wish_for (ScRun *run, const ScPlanEntry *entry)
 {
   const ScPatch *patch = entry->patch;
-  gboolean in_effect = entry->result == LP_STATE_ACTIVE || entry->result == LP_STATE_ACCEPTED;
-  gboolean was_in_effect = patch->wished == LP_STATE_ACTIVE || patch->wished == LP_STATE_ACCEPTED;
+  gboolean in_effect = sc_state_is_in_effect (entry->result);
+  gboolean was_in_effect = sc_state_is_in_effect (patch->wished);
 
   if (entry->unchanged && patch->wished == entry->result)
     return NULL;
@@ -211,12 +211,6 @@ set_in_step (ScRun *run, gboolean in_step)
     }
 }
 
-static gboolean
-is_in_effect (LpState state)
-{
-  return state == LP_STATE_ACTIVE || state == LP_STATE_ACCEPTED;
-}
-
 static void
 on_withdrawn (GObject *source, GAsyncResult *result, gpointer user_data)
 {
@@ -246,7 +240,7 @@ find_escaped (ScRun *run, ScVerb *verb)
       ScPatch *patch = ((ScPlanEntry *)g_ptr_array_index (run->plan, i))->patch;
       gboolean may_be_loaded = patch->wished == LP_STATE_DEACTIVATED;
 
-      if (is_in_effect (patch->wished)
+      if (sc_state_is_in_effect (patch->wished)
           || (may_be_loaded ? patch->patched : patch->patched + patch->loaded) == 0)
         continue;
       if (may_be_loaded)

@@ -96,7 +96,7 @@ on_trigger_failed (const ScTriggerFailure *failure, gpointer user_data)
   for (guint i = 0; failure->start_time != 0 && i < patches->len; i++)
     {
       ScPatch *patch = patches->pdata[i];
-      gboolean in_effect = patch->state == LP_STATE_ACTIVE || patch->state == LP_STATE_ACCEPTED;
+      gboolean in_effect = sc_state_is_in_effect (patch->state);
 
       if (!in_effect || sc_patch_is_kernel (patch))
         continue;
@@ -295,7 +295,7 @@ still_holds (const ScService *service, const ScRestoreProblem *problem)
 
   if (problem->path == NULL)
     return TRUE;
-  return patch != NULL && (patch->wished == LP_STATE_ACTIVE || patch->wished == LP_STATE_ACCEPTED)
+  return patch != NULL && sc_state_is_in_effect (patch->wished)
          && !(sc_patch_is_kernel (patch) && !sc_patch_lacks_effect (patch));
 }
 

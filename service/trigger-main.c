@@ -14,10 +14,10 @@
 
 #include <errno.h>
 
-/* Messages that wait for a service that doesn't read. Nobody but the journal needs to hear of each process.
- */
 /* The service has one trigger at a time. */
 #define NET_PIN "/sys/fs/bpf/syscare-net"
+/* Messages that wait for a service that doesn't read. Nobody but the journal needs to hear of each process.
+ */
 #define UNTOLD_MAX 1000
 
 typedef struct {
@@ -86,22 +86,6 @@ report_meeting (const LpMeetResult *result, gpointer user_data)
   tell (keeper, message);
 }
 
-/* The files that the request names. */
-static GStrv
-files_of (JsonObject *patch)
-{
-  g_autoptr (GStrvBuilder) files = g_strv_builder_new ();
-  JsonArray *array = sc_wire_array (patch, "files");
-
-  for (guint i = 0; array != NULL && i < json_array_get_length (array); i++)
-    {
-      const char *file = json_array_get_string_element (array, i);
-      if (file != NULL)
-        g_strv_builder_add (files, file);
-    }
-  return g_strv_builder_end (files);
-}
-
 /* Patches that can't be opened are left out, and named: the others must not suffer. */
 static GPtrArray *
 open_bindings (JsonObject *request, GPtrArray *problems)
@@ -116,7 +100,7 @@ open_bindings (JsonObject *request, GPtrArray *problems)
       g_autoptr (GError) error = NULL;
       g_autoptr (LpEntity) entity
           = patch != NULL ? sc_entity_open (patch, flags, /* keyring= */ NULL, &error) : NULL;
-      g_auto (GStrv) files = entity != NULL ? files_of (patch) : NULL;
+      g_auto (GStrv) files = entity != NULL ? sc_wire_strv (patch, "files") : NULL;
 
       if (entity != NULL)
         g_ptr_array_add (bindings, lp_binding_new (entity, (const char *const *)files));

@@ -161,6 +161,21 @@ sc_wire_array (JsonObject *object, const char *name)
   return node != NULL && JSON_NODE_HOLDS_ARRAY (node) ? json_node_get_array (node) : NULL;
 }
 
+GStrv
+sc_wire_strv (JsonObject *object, const char *name)
+{
+  g_autoptr (GStrvBuilder) strings = g_strv_builder_new ();
+  JsonArray *array = sc_wire_array (object, name);
+
+  for (guint i = 0; array != NULL && i < json_array_get_length (array); i++)
+    {
+      const char *string = json_array_get_string_element (array, i);
+      if (string != NULL)
+        g_strv_builder_add (strings, string);
+    }
+  return g_strv_builder_end (strings);
+}
+
 JsonObject *
 sc_wire_element (JsonArray *array, guint index)
 {

@@ -27,6 +27,8 @@ gint64 sc_wire_int (JsonObject *object, const char *name);
 gboolean sc_wire_bool (JsonObject *object, const char *name);
 /* Borrowed; NULL when absent or of another type. */
 JsonArray *sc_wire_array (JsonObject *object, const char *name);
+/* The strings of such an array; what isn't one is left out. Empty when it is absent; caller frees. */
+GStrv sc_wire_strv (JsonObject *object, const char *name);
 /* Element @index as an object, NULL when it isn't one. */
 JsonObject *sc_wire_element (JsonArray *array, guint index);
 

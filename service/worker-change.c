@@ -57,22 +57,6 @@ open_entities (JsonObject *request, GError **error)
   return g_steal_pointer (&entities);
 }
 
-/* UUIDs of the patches that are in effect, the first activated first. */
-static GStrv
-read_stack (JsonObject *request)
-{
-  g_autoptr (GStrvBuilder) stack = g_strv_builder_new ();
-  JsonArray *uuids = sc_wire_array (request, "stack");
-
-  for (guint i = 0; uuids != NULL && i < json_array_get_length (uuids); i++)
-    {
-      const char *uuid = json_array_get_string_element (uuids, i);
-      if (uuid != NULL)
-        g_strv_builder_add (stack, uuid);
-    }
-  return g_strv_builder_end (stack);
-}
-
 static JsonArray *
 describe_results (GPtrArray *results)
 {
@@ -127,7 +111,7 @@ prepare (JsonObject *request, LpChange *change, GError **error)
                             : LP_CONSISTENCY_STRICT;
   change->timeout_ms = (guint)sc_wire_int (request, "timeout-ms");
   change->keep_on_failure = sc_wire_bool (request, "keep");
-  change->stack = change->entities != NULL ? read_stack (request) : NULL;
+  change->stack = change->entities != NULL ? sc_wire_strv (request, "stack") : NULL;
   return change->entities != NULL;
 }
 

@@ -253,12 +253,16 @@ def two_patches(shop, processes):
     process.end()
 
 
+def process_with_two(shop, processes):
+    """A process, and two patches of one function of it."""
+    target = value_program(shop)
+    patches = [shop.entity(target, source(f'{file}.c'), ('-fPIE',), output=name) for file, name in (('value', 'first'), ('value2', 'second'))]
+    return start(processes, target), *patches
+
+
 def stacked(shop, processes):
     """Two patches of one function: the later on top; taken off in reverse order only."""
-    target = value_program(shop)
-    first = shop.entity(target, source('value.c'), ('-fPIE',), output='first')
-    second = shop.entity(target, source('value2.c'), ('-fPIE',), output='second')
-    process = start(processes, target)
+    process, first, second = process_with_two(shop, processes)
     made('apply', first, process.pid)
     made('apply', second, process.pid)
     equal(process.ask(), '2010 1')
@@ -282,10 +286,7 @@ def stacked(shop, processes):
 
 def in_between(shop, processes):
     """A process has the later of two patches of one function: the earlier one comes to lie below it."""
-    target = value_program(shop)
-    first = shop.entity(target, source('value.c'), ('-fPIE',), output='first')
-    second = shop.entity(target, source('value2.c'), ('-fPIE',), output='second')
-    process = start(processes, target)
+    process, first, second = process_with_two(shop, processes)
     made('apply', second, process.pid)
     made('apply', first, second, process.pid, options=['--order'])
     equal(process.ask(), '2010 1')
