@@ -30,6 +30,7 @@ struct LpTrigger {
   GSource *beat_source;    /* only while there are uprobes */
   LpSpotter *spotter;      /* NULL: there is none */
   GSource *spotter_source; /* it is listened to, or will be again in a moment */
+  guint n_quiet;           /* how often nothing has come from it meanwhile */
   gint n_found;            /* atomic: files that were found by it and have a gate since */
   guint64 lost;            /* hits that the net had lost when it was last asked */
   guint n_looking;         /* of the threads: looks */
