@@ -150,7 +150,8 @@ patch_target (Meeting *meeting, LpTarget *target)
   lp_step ("opener patched");
   tell_leaving (meeting);
   lp_stop_release (stop);
-  lp_urgent_yield (); /* it may wait for this processor, and what is left to do hasn't any hurry */
+  lp_urgent_end (); /* it may wait for this processor, and what is left to do hasn't any hurry */
+  lp_urgent_yield ();
   lp_step ("opener let go");
   if (done)
     {
@@ -334,7 +335,8 @@ hold_meeting (Meeting *meeting)
   lp_step ("opener seized");
   meeting->keeper->allow (meeting->keeper->user_data);
   prctl (PR_SET_PDEATHSIG, 0);
-  lp_urgent_end ();
+  lp_urgent_unbind (); /* it stays where it is as long as it isn't in the way of something more urgent there
+                        */
   lp_step ("opener let through");
   if (!seized)
     {

@@ -20,6 +20,7 @@ typedef struct {
   LpTracers *tracers;
   GThread *thread;
   gint state;         /* atomic, futex: MemberState */
+  gint home;          /* the processor that it waits on; -1: any */
   gint processor;     /* atomic: where it waits */
   LpPtracerFunc func; /* belongs to the one who gives while it waits, to the tracer and its thread then */
   void (*lost) (gpointer data);
@@ -49,6 +50,7 @@ next_work (gpointer data, gpointer *func_data)
   if (prctl (PR_SET_PDEATHSIG, SIGKILL) != 0 || getppid () != member->tracers->owner)
     return NULL;
   lp_urgent_begin (LP_URGENCY_ACTS);
+  lp_urgent_bind (member->home);
   g_atomic_int_set (&member->processor, sched_getcpu ());
   g_atomic_int_set (&member->state, MEMBER_WAITS);
   while (g_atomic_int_get (&member->state) == MEMBER_WAITS && !g_atomic_int_get (&member->tracers->closing))
@@ -84,14 +86,18 @@ start (LpTracers *tracers, Member *member)
 }
 
 LpTracers *
-lp_tracers_new (guint n)
+lp_tracers_new (guint n, const GArray *processors)
 {
   LpTracers *tracers = g_malloc0 (sizeof *tracers + n * sizeof (Member));
 
   tracers->owner = getpid ();
   tracers->n = n;
   for (guint i = 0; i < n; i++)
-    start (tracers, &tracers->members[i]);
+    {
+      tracers->members[i].home
+          = processors->len > 0 ? g_array_index (processors, int, i % processors->len) : -1;
+      start (tracers, &tracers->members[i]);
+    }
   return tracers;
 }
 
