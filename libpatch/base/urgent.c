@@ -4,6 +4,8 @@
 
 #include <sched.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #define FIRST_NICE (-20)
 #define PROCESSORS_MAX 4 /* each that is waited on is woken for everything */
@@ -19,10 +21,22 @@ lp_urgent_begin (LpUrgency urgency)
   sched_setscheduler (0, SCHED_FIFO, &parameter);
 }
 
+/* struct sched_attr of linux/sched/types.h, which can't be included beside sched.h; its first version. */
+typedef struct {
+  guint32 size, policy;
+  guint64 flags;
+  gint32 nice;
+  guint32 priority;
+  guint64 runtime, deadline, period;
+} SchedulingAttributes;
+G_STATIC_ASSERT (sizeof (SchedulingAttributes) == 48);
+
 void
 lp_urgent_yield (void)
 {
-  setpriority (PRIO_PROCESS, 0, 0);
+  const SchedulingAttributes attributes = { .size = sizeof attributes, .policy = SCHED_OTHER };
+
+  syscall (SYS_sched_setattr, 0, &attributes, 0);
   sched_yield ();
 }
 

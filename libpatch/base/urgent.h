@@ -19,8 +19,8 @@ typedef enum {
 void lp_urgent_begin (LpUrgency urgency);
 /* The calling thread is an ordinary one again, of the highest ordinary priority when it was urgent. */
 void lp_urgent_end (void);
-/* After lp_urgent_end(): whoever waits for this processor runs first, as the one who was just let go. Without
- * any priority, because the highest one's share would still be due to the caller. */
+/* The same, and whoever waits for this processor runs first, as the one who was just let go. Without any
+ * priority, because the highest one's share would still be due to the caller. */
 void lp_urgent_yield (void);
 
 /* A thread that is woken on another processor than the one who wakes it waits for that to be woken first,

@@ -150,8 +150,7 @@ patch_target (Meeting *meeting, LpTarget *target)
   lp_step ("opener patched");
   tell_leaving (meeting);
   lp_stop_release (stop);
-  lp_urgent_end (); /* it may wait for this processor, and what is left to do hasn't any hurry */
-  lp_urgent_yield ();
+  lp_urgent_yield (); /* it may wait for this processor, and what is left to do hasn't any hurry */
   lp_step ("opener let go");
   if (done)
     {
