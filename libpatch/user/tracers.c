@@ -40,6 +40,16 @@ wake (Member *member)
   syscall (SYS_futex, &member->state, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0);
 }
 
+/* Asked of the kernel: the C library reads it in the memory of its own thread, which is the one that stands
+ * still. */
+static int
+this_processor (void)
+{
+  unsigned int processor;
+
+  return syscall (SYS_getcpu, &processor, NULL, NULL) == 0 ? (int)processor : -1;
+}
+
 /* In the tracer. */
 static LpPtracerFunc
 next_work (gpointer data, gpointer *func_data)
@@ -51,7 +61,7 @@ next_work (gpointer data, gpointer *func_data)
     return NULL;
   lp_urgent_begin (LP_URGENCY_ACTS);
   lp_urgent_bind (member->home);
-  g_atomic_int_set (&member->processor, sched_getcpu ());
+  g_atomic_int_set (&member->processor, this_processor ());
   g_atomic_int_set (&member->state, MEMBER_WAITS);
   while (g_atomic_int_get (&member->state) == MEMBER_WAITS && !g_atomic_int_get (&member->tracers->closing))
     syscall (SYS_futex, &member->state, FUTEX_WAIT_PRIVATE, MEMBER_WAITS, NULL, NULL, 0);
