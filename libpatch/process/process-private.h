@@ -10,7 +10,6 @@ struct LpProcess {
   int mem_fd;  /* /proc/PID/mem, -1 until needed: bound to the address space */
   int maps_fd; /* /proc/PID/maps, likewise */
   guint64 start_time;
-  guint64 ignored; /* bit 0: signal 1 ... bit 30 */
   gboolean kernel_thread;
   char *command;
 };

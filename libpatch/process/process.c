@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 /* Field numbers of /proc/PID/stat, counted from the first one behind the parenthesised command. */
-enum { STAT_STATE = 0, STAT_FLAGS = 6, STAT_START_TIME = 19, STAT_IGNORED = 30, STAT_N_FIELDS };
+enum { STAT_STATE = 0, STAT_FLAGS = 6, STAT_START_TIME = 19, STAT_N_FIELDS };
 
 #define STAT_SIZE 2048                /* some 52 numbers and a name */
 #define KERNEL_THREAD_FLAG 0x00200000 /* PF_KTHREAD, linux/sched.h */
@@ -126,7 +126,6 @@ lp_process_open (int pid, GError **error)
     }
 
   process->start_time = values[STAT_START_TIME];
-  process->ignored = values[STAT_IGNORED];
   process->kernel_thread = (values[STAT_FLAGS] & KERNEL_THREAD_FLAG) != 0;
   return g_steal_pointer (&process);
 }
@@ -162,12 +161,6 @@ const char *
 lp_process_command (const LpProcess *process)
 {
   return process->command;
-}
-
-gboolean
-lp_process_ignored (const LpProcess *process, int number)
-{
-  return (process->ignored & G_GUINT64_CONSTANT (1) << (number - 1)) != 0;
 }
 
 gboolean

@@ -23,8 +23,6 @@ int lp_process_pid (const LpProcess *process);
 guint64 lp_process_start_time (const LpProcess *process);
 /* comm at the time of opening, as /proc/PID/stat shows it; borrowed. */
 const char *lp_process_command (const LpProcess *process);
-/* Whether it ignored signal @number (1 to 31) at the time of opening. */
-gboolean lp_process_ignored (const LpProcess *process, int number);
 /* TRUE until the process is a zombie or gone. */
 gboolean lp_process_is_alive (const LpProcess *process);
 gboolean lp_process_is_kernel_thread (const LpProcess *process);
