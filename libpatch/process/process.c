@@ -101,17 +101,42 @@ read_stat (const LpProcess *process, guint64 values[STAT_N_FIELDS], char *state,
   return FALSE;
 }
 
+static LpProcess *
+process_new (int pid)
+{
+  LpProcess *process = g_new0 (LpProcess, 1);
+
+  process->pid = pid;
+  process->dir_fd = process->mem_fd = process->maps_fd = -1;
+  return process;
+}
+
+static int
+open_directory (const LpProcess *process)
+{
+  char path[sizeof "/proc/" + 3 * sizeof (int)];
+
+  g_snprintf (path, sizeof path, "/proc/%d", process->pid);
+  return open (path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+}
+
+LpProcess *
+lp_process_hold (int pid)
+{
+  LpProcess *process = process_new (pid);
+
+  process->held = TRUE;
+  return process;
+}
+
 LpProcess *
 lp_process_open (int pid, GError **error)
 {
-  g_autoptr (LpProcess) process = g_new0 (LpProcess, 1);
-  g_autofree char *path = g_strdup_printf ("/proc/%d", pid);
+  g_autoptr (LpProcess) process = process_new (pid);
   guint64 values[STAT_N_FIELDS];
   char state;
 
-  process->pid = pid;
-  process->mem_fd = process->maps_fd = -1;
-  process->dir_fd = open (path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+  process->dir_fd = open_directory (process);
   if (process->dir_fd < 0)
     {
       set_gone_or_failed (process, "", errno, error);
@@ -181,17 +206,25 @@ lp_process_is_kernel_thread (const LpProcess *process)
 int
 lp_process_open_file (const LpProcess *process, const char *name, int flags, GError **error)
 {
-  int fd = openat (process->dir_fd, name, flags | O_CLOEXEC);
+  int directory = process->dir_fd < 0 ? open_directory (process) : process->dir_fd;
+  int fd = openat (directory, name, flags | O_CLOEXEC);
 
   if (fd < 0)
     set_gone_or_failed (process, name, errno, error);
+  if (directory != process->dir_fd)
+    close (directory);
   return fd;
 }
 
 gboolean
 lp_process_stat_file (const LpProcess *process, const char *name, struct stat *status)
 {
-  return fstatat (process->dir_fd, name, status, 0) == 0;
+  int directory = process->dir_fd < 0 ? open_directory (process) : process->dir_fd;
+  gboolean done = fstatat (directory, name, status, 0) == 0;
+
+  if (directory != process->dir_fd)
+    close (directory);
+  return done;
 }
 
 char *
