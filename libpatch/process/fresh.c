@@ -59,19 +59,17 @@ parse_stack (const guint64 *words, gsize n, Vector *vector)
   return FALSE;
 }
 
-/* Page by page, because what the pointers lead to, behind them, may end the stack. */
+/* A page's worth at a time, or less where the stack ends. */
 static gboolean
 read_vector (LpProcess *process, guint64 sp, Vector *vector)
 {
   guint64 words[VECTOR_MAX / sizeof (guint64)];
-  gsize have = 0;
+  gsize have = 0, got = PAGE;
 
-  while (have < sizeof words && sp % sizeof (guint64) == 0)
+  while (got == PAGE && have < sizeof words)
     {
-      gsize size = MIN (PAGE - (sp + have) % PAGE, sizeof words - have);
-      if (lp_process_read_some (process, sp + have, (char *)words + have, size) != size)
-        return FALSE;
-      have += size;
+      got = lp_process_read_some (process, sp + have, (char *)words + have, PAGE);
+      have += got;
       memset (vector, 0, sizeof *vector);
       if (parse_stack (words, have / sizeof (guint64), vector))
         return TRUE;

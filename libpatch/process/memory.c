@@ -3,8 +3,7 @@
  *
  * /proc/PID/mem is used for both directions rather than process_vm_readv(): its descriptor is bound to the
  * address space, so an exec or a reused pid between two steps can't make us read or write a stranger's
- * memory. Of a process that we hold nothing of that can happen: there the calls that take a number do, and
- * save opening the file, which costs as much as twenty of them. Sources: process_vm_readv(2), ptrace(2). */
+ * memory. */
 #include "process/process.h"
 #include "process/process-private.h"
 
@@ -12,11 +11,7 @@
 #include <fcntl.h>
 #include <string.h>
 #include <sys/ptrace.h>
-#include <sys/uio.h>
 #include <unistd.h>
-
-#define WORD sizeof (guint64)
-#define POKES_MAX 24 /* so many words are poked before it pays to open the file */
 
 static gboolean
 open_memory (LpProcess *process, GError **error)
@@ -27,23 +22,11 @@ open_memory (LpProcess *process, GError **error)
   return process->mem_fd >= 0;
 }
 
-/* Of a process that we hold, as far as it goes. */
-static gsize
-read_held (const LpProcess *process, guint64 address, void *buffer, gsize size)
-{
-  const struct iovec here = { buffer, size }, there = { (gpointer)(gsize)address, size };
-  ssize_t n = process_vm_readv (process->pid, &here, 1, &there, 1, 0);
-
-  return n > 0 ? (gsize)n : 0;
-}
-
 gsize
 lp_process_read_some (LpProcess *process, guint64 address, void *buffer, gsize size)
 {
-  gsize done = process->held ? read_held (process, address, buffer, size) : 0;
+  gsize done = 0;
 
-  if (done == size)
-    return done;
   if (!open_memory (process, NULL))
     return 0;
   while (done < size)
@@ -75,7 +58,7 @@ set_access_error (LpProcess *process, const char *what, guint64 address, gsize s
 gboolean
 lp_process_read (LpProcess *process, guint64 address, void *buffer, gsize size, GError **error)
 {
-  if (!process->held && !open_memory (process, error))
+  if (!open_memory (process, error))
     return FALSE;
   errno = 0;
   if (lp_process_read_some (process, address, buffer, size) == size)
@@ -90,14 +73,12 @@ poke (int tid, guint64 address, const guint8 *bytes, gsize size)
 {
   for (gsize done = 0; done < size;)
     {
-      guint64 place = (address + done) & ~(guint64)(WORD - 1);
+      guint64 place = (address + done) & ~(guint64)7;
       gsize skip = address + done - place;
-      gsize n = MIN (WORD - skip, size - done);
-      long word = 0;
+      gsize n = MIN (8 - skip, size - done);
 
       errno = 0;
-      if (n < WORD)
-        word = ptrace (PTRACE_PEEKDATA, tid, place, 0);
+      long word = ptrace (PTRACE_PEEKDATA, tid, place, 0);
       if (word == -1 && errno != 0)
         return FALSE;
       memcpy ((char *)&word + skip, bytes + done, n);
@@ -108,44 +89,12 @@ poke (int tid, guint64 address, const guint8 *bytes, gsize size)
   return TRUE;
 }
 
-/* Into a process that we hold. FALSE: not this way, and part of it may have been written. Only pokes get into
- * pages without write permission. */
-static gboolean
-write_held (const LpProcess *process, guint64 address, const void *bytes, gsize size)
-{
-  const struct iovec here = { (gpointer)bytes, size }, there = { (gpointer)(gsize)address, size };
-
-  if (size <= POKES_MAX * WORD)
-    return poke (process->pid, address, bytes, size);
-  return process_vm_writev (process->pid, &here, 1, &there, 1, 0) == (ssize_t)size;
-}
-
-gboolean
-lp_process_write_over (LpProcess *process, guint64 address, const void *present, const void *bytes,
-                       gsize size, int stopped_tid, GError **error)
-{
-  const guint8 *old = present, *new = bytes;
-  gsize words[POKES_MAX], n = 0;
-
-  for (gsize i = 0; process->held && i < size && n <= POKES_MAX; i += WORD)
-    if (memcmp (old + i, new + i, WORD) != 0 && n++ < POKES_MAX)
-      words[n - 1] = i;
-  if (!process->held || n > POKES_MAX)
-    return lp_process_write (process, address, bytes, size, stopped_tid, error);
-  /* From the end on: what comes first may say that the rest is there. */
-  while (n > 0 && poke (process->pid, address + words[n - 1], new + words[n - 1], WORD))
-    n--;
-  return n == 0 || lp_process_write (process, address, bytes, size, stopped_tid, error);
-}
-
 gboolean
 lp_process_write (LpProcess *process, guint64 address, const void *bytes, gsize size, int stopped_tid,
                   GError **error)
 {
   gsize done = 0;
 
-  if (process->held && write_held (process, address, bytes, size))
-    return TRUE;
   if (!open_memory (process, error))
     return FALSE;
   errno = 0;

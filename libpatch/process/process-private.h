@@ -6,10 +6,9 @@
 
 struct LpProcess {
   int pid;
-  gboolean held; /* lp_process_hold() */
-  int dir_fd;    /* O_PATH of /proc/PID, -1 until needed when it is held: dead once the process is */
-  int mem_fd;    /* /proc/PID/mem, -1 until needed: bound to the address space */
-  int maps_fd;   /* /proc/PID/maps, likewise */
+  int dir_fd;  /* O_PATH of /proc/PID: dead once the process is; -1: it is held (lp_process_hold()) */
+  int mem_fd;  /* /proc/PID/mem, -1 until needed: bound to the address space */
+  int maps_fd; /* /proc/PID/maps, likewise */
   guint64 start_time;
   gboolean kernel_thread;
   char *command;

@@ -14,6 +14,7 @@
 /* Field numbers of /proc/PID/stat, counted from the first one behind the parenthesised command. */
 enum { STAT_STATE = 0, STAT_FLAGS = 6, STAT_START_TIME = 19, STAT_N_FIELDS };
 
+#define NAME_SIZE 4352                /* a path below /proc/PID/root */
 #define STAT_SIZE 2048                /* some 52 numbers and a name */
 #define KERNEL_THREAD_FLAG 0x00200000 /* PF_KTHREAD, linux/sched.h */
 
@@ -111,32 +112,31 @@ process_new (int pid)
   return process;
 }
 
-static int
-open_directory (const LpProcess *process)
-{
-  char path[sizeof "/proc/" + 3 * sizeof (int)];
-
-  g_snprintf (path, sizeof path, "/proc/%d", process->pid);
-  return open (path, O_PATH | O_DIRECTORY | O_CLOEXEC);
-}
-
 LpProcess *
 lp_process_hold (int pid)
 {
-  LpProcess *process = process_new (pid);
+  return process_new (pid);
+}
 
-  process->held = TRUE;
-  return process;
+void
+lp_process_expect (int pid)
+{
+  g_autoptr (LpProcess) process = process_new (pid);
+  int fd = lp_process_open_file (process, "mem", O_RDONLY, NULL);
+
+  if (fd >= 0)
+    close (fd);
 }
 
 LpProcess *
 lp_process_open (int pid, GError **error)
 {
   g_autoptr (LpProcess) process = process_new (pid);
+  g_autofree char *path = g_strdup_printf ("/proc/%d", pid);
   guint64 values[STAT_N_FIELDS];
   char state;
 
-  process->dir_fd = open_directory (process);
+  process->dir_fd = open (path, O_PATH | O_DIRECTORY | O_CLOEXEC);
   if (process->dir_fd < 0)
     {
       set_gone_or_failed (process, "", errno, error);
@@ -203,28 +203,34 @@ lp_process_is_kernel_thread (const LpProcess *process)
   return process->kernel_thread;
 }
 
+/* @name below the process's directory, for calls that take @name and a directory; @buffer is used if need be.
+ */
+static const char *
+name_below (const LpProcess *process, const char *name, char buffer[NAME_SIZE])
+{
+  if (process->dir_fd >= 0)
+    return name;
+  g_snprintf (buffer, NAME_SIZE, "/proc/%d/%s", process->pid, name);
+  return buffer;
+}
+
 int
 lp_process_open_file (const LpProcess *process, const char *name, int flags, GError **error)
 {
-  int directory = process->dir_fd < 0 ? open_directory (process) : process->dir_fd;
-  int fd = openat (directory, name, flags | O_CLOEXEC);
+  char buffer[NAME_SIZE];
+  int fd = openat (process->dir_fd, name_below (process, name, buffer), flags | O_CLOEXEC);
 
   if (fd < 0)
     set_gone_or_failed (process, name, errno, error);
-  if (directory != process->dir_fd)
-    close (directory);
   return fd;
 }
 
 gboolean
 lp_process_stat_file (const LpProcess *process, const char *name, struct stat *status)
 {
-  int directory = process->dir_fd < 0 ? open_directory (process) : process->dir_fd;
-  gboolean done = fstatat (directory, name, status, 0) == 0;
+  char buffer[NAME_SIZE];
 
-  if (directory != process->dir_fd)
-    close (directory);
-  return done;
+  return fstatat (process->dir_fd, name_below (process, name, buffer), status, 0) == 0;
 }
 
 char *

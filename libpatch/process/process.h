@@ -15,11 +15,14 @@ typedef struct LpProcess LpProcess;
 
 /* Errors: LP_ERROR_PROCESS_GONE, LP_ERROR_FAILED. Free with lp_process_free(). */
 LpProcess *lp_process_open (int pid, GError **error);
-/* Process @pid, which has only the one thread, and that the calling tracer holds in a ptrace stop as long as
- * the object is in use: so it can't start another program, and its number can't become somebody else's. What
- * isn't needed isn't looked at: it has no start time and no name. Its memory is read and written without a
- * file of /proc where that can be. */
+/* Process @pid, which the calling tracer holds in a ptrace stop as long as the object is in use: so its
+ * number can't become somebody else's, and what isn't asked for isn't looked at. It has no start time and no
+ * name. */
 LpProcess *lp_process_hold (int pid);
+/* @pid's memory will be looked at soon, perhaps under another program: has the kernel prepare what that
+ * takes.
+ */
+void lp_process_expect (int pid);
 void lp_process_free (LpProcess *process);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (LpProcess, lp_process_free)
 
@@ -70,8 +73,4 @@ gsize lp_process_read_some (LpProcess *process, guint64 address, void *buffer, g
  * by ptrace, words are poked. */
 gboolean lp_process_write (LpProcess *process, guint64 address, const void *bytes, gsize size,
                            int stopped_tid, GError **error);
-/* Likewise, where @present stands, as was just read; @size and @address are multiples of 8. */
-gboolean lp_process_write_over (LpProcess *process, guint64 address, const void *present, const void *bytes,
-                                gsize size, int stopped_tid, GError **error);
-
 G_END_DECLS

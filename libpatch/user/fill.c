@@ -4,7 +4,6 @@
 #include "user/fill.h"
 #include "arch/arch.h"
 
-#include <elf.h>
 #include <string.h>
 
 #define PAGE 0x1000
@@ -138,22 +137,6 @@ fill_identity (Fill *fill)
   memcpy (place, &identity, sizeof identity);
 }
 
-/* What follows the code in its last page is whatever the file has there, and may stay. */
-static void
-keep_tail (Fill *fill, guint64 page, const guint8 *present)
-{
-  guint n;
-  const Elf64_Phdr *segments = lp_elf_segments (lp_entity_elf (fill->entity), &n);
-
-  for (guint i = 0; i < n; i++)
-    {
-      guint64 end = segments[i].p_vaddr + segments[i].p_filesz;
-      if (segments[i].p_type == PT_LOAD && (segments[i].p_flags & PF_X) != 0
-          && segments[i].p_memsz == segments[i].p_filesz && end > page && end - page < PAGE)
-        memcpy (fill->bytes + end, present + (end - page), PAGE - (end - page));
-    }
-}
-
 /* Writes the pages that differ from what is mapped there. The first page goes last: its digest says that the
  * image is complete. */
 static gboolean
@@ -167,16 +150,13 @@ write_pages (Fill *fill, guint *pages, GError **error)
       guint64 address = fill->base + i * PAGE;
       const guint8 *wanted = fill->bytes + i * PAGE;
 
-      /* A page that can't be read lies between the segments. */
-      gsize n = lp_process_read_some (fill->process, address, present, PAGE);
-      if (n == PAGE)
-        keep_tail (fill, i * PAGE, present);
+      /* A page that can't be read lies between the segments. The first one differs: it says who it is. */
+      gsize n = i > 0 ? lp_process_read_some (fill->process, address, present, PAGE) : 0;
       if (n == PAGE && memcmp (present, wanted, PAGE) == 0)
         continue;
       if (n != PAGE && lp_elf_at (lp_entity_elf (fill->entity), i * PAGE, 1) == NULL)
         continue;
-      if (n == PAGE ? !lp_process_write_over (fill->process, address, present, wanted, PAGE, 0, error)
-                    : !lp_process_write (fill->process, address, wanted, PAGE, 0, error))
+      if (!lp_process_write (fill->process, address, wanted, PAGE, 0, error))
         return FALSE;
       (*pages)++;
     }

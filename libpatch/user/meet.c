@@ -151,8 +151,7 @@ adopt_thread (const Meeting *meeting, LpTarget *target)
 static gboolean
 activate (const Meeting *meeting, LpTarget *target, LpStop *stop, GError **error)
 {
-  gboolean done = lp_target_check (target, LP_STEP_ACTIVATE, LP_CONSISTENCY_STRICT, error)
-                  && lp_target_activate_held (target, stop, /* is_new= */ TRUE, error);
+  gboolean done = lp_target_activate_held (target, stop, /* is_new= */ TRUE, error);
 
   if (done && meeting->keeper->entries != NULL)
     lp_entries_restore (target, meeting->tid, meeting->entities, meeting->keeper->entries);
@@ -184,7 +183,8 @@ patch_target (Meeting *meeting, LpTarget *target)
 {
   g_autoptr (GError) error = NULL;
   g_autoptr (LpStop) stop = adopt_thread (meeting, target);
-  gboolean done = activate (meeting, target, stop, &error);
+  gboolean done = lp_target_check (target, LP_STEP_ACTIVATE, LP_CONSISTENCY_STRICT, &error)
+                  && activate (meeting, target, stop, &error);
 
   let_go (meeting, stop);
   if (done)
@@ -398,6 +398,7 @@ hold_meeting (Meeting *meeting)
   meeting->keeper->allow (meeting->keeper->user_data);
   prctl (PR_SET_PDEATHSIG, 0);
   lp_urgent_end ();
+  lp_process_expect (meeting->tid); /* there is time now: it makes its way through the kernel */
   lp_step ("opener let through");
   if (!seized)
     {
