@@ -79,18 +79,29 @@ lp_module_free (LpModule *module)
   g_free (module);
 }
 
-/* Where the bytes of an ELF file come from: the file itself, or the memory of the process from @base on. */
+/* Where the bytes of an ELF file come from: the file itself, or the memory of the process from @base on. Of
+ * that the first page is read only once: mostly it holds all that is asked for. */
 typedef struct {
   int fd;
   LpProcess *process;
   guint64 base;
+  guint8 first[PAGE_MASK_4K + 1];
+  gsize n_first; /* 0: not read yet */
 } Source;
 
 static gboolean
-source_read (const Source *source, guint64 offset, void *buffer, gsize size)
+source_read (Source *source, guint64 offset, void *buffer, gsize size)
 {
   if (source->fd >= 0)
     return offset <= G_MAXINT64 && pread64 (source->fd, buffer, size, (off64_t)offset) == (ssize_t)size;
+  if (source->n_first == 0)
+    source->n_first
+        = lp_process_read_some (source->process, source->base, source->first, sizeof source->first);
+  if (size <= source->n_first && offset <= source->n_first - size)
+    {
+      memcpy (buffer, source->first + offset, size);
+      return TRUE;
+    }
   return lp_process_read_some (source->process, source->base + offset, buffer, size) == size;
 }
 
@@ -138,7 +149,7 @@ find_build_id (const guint8 *bytes, gsize size, gsize align)
 }
 
 static char *
-read_build_id (const Source *source, const Image *image)
+read_build_id (Source *source, const Image *image)
 {
   for (guint i = 0; i < image->header.e_phnum; i++)
     {
@@ -160,7 +171,7 @@ read_build_id (const Source *source, const Image *image)
 
 /* @build_id: of the file, when it is known already; else NULL: out of its notes. */
 static Image *
-read_image (const Source *source, const char *build_id)
+read_image (Source *source, const char *build_id)
 {
   g_autofree Image *image = g_new0 (Image, 1);
   Elf64_Ehdr *header = &image->header;
@@ -342,6 +353,41 @@ module_new (const Image *image, const LpMapping *mapping, guint64 bias)
   module->machine = image->header.e_machine;
   module->build_id = g_strdup (image->build_id);
   fill_extent (module, image);
+  return module;
+}
+
+LpModule *
+lp_module_read_at (LpProcess *process, guint64 base, GArray *mappings)
+{
+  Source source = { .fd = -1, .process = process, .base = base };
+  Image *image = read_image (&source, NULL);
+  LpModule *module = NULL;
+  guint64 bias = 0;
+  guint first = mappings->len;
+
+  for (guint i = 0; image != NULL && i < image->header.e_phnum; i++)
+    {
+      const Elf64_Phdr *segment = &image->segments[i];
+      if (segment->p_type != PT_LOAD || segment->p_memsz == 0)
+        continue;
+      if (mappings->len == first && (segment->p_offset & ~PAGE_MASK_4K) != 0)
+        break; /* the headers' segment comes first */
+      if (mappings->len == first)
+        bias = base - (segment->p_vaddr & ~PAGE_MASK_4K);
+      LpMapping mapping = {
+        .start = bias + (segment->p_vaddr & ~PAGE_MASK_4K),
+        .end = (bias + segment->p_vaddr + segment->p_memsz + PAGE_MASK_4K) & ~PAGE_MASK_4K,
+        .offset = segment->p_offset & ~PAGE_MASK_4K,
+        .prot = ((segment->p_flags & PF_R) != 0 ? PROT_READ : 0)
+                | ((segment->p_flags & PF_W) != 0 ? PROT_WRITE : 0)
+                | ((segment->p_flags & PF_X) != 0 ? PROT_EXEC : 0),
+        .path = "",
+      };
+      g_array_append_val (mappings, mapping);
+      if (module == NULL && (segment->p_flags & PF_X) != 0 && (image->header.e_type == ET_DYN || bias == 0))
+        module = module_new (image, &mapping, bias);
+    }
+  image_free (image);
   return module;
 }
 

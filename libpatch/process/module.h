@@ -40,6 +40,11 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (LpModuleCache, lp_module_cache_free)
 GPtrArray *lp_modules_read (LpProcess *process, const LpMaps *maps, LpModuleCache *cache);
 void lp_module_free (LpModule *module);
 
+/* The ELF file that the kernel has loaded at @base, where its header lies, in a process of which nothing has
+ * run yet: all is read out of its memory, what maps would tell of the file is unknown. Its segments are
+ * appended to @mappings (element-type LpMapping). NULL: that isn't there, or isn't code of this kind. */
+LpModule *lp_module_read_at (LpProcess *process, guint64 base, GArray *mappings);
+
 /* Opens the file that the process has mapped there, read-only. Errors: LP_ERROR_PROCESS_GONE, LP_ERROR_FAILED
  * (mapped no longer, or neither map_files nor the path in the process's own root lead to this very file). */
 int lp_module_open (const LpProcess *process, const LpModule *module, GError **error);

@@ -6,11 +6,10 @@
 
 struct LpProcess {
   int pid;
-  int dir_fd;  /* O_PATH of /proc/PID: dead once the process is */
+  int dir_fd;  /* O_PATH of /proc/PID: dead once the process is; -1: it is held (lp_process_hold()) */
   int mem_fd;  /* /proc/PID/mem, -1 until needed: bound to the address space */
   int maps_fd; /* /proc/PID/maps, likewise */
   guint64 start_time;
-  guint64 ignored; /* bit 0: signal 1 ... bit 30 */
   gboolean kernel_thread;
   char *command;
 };

@@ -12,8 +12,9 @@
 #include <unistd.h>
 
 /* Field numbers of /proc/PID/stat, counted from the first one behind the parenthesised command. */
-enum { STAT_STATE = 0, STAT_FLAGS = 6, STAT_START_TIME = 19, STAT_IGNORED = 30, STAT_N_FIELDS };
+enum { STAT_STATE = 0, STAT_FLAGS = 6, STAT_START_TIME = 19, STAT_N_FIELDS };
 
+#define NAME_SIZE 4352                /* a path below /proc/PID/root */
 #define STAT_SIZE 2048                /* some 52 numbers and a name */
 #define KERNEL_THREAD_FLAG 0x00200000 /* PF_KTHREAD, linux/sched.h */
 
@@ -101,16 +102,40 @@ read_stat (const LpProcess *process, guint64 values[STAT_N_FIELDS], char *state,
   return FALSE;
 }
 
+static LpProcess *
+process_new (int pid)
+{
+  LpProcess *process = g_new0 (LpProcess, 1);
+
+  process->pid = pid;
+  process->dir_fd = process->mem_fd = process->maps_fd = -1;
+  return process;
+}
+
+LpProcess *
+lp_process_hold (int pid)
+{
+  return process_new (pid);
+}
+
+void
+lp_process_expect (int pid)
+{
+  g_autoptr (LpProcess) process = process_new (pid);
+  int fd = lp_process_open_file (process, "mem", O_RDONLY, NULL);
+
+  if (fd >= 0)
+    close (fd);
+}
+
 LpProcess *
 lp_process_open (int pid, GError **error)
 {
-  g_autoptr (LpProcess) process = g_new0 (LpProcess, 1);
+  g_autoptr (LpProcess) process = process_new (pid);
   g_autofree char *path = g_strdup_printf ("/proc/%d", pid);
   guint64 values[STAT_N_FIELDS];
   char state;
 
-  process->pid = pid;
-  process->mem_fd = process->maps_fd = -1;
   process->dir_fd = open (path, O_PATH | O_DIRECTORY | O_CLOEXEC);
   if (process->dir_fd < 0)
     {
@@ -126,7 +151,6 @@ lp_process_open (int pid, GError **error)
     }
 
   process->start_time = values[STAT_START_TIME];
-  process->ignored = values[STAT_IGNORED];
   process->kernel_thread = (values[STAT_FLAGS] & KERNEL_THREAD_FLAG) != 0;
   return g_steal_pointer (&process);
 }
@@ -165,12 +189,6 @@ lp_process_command (const LpProcess *process)
 }
 
 gboolean
-lp_process_ignored (const LpProcess *process, int number)
-{
-  return (process->ignored & G_GUINT64_CONSTANT (1) << (number - 1)) != 0;
-}
-
-gboolean
 lp_process_is_alive (const LpProcess *process)
 {
   guint64 values[STAT_N_FIELDS];
@@ -185,10 +203,22 @@ lp_process_is_kernel_thread (const LpProcess *process)
   return process->kernel_thread;
 }
 
+/* @name below the process's directory, for calls that take @name and a directory; @buffer is used if need be.
+ */
+static const char *
+name_below (const LpProcess *process, const char *name, char buffer[NAME_SIZE])
+{
+  if (process->dir_fd >= 0)
+    return name;
+  g_snprintf (buffer, NAME_SIZE, "/proc/%d/%s", process->pid, name);
+  return buffer;
+}
+
 int
 lp_process_open_file (const LpProcess *process, const char *name, int flags, GError **error)
 {
-  int fd = openat (process->dir_fd, name, flags | O_CLOEXEC);
+  char buffer[NAME_SIZE];
+  int fd = openat (process->dir_fd, name_below (process, name, buffer), flags | O_CLOEXEC);
 
   if (fd < 0)
     set_gone_or_failed (process, name, errno, error);
@@ -198,7 +228,9 @@ lp_process_open_file (const LpProcess *process, const char *name, int flags, GEr
 gboolean
 lp_process_stat_file (const LpProcess *process, const char *name, struct stat *status)
 {
-  return fstatat (process->dir_fd, name, status, 0) == 0;
+  char buffer[NAME_SIZE];
+
+  return fstatat (process->dir_fd, name_below (process, name, buffer), status, 0) == 0;
 }
 
 char *

@@ -15,6 +15,14 @@ typedef struct LpProcess LpProcess;
 
 /* Errors: LP_ERROR_PROCESS_GONE, LP_ERROR_FAILED. Free with lp_process_free(). */
 LpProcess *lp_process_open (int pid, GError **error);
+/* Process @pid, which the calling tracer holds in a ptrace stop as long as the object is in use: so its
+ * number can't become somebody else's, and what isn't asked for isn't looked at. It has no start time and no
+ * name. */
+LpProcess *lp_process_hold (int pid);
+/* @pid's memory will be looked at soon, perhaps under another program: has the kernel prepare what that
+ * takes.
+ */
+void lp_process_expect (int pid);
 void lp_process_free (LpProcess *process);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (LpProcess, lp_process_free)
 
@@ -23,8 +31,6 @@ int lp_process_pid (const LpProcess *process);
 guint64 lp_process_start_time (const LpProcess *process);
 /* comm at the time of opening, as /proc/PID/stat shows it; borrowed. */
 const char *lp_process_command (const LpProcess *process);
-/* Whether it ignored signal @number (1 to 31) at the time of opening. */
-gboolean lp_process_ignored (const LpProcess *process, int number);
 /* TRUE until the process is a zombie or gone. */
 gboolean lp_process_is_alive (const LpProcess *process);
 gboolean lp_process_is_kernel_thread (const LpProcess *process);
@@ -67,5 +73,4 @@ gsize lp_process_read_some (LpProcess *process, guint64 address, void *buffer, g
  * by ptrace, words are poked. */
 gboolean lp_process_write (LpProcess *process, guint64 address, const void *bytes, gsize size,
                            int stopped_tid, GError **error);
-
 G_END_DECLS

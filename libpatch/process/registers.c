@@ -37,36 +37,44 @@ lp_registers_set_call (LpRegisters *regs, guint64 instruction, long number, cons
   regs->eflags &= ~(guint64)0x100; /* TF: no single step while we borrow the thread */
 }
 
+/* The stack pointer goes through the table: such instructions are the shortest. */
 const guint8 lp_registers_batch[LP_BATCH_SIZE] = {
-  0x48,          0x8b, 0x03,       /* again: mov (%rbx), %rax */
-  0x48,          0x8b, 0x7b, 0x08, /* mov 8(%rbx), %rdi */
-  0x48,          0x8b, 0x73, 0x10, /* mov 16(%rbx), %rsi */
-  0x48,          0x8b, 0x53, 0x18, /* mov 24(%rbx), %rdx */
-  0x4c,          0x8b, 0x53, 0x20, /* mov 32(%rbx), %r10 */
-  0x4c,          0x8b, 0x43, 0x28, /* mov 40(%rbx), %r8 */
-  0x4c,          0x8b, 0x4b, 0x30, /* mov 48(%rbx), %r9 */
-  0x0f,          0x05,             /* syscall */
-  0x48,          0x89, 0x03,       /* mov %rax, (%rbx) */
-  0x48,          0x85, 0xc0,       /* test %rax, %rax */
-  0x78,          0x17,             /* js end */
-  0x48,          0x8b, 0x4b, 0x38, /* mov 56(%rbx), %rcx */
-  0x48,          0x89, 0x01,       /* mov %rax, (%rcx) */
-  0x48,          0x8b, 0x4b, 0x40, /* mov 64(%rbx), %rcx */
-  0x48,          0x89, 0x01,       /* mov %rax, (%rcx) */
-  0x48,          0x83, 0xc3, 0x48, /* add $72, %rbx */
-  0x49,          0xff, 0xcc,       /* dec %r12 */
-  0x75,          0xc4,             /* jne again */
-  LP_BREAKPOINT,                   /* end: int3 */
+  0x58,                         /* again: pop %rax */
+  0x5f,                         /* pop %rdi */
+  0x5e,                         /* pop %rsi */
+  0x5a,                         /* pop %rdx */
+  0x41, 0x5a,                   /* pop %r10 */
+  0x41, 0x58,                   /* pop %r8 */
+  0x41, 0x59,                   /* pop %r9 */
+  0x0f, 0x05,                   /* syscall */
+  0x48, 0x89, 0x44, 0x24, 0xc8, /* mov %rax, -56(%rsp) */
+  0x59,                         /* pop %rcx */
+  0x48, 0x89, 0x01,             /* mov %rax, (%rcx) */
+  0x59,                         /* pop %rcx */
+  0x48, 0x89, 0x01,             /* mov %rax, (%rcx) */
+  0x59,                         /* pop %rcx */
+  0x48, 0x89, 0x01,             /* mov %rax, (%rcx) */
+  0x48, 0x85, 0xc0,             /* test %rax, %rax */
+  0x48, 0x0f, 0x48, 0xe5,       /* cmovs %rbp, %rsp */
+  0xeb, 0xda,                   /* jmp again */
+  0x90, 0x90,                   /* nop; nop */
 };
+#define BATCH_CALLED 12 /* where it is while it makes a call */
 
 void
-lp_registers_set_batch (LpRegisters *regs, guint64 code, guint64 table, guint n)
+lp_registers_set_batch (LpRegisters *regs, guint64 code, guint64 table, guint64 last)
 {
   static const guint64 nothing[6];
 
   lp_registers_set_call (regs, code, 0, nothing);
-  regs->rbx = table;
-  regs->r12 = n;
+  regs->rsp = table;
+  regs->rbp = last;
+}
+
+gboolean
+lp_registers_in_batch (const LpRegisters *regs, guint64 code, long number)
+{
+  return regs->rip == code + BATCH_CALLED && (gint64)regs->orig_rax == number;
 }
 
 gint64

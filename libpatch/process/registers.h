@@ -64,15 +64,17 @@ void lp_registers_set_call (LpRegisters *regs, guint64 instruction, long number,
 gint64 lp_registers_call_result (const LpRegisters *regs);
 
 /* A few instructions that make several system calls. They go through a table of calls: LP_BATCH_WORDS words
- * each, which are number (the result's place afterwards), six arguments, and two addresses to which the
- * result is written, too. They end with a breakpoint instruction (SIGTRAP) after the last call, or the first
- * that has failed. */
-#define LP_BATCH_SIZE 61 /* bytes of code */
-#define LP_BATCH_WORDS 9
+ * each, which are number (the result's place afterwards), six arguments, and three addresses to which the
+ * result is written, too. There is no other end than that a call stops the thread. After one that has failed
+ * they go on with the call at @last, which must be one of the table. */
+#define LP_BATCH_SIZE 40 /* bytes of code: whole words, so that they can be poked */
+#define LP_BATCH_WORDS 10
 extern const guint8 lp_registers_batch[LP_BATCH_SIZE];
-#define LP_BREAKPOINT 0xcc /* its only byte */
-/* Sets up that code, which stands at @code, for @n calls. */
-void lp_registers_set_batch (LpRegisters *regs, guint64 code, guint64 table, guint n);
+#define LP_BREAKPOINT 0xcc /* the instruction's only byte */
+/* Sets up that code, which stands at @code, for the calls at @table. */
+void lp_registers_set_batch (LpRegisters *regs, guint64 code, guint64 table, guint64 last);
+/* Whether the thread, stopped, is in call @number of that code. */
+gboolean lp_registers_in_batch (const LpRegisters *regs, guint64 code, long number);
 
 /* The thread comes out of an exec; *@executed: one that has given it this program, of which nothing has been
  * executed. */

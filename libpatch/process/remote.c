@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/ptrace.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 
 #define SYSCALL_STOP (SIGTRAP | 0x80)
@@ -262,12 +263,21 @@ return_to_event_stop (LpRemote *remote, GError **error)
 
 #define WORD sizeof (guint64)
 #define RED_ZONE 128 /* bytes below the stack pointer that functions use; psABI x86-64 3.2.2 */
-#define STACK_MARGIN 4096
+#define TEXT_MAX 4096
 
-/* What lies on the stack: the table, a word that nobody reads, the text. */
+/* What ends it: the thread sends itself a signal, of which a tracer is told also where it is ignored. A
+ * breakpoint would end that it is. Source: kernel/signal.c, sig_ignored(), force_sig_info_to_task(). */
+static const LpRemoteCall last_calls[] = {
+  { SYS_gettid, { 0 }, .to_call = { 1 } },
+  { SYS_tkill, { 0, SIGTRAP } },
+};
+
+/* What lies on the stack. */
 typedef struct {
-  guint64 words[LP_REMOTE_CALLS_MAX * LP_BATCH_WORDS + 1];
-  char text[STACK_MARGIN];
+  guint64 words[(LP_REMOTE_CALLS_MAX + G_N_ELEMENTS (last_calls)) * LP_BATCH_WORDS];
+  guint64 unread; /* nobody does */
+  guint64 answer[LP_REMOTE_ANSWER_SIZE / sizeof (guint64)];
+  char text[TEXT_MAX];
 } Batch;
 
 static gboolean
@@ -278,59 +288,55 @@ refuse_batch (LpRemote *remote, const char *why, GError **error)
   return FALSE;
 }
 
-/* Where on the thread's stack a Batch has room, 0: nowhere. */
+/* Where on the thread's stack @size bytes have room, 0: nowhere. */
 static guint64
-find_stack_room (const LpRemote *remote)
+find_stack_room (const LpRemote *remote, gsize size)
 {
   guint64 sp = lp_registers_sp (&remote->saved);
   const LpMapping *stack = lp_maps_find (remote->maps, sp);
-  guint64 size = RED_ZONE + sizeof (Batch) + STACK_MARGIN;
 
-  if (stack == NULL || (stack->prot & PROT_WRITE) == 0 || sp - stack->start < size)
+  if (stack == NULL || (stack->prot & PROT_WRITE) == 0 || sp - stack->start < RED_ZONE + size + WORD)
     return 0;
-  return (sp - RED_ZONE - sizeof (Batch)) & ~(guint64)15;
+  return (sp - RED_ZONE - size) & ~(guint64)(WORD - 1);
 }
 
+/* @calls, number @first and on, as words of the table at @address. */
 static void
-fill_batch (Batch *batch, guint64 address, const LpRemoteCall *calls, guint n)
+add_calls (Batch *batch, guint64 address, guint first, const LpRemoteCall *calls, guint n)
 {
-  guint64 unread = address + LP_REMOTE_CALLS_MAX * LP_BATCH_WORDS * WORD;
-
   for (guint i = 0; i < n; i++)
     {
-      guint64 *words = &batch->words[(gsize)i * LP_BATCH_WORDS];
+      guint64 *words = &batch->words[(gsize)(first + i) * LP_BATCH_WORDS];
       words[0] = (guint64)calls[i].number;
       memcpy (words + 1, calls[i].arguments, sizeof calls[i].arguments);
       if (calls[i].text_at != 0)
         words[1 + calls[i].text_at] = address + G_STRUCT_OFFSET (Batch, text);
-      for (guint j = 0; j < 2; j++)
+      if (calls[i].answer_at != 0)
+        words[1 + calls[i].answer_at] = address + G_STRUCT_OFFSET (Batch, answer);
+      for (guint j = 0; j < G_N_ELEMENTS (calls[i].to_call); j++)
         words[7 + j]
             = calls[i].to_call[j] == 0
-                  ? unread
-                  : address + (calls[i].to_call[j] * LP_BATCH_WORDS + 1 + calls[i].to_argument[j]) * WORD;
+                  ? address + G_STRUCT_OFFSET (Batch, unread)
+                  : address
+                        + ((first + calls[i].to_call[j]) * LP_BATCH_WORDS + 1 + calls[i].to_argument[j])
+                              * WORD;
     }
 }
 
-/* The first LP_BATCH_SIZE bytes in @present, of @size, without a breakpoint, -1: there are none. A uprobe may
- * be taken away meanwhile, and we would put it back. */
+/* LP_BATCH_SIZE bytes in @present, of @size, without a breakpoint, from a word's start on, -1: there are
+ * none. A uprobe may be taken away meanwhile, and we would put it back. */
 static gssize
 find_code_room (const guint8 *present, gsize size)
 {
-  gsize start = 0;
-
-  for (gsize i = 0; i < size; i++)
-    {
-      if (present[i] == LP_BREAKPOINT)
-        start = i + 1;
-      else if (i + 1 - start == LP_BATCH_SIZE)
-        return (gssize)start;
-    }
+  for (gsize start = 0; start + LP_BATCH_SIZE <= size; start += WORD)
+    if (memchr (present + start, LP_BREAKPOINT, LP_BATCH_SIZE) == NULL)
+      return (gssize)start;
   return -1;
 }
 
 /* Runs the code to its end, where the thread stands in the kernel's signal code. */
 static gboolean
-run_to_breakpoint (LpRemote *remote, guint64 code, GError **error)
+run_to_last_call (LpRemote *remote, guint64 code, GError **error)
 {
   int tid = remote->thread->tid;
   LpRegisters registers;
@@ -346,7 +352,7 @@ run_to_breakpoint (LpRemote *remote, guint64 code, GError **error)
       if (status >> 16 == 0 && WSTOPSIG (status) == SIGTRAP)
         {
           if (ptrace (PTRACE_GETREGS, tid, 0, &registers) == 0
-              && lp_registers_pc (&registers) == code + LP_BATCH_SIZE)
+              && lp_registers_in_batch (&registers, code, last_calls[G_N_ELEMENTS (last_calls) - 1].number))
             return TRUE;
           break;
         }
@@ -365,7 +371,7 @@ run_batch (LpRemote *remote, guint64 code, guint64 table, guint n, GError **erro
   LpRegisters registers = remote->saved;
   int tid = remote->thread->tid;
 
-  lp_registers_set_batch (&registers, code, table, n);
+  lp_registers_set_batch (&registers, code, table, table + (guint64)n * LP_BATCH_WORDS * WORD);
   if (!set_mask (remote, ~signal_bit (SIGTRAP), error))
     return FALSE;
   if (ptrace (PTRACE_SETREGS, tid, 0, &registers) != 0)
@@ -374,7 +380,7 @@ run_batch (LpRemote *remote, guint64 code, guint64 table, guint n, GError **erro
                           lp_process_pid (lp_stop_process (remote->stop)), tid);
       return FALSE;
     }
-  gboolean done = run_to_breakpoint (remote, code, error);
+  gboolean done = run_to_last_call (remote, code, error);
   remote->ran = !done;
   /* Whoever is still in the code must leave it before it is taken away. */
   if (!done && return_to_event_stop (remote, NULL))
@@ -383,19 +389,18 @@ run_batch (LpRemote *remote, guint64 code, guint64 table, guint n, GError **erro
 }
 
 gboolean
-lp_remote_run (LpRemote *remote, guint64 code, LpRemoteCall *calls, guint n, const char *text, guint *made,
-               GError **error)
+lp_remote_run (LpRemote *remote, guint64 code, LpRemoteCall *calls, guint n, const char *text, void *answer,
+               guint *made, GError **error)
 {
   LpProcess *process = lp_stop_process (remote->stop);
-  guint64 address = find_stack_room (remote);
+  gsize size = G_STRUCT_OFFSET (Batch, text) + strlen (text) + 1;
+  guint64 address = find_stack_room (remote, size);
   int tid = remote->thread->tid;
   guint8 page[LP_REMOTE_CODE_SIZE];
-  Batch batch = { 0 };
+  Batch batch;
 
   *made = 0;
-  if (lp_process_ignored (process, SIGTRAP))
-    return refuse_batch (remote, "it ignores SIGTRAP", error);
-  if (address == 0 || n > LP_REMOTE_CALLS_MAX || strlen (text) >= sizeof batch.text)
+  if (address == 0 || n > LP_REMOTE_CALLS_MAX || strlen (text) >= TEXT_MAX)
     return refuse_batch (remote, "its stack has no room", error);
   gssize at = find_code_room (page, lp_process_read_some (process, code, page, sizeof page));
   if (at < 0)
@@ -403,9 +408,10 @@ lp_remote_run (LpRemote *remote, guint64 code, LpRemoteCall *calls, guint n, con
   const guint8 *present = page + at;
   code += (guint64)at;
 
-  fill_batch (&batch, address, calls, n);
-  g_strlcpy (batch.text, text, sizeof batch.text);
-  gsize size = G_STRUCT_OFFSET (Batch, text) + strlen (text) + 1;
+  memset (&batch, 0, G_STRUCT_OFFSET (Batch, text));
+  add_calls (&batch, address, 0, calls, n);
+  add_calls (&batch, address, n, last_calls, G_N_ELEMENTS (last_calls));
+  memcpy (batch.text, text, strlen (text) + 1);
   if (!lp_process_write (process, address, &batch, size, tid, error)
       || !lp_process_write (process, code, lp_registers_batch, LP_BATCH_SIZE, tid, error))
     return FALSE;
@@ -413,13 +419,15 @@ lp_remote_run (LpRemote *remote, guint64 code, LpRemoteCall *calls, guint n, con
   /* A thread that can't be stopped would run into whatever stands there. */
   if (!remote->ran)
     done = lp_process_write (process, code, present, LP_BATCH_SIZE, tid, done ? error : NULL) && done;
-  if (!done || !lp_process_read (process, address, batch.words, sizeof batch.words, error))
+  if (!done || !lp_process_read (process, address, &batch, G_STRUCT_OFFSET (Batch, text), error))
     return FALSE;
   for (guint i = 0; i < n && (i == 0 || calls[i - 1].result >= 0); i++)
     {
       calls[i].result = (gint64)batch.words[(gsize)i * LP_BATCH_WORDS];
       *made = i + 1;
     }
+  if (answer != NULL)
+    memcpy (answer, batch.answer, sizeof batch.answer);
   return TRUE;
 }
 

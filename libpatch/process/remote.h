@@ -31,24 +31,26 @@ gboolean lp_remote_call (LpRemote *remote, long number, const guint64 arguments[
 typedef struct {
   long number;
   guint64 arguments[6];
-  guint text_at; /* this argument is the address of the text; 0: none is, it can't be the first one */
+  /* This argument is the address of the text, of the answer; 0: none is, it can't be the first one. */
+  guint text_at, answer_at;
   /* The result becomes argument @to_argument[] of call number @to_call[], which comes later; 0: isn't needed.
    */
-  guint to_call[2], to_argument[2];
+  guint to_call[3], to_argument[3];
   gint64 result;
 } LpRemoteCall;
 
 #define LP_REMOTE_CALLS_MAX 16
 #define LP_REMOTE_CODE_SIZE 4096
+#define LP_REMOTE_ANSWER_SIZE 144 /* bytes: what stat(2) has to say */
 
 /* Makes @n calls in one go, which is several times faster than one by one, until one fails; @made is how many
- * were made, the failed one included. For a process that was opened in this stop, and in which nobody but the
- * borrowed thread runs what lies at
+ * were made, the failed one included. For a process in which nobody but the borrowed thread runs what lies at
  * @code, LP_REMOTE_CODE_SIZE executable bytes: some of them are replaced for the time. @text lies on the
- * thread's stack meanwhile, below what is in use. Errors: LP_ERROR_NOT_SUPPORTED (nothing was done, and can
+ * thread's stack meanwhile, below what is in use, and so does what one of the calls may write: @answer
+ * (nullable), LP_REMOTE_ANSWER_SIZE bytes. Errors: LP_ERROR_NOT_SUPPORTED (nothing was done, and can
  * be done one by one), LP_ERROR_FAILED, LP_ERROR_PROCESS_GONE. */
 gboolean lp_remote_run (LpRemote *remote, guint64 code, LpRemoteCall *calls, guint n, const char *text,
-                        guint *made, GError **error);
+                        void *answer, guint *made, GError **error);
 
 /* Gives the thread back; it is stopped again afterwards. Frees @remote in any case. */
 gboolean lp_remote_end (LpRemote *remote, GError **error);

@@ -61,6 +61,12 @@ lp_stop_adopt (LpProcess *process, int tid)
 }
 
 void
+lp_stop_disown (LpStop *stop)
+{
+  g_ptr_array_set_size (stop->threads, 0);
+}
+
+void
 lp_stop_free (LpStop *stop)
 {
   if (stop == NULL)

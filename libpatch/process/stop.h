@@ -46,6 +46,9 @@ gboolean lp_stop_thread (LpStop *stop, int tid, guint timeout_ms, GError **error
  * holds in a PTRACE_EVENT_STOP. Releasing it lets the thread go as usual. */
 LpStop *lp_stop_adopt (LpProcess *process, int tid);
 
+/* Forgets its threads, which stay stopped: the caller holds them. */
+void lp_stop_disown (LpStop *stop);
+
 /* Stopped threads; borrowed, valid until the next lp_stop_ call. */
 guint lp_stop_n_threads (const LpStop *stop);
 LpThread *lp_stop_get_thread (LpStop *stop, guint index);

@@ -69,6 +69,29 @@ lp_entity_map_find (LpEntity *entity, struct stat *status)
 }
 
 gboolean
+lp_entity_file_is_usable (LpEntity *entity)
+{
+  struct stat status;
+
+  return g_atomic_pointer_get (lp_entity_file_mark (entity)) != NULL || lp_entity_map_find (entity, &status);
+}
+
+gboolean
+lp_entity_file_is (LpEntity *entity, const struct stat *status)
+{
+  const Mark *known = g_atomic_pointer_get (lp_entity_file_mark (entity));
+  const Mark opened = mark_of (status);
+  struct stat found;
+
+  if (known != NULL)
+    return memcmp (known, &opened, sizeof opened) == 0;
+  if (!lp_entity_map_find (entity, &found))
+    return FALSE;
+  const Mark now = mark_of (&found);
+  return memcmp (&now, &opened, sizeof opened) == 0;
+}
+
+gboolean
 lp_entity_map_is (LpProcess *process, guint64 base, guint64 size, const struct stat *status)
 {
   /* On some file systems the numbers differ from those of stat(): then they say nothing. */

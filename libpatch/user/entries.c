@@ -4,6 +4,7 @@
 #include "user/target-private.h"
 
 #define BREAKPOINT 0xcc /* x86-64: int3 */
+#define ENTRY_MAX 64    /* bytes up to the end of a site; instructions are shorter */
 
 static gboolean
 can_have_probe (const LpEntityFunction *function)
@@ -64,17 +65,21 @@ find_entries (const LpEntity *entity, const GPtrArray *entities, const GPtrArray
   return NULL;
 }
 
-/* Whether a redirect, ours or one of a patch on top, stands at @function's site. */
+/* Whether a redirect, ours or one of a patch on top, stands at the site of @function, which is at @entry;
+ * *@first is what stands at the entry then. */
 static gboolean
-is_redirected (LpTarget *target, const LpEntityFunction *function, guint64 site)
+is_redirected (LpTarget *target, const LpEntityFunction *function, guint64 entry, guint8 *first)
 {
   const LpArch *arch = lp_arch_for_machine (LP_HOST_MACHINE);
-  guint8 now[LP_SITE_MAX];
+  guint8 now[ENTRY_MAX];
   guint64 goes_to;
 
-  return function->site_size <= LP_SITE_MAX
-         && lp_process_read (target->process, site, now, function->site_size, NULL)
-         && arch->decode_redirect (now, function->site_size, site, &goes_to);
+  if (function->site_size > sizeof now || function->site_offset > sizeof now - function->site_size
+      || !lp_process_read (target->process, entry, now, function->site_offset + function->site_size, NULL))
+    return FALSE;
+  *first = now[0];
+  return arch->decode_redirect (now + function->site_offset, function->site_size,
+                                entry + function->site_offset, &goes_to);
 }
 
 static void
@@ -83,9 +88,7 @@ restore_one (LpTarget *target, int tid, const LpPart *part, const LpEntityFuncti
   guint64 entry = part->module->bias + function->old_address;
   guint8 now;
 
-  if (original == BREAKPOINT || !is_redirected (target, function, entry + function->site_offset))
-    return;
-  if (lp_process_read (target->process, entry, &now, 1, NULL) && now == BREAKPOINT)
+  if (original != BREAKPOINT && is_redirected (target, function, entry, &now) && now == BREAKPOINT)
     lp_process_write (target->process, entry, &original, 1, tid,
                       NULL); /* else it traps, and is none the worse */
 }
@@ -117,9 +120,12 @@ lp_entries_is_redirect (LpTarget *target, guint64 pc)
       const LpEntityFunction *functions = lp_entity_functions (part->entity, &n);
 
       for (guint j = 0; part->module != NULL && j < n; j++)
-        if (pc == part->module->bias + functions[j].old_address + functions[j].site_offset
-            && is_redirected (target, &functions[j], pc))
-          return TRUE;
+        {
+          guint64 entry = part->module->bias + functions[j].old_address;
+          guint8 unused;
+          if (pc == entry + functions[j].site_offset && is_redirected (target, &functions[j], entry, &unused))
+            return TRUE;
+        }
     }
   return FALSE;
 }

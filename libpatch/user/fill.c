@@ -150,8 +150,8 @@ write_pages (Fill *fill, guint *pages, GError **error)
       guint64 address = fill->base + i * PAGE;
       const guint8 *wanted = fill->bytes + i * PAGE;
 
-      /* A page that can't be read lies between the segments. */
-      gsize n = lp_process_read_some (fill->process, address, present, PAGE);
+      /* A page that can't be read lies between the segments. The first one differs: it says who it is. */
+      gsize n = i > 0 ? lp_process_read_some (fill->process, address, present, PAGE) : 0;
       if (n == PAGE && memcmp (present, wanted, PAGE) == 0)
         continue;
       if (n != PAGE && lp_elf_at (lp_entity_elf (fill->entity), i * PAGE, 1) == NULL)

@@ -11,6 +11,7 @@
 #define MAX_IMAGE (G_GUINT64_CONSTANT (1) << 30)
 #define MAX_IMAGES 1024 /* of one process: more must be a forgery that would only keep us busy */
 #define MAX_REDIRECT 16
+#define PAGE 0x1000
 
 void
 lp_image_free (LpImage *image)
@@ -35,11 +36,11 @@ is_zero (const guint8 *bytes, gsize size)
 static LpImage *
 read_image (LpProcess *process, guint64 start, guint64 end, guint max_functions)
 {
-  guint8 head[LP_ENTITY_PEEK_SIZE];
+  guint8 head[PAGE];
   LpEntityIdentity identity;
+  gsize size = lp_process_read_some (process, start, head, MIN (end - start, sizeof head));
 
-  if (lp_process_read_some (process, start, head, sizeof head) != sizeof head
-      || !lp_entity_peek_identity (head, sizeof head, &identity))
+  if (size < LP_ENTITY_PEEK_SIZE || !lp_entity_peek_identity (head, size, &identity))
     return NULL;
   gsize sites_size = identity.n_functions * sizeof (LpEntitySite);
   guint64 text_size = end - start;
@@ -49,7 +50,9 @@ read_image (LpProcess *process, guint64 start, guint64 end, guint max_functions)
     return NULL;
 
   g_autofree LpEntitySite *sites = g_malloc (sites_size);
-  if (!lp_process_read (process, start + identity.sites, sites, sites_size, NULL))
+  if (identity.sites + sites_size <= size) /* mostly */
+    memcpy (sites, head + identity.sites, sites_size);
+  else if (!lp_process_read (process, start + identity.sites, sites, sites_size, NULL))
     return NULL;
   LpImage *image = g_new0 (LpImage, 1);
   image->identity = identity;

@@ -28,9 +28,11 @@
 #define STATUS_EVENT(status) ((status) >> 16)
 
 typedef struct {
-  int tid;                    /* as waitpid() names it: becomes the process's id at exec */
-  gboolean exec;              /* the gate held it inside exec; known from its first stop on */
-  gboolean executed;          /* the exec has happened */
+  int tid;                /* as waitpid() names it: becomes the process's id at exec */
+  gboolean exec;          /* the gate held it inside exec; known from its first stop on */
+  gboolean executed;      /* the exec has happened */
+  gboolean has_registers; /* at the end of exec, with nothing of the new program executed: */
+  LpRegisters registers;
   guint calls;                /* system call stops since it was let through */
   guint64 maps_at;            /* first argument of the call that it is in */
   gboolean maps;              /* the call that it is in may map code */
@@ -135,6 +137,44 @@ is_single_threaded (const LpProcess *process)
   return threads != NULL && threads->len == 1;
 }
 
+static LpStop *
+adopt_thread (const Meeting *meeting, LpTarget *target)
+{
+  LpStop *stop = lp_stop_adopt (lp_target_process (target), meeting->tid);
+  LpThread *thread = lp_stop_get_thread (stop, 0);
+
+  thread->has_registers = meeting->has_registers;
+  thread->registers = meeting->registers;
+  return stop;
+}
+
+static gboolean
+activate (const Meeting *meeting, LpTarget *target, LpStop *stop, GError **error)
+{
+  gboolean done = lp_target_activate_held (target, stop, /* is_new= */ TRUE, error);
+
+  if (done && meeting->keeper->entries != NULL)
+    lp_entries_restore (target, meeting->tid, meeting->entities, meeting->keeper->entries);
+  return done;
+}
+
+static void
+let_go (Meeting *meeting, LpStop *stop)
+{
+  lp_step ("opener patched");
+  tell_leaving (meeting);
+  lp_stop_release (stop);
+  lp_urgent_yield (); /* it may wait for this processor, and what is left to do hasn't any hurry */
+  lp_step ("opener let go");
+}
+
+static void
+set_patched (Meeting *meeting, const LpTarget *target)
+{
+  set_outcome (meeting, LP_MEET_PATCHED, "");
+  meeting->result->code = lp_target_code (target);
+}
+
 /* Patches @target, whose thread stands in a PTRACE_EVENT_STOP or at the end of a system call that has
  * succeeded.
  */
@@ -142,20 +182,14 @@ static void
 patch_target (Meeting *meeting, LpTarget *target)
 {
   g_autoptr (GError) error = NULL;
-  g_autoptr (LpStop) stop = lp_stop_adopt (lp_target_process (target), meeting->tid);
+  g_autoptr (LpStop) stop = adopt_thread (meeting, target);
   gboolean done = lp_target_check (target, LP_STEP_ACTIVATE, LP_CONSISTENCY_STRICT, &error)
-                  && lp_target_activate_held (target, stop, /* is_new= */ TRUE, &error);
-  if (done && meeting->keeper->entries != NULL)
-    lp_entries_restore (target, meeting->tid, meeting->entities, meeting->keeper->entries);
-  lp_step ("opener patched");
-  tell_leaving (meeting);
-  lp_stop_release (stop);
-  lp_urgent_yield (); /* it may wait for this processor, and what is left to do hasn't any hurry */
-  lp_step ("opener let go");
+                  && activate (meeting, target, stop, &error);
+
+  let_go (meeting, stop);
   if (done)
     {
-      set_outcome (meeting, LP_MEET_PATCHED, "");
-      meeting->result->code = lp_target_code (target);
+      set_patched (meeting, target);
       return;
     }
   /* A symbol that isn't there yet will be when the program runs. */
@@ -165,10 +199,35 @@ patch_target (Meeting *meeting, LpTarget *target)
   lp_target_unmap (target, /* only_placed= */ TRUE, NULL, NULL);
 }
 
+/* The usual case of it, for which the process needn't be looked at in /proc. FALSE: it isn't, or it didn't
+ * work; nothing has changed. */
+static gboolean
+patch_fresh (Meeting *meeting)
+{
+  g_autoptr (LpTarget) target
+      = meeting->has_registers && lp_registers_are_64_bit (&meeting->registers)
+            ? lp_target_new_fresh (meeting->tid, lp_registers_sp (&meeting->registers), meeting->entities)
+            : NULL;
+
+  if (target == NULL)
+    return FALSE;
+  g_autoptr (LpStop) stop = adopt_thread (meeting, target);
+  if (!activate (meeting, target, stop, NULL))
+    {
+      lp_stop_disown (stop);
+      return FALSE;
+    }
+  let_go (meeting, stop);
+  set_patched (meeting, target);
+  return TRUE;
+}
+
 /* At the end of an exec: patches the program before its first instruction. */
 static void
 patch_program (Meeting *meeting)
 {
+  if (patch_fresh (meeting))
+    return;
   g_autoptr (GError) error = NULL;
   g_autoptr (LpTarget) target = lp_target_new (meeting_pid (meeting), meeting->entities, &error);
 
@@ -233,10 +292,14 @@ has_mapped (Meeting *meeting)
 static void
 recognise_exec (Meeting *meeting)
 {
-  LpRegisters registers;
-
-  meeting->exec = ptrace (PTRACE_GETREGS, meeting->tid, 0, &registers) == 0
-                  && lp_registers_leave_exec (&registers, &meeting->executed);
+  if (meeting->exec) /* PTRACE_EVENT_EXEC has told it */
+    {
+      meeting->has_registers = ptrace (PTRACE_GETREGS, meeting->tid, 0, &meeting->registers) == 0;
+      return;
+    }
+  meeting->exec = ptrace (PTRACE_GETREGS, meeting->tid, 0, &meeting->registers) == 0
+                  && lp_registers_leave_exec (&meeting->registers, &meeting->executed);
+  meeting->has_registers = meeting->executed;
   if (!meeting->executed)
     return;
   meeting->result->pid = meeting->tid;
@@ -272,7 +335,7 @@ handle_stop (Meeting *meeting, int status)
       set_outcome (meeting, LP_MEET_LATER, "it is being stopped by a signal");
       return FALSE;
     }
-  if (event == PTRACE_EVENT_STOP && !meeting->executed)
+  if (event == PTRACE_EVENT_STOP)
     recognise_exec (meeting);
   if (event == PTRACE_EVENT_STOP && meeting->exec)
     {
@@ -336,6 +399,7 @@ hold_meeting (Meeting *meeting)
   prctl (PR_SET_PDEATHSIG, 0);
   lp_urgent_unbind (); /* it stays where it is as long as it isn't in the way of something more urgent there
                         */
+  lp_process_expect (meeting->tid); /* there is time now: it makes its way through the kernel */
   lp_step ("opener let through");
   if (!seized)
     {

@@ -175,7 +175,7 @@ claim_room (LpProcess *process, LpRemote *remote, const LpModule *module, const 
 
 /* ---- all at once: the calls of claim_room(), map_file() and map_segments() in one go ---- */
 
-enum { CALL_CLAIM, CALL_OPEN, CALL_TEXT, CALL_CLOSE, N_CALLS };
+enum { CALL_CLAIM, CALL_OPEN, CALL_LOOK, CALL_TEXT, CALL_CLOSE, N_CALLS };
 
 /* The calls that map @entity into @start; 0: it isn't a file that is mapped as its text, and then segments.
  */
@@ -193,8 +193,9 @@ plan_calls (LpEntity *entity, guint64 start, guint64 size, LpRemoteCall calls[LP
     [CALL_OPEN] = { SYS_openat,
                     { (guint64)(gint64)AT_FDCWD, 0, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK },
                     .text_at = 1,
-                    .to_call = { CALL_TEXT, CALL_CLOSE },
-                    .to_argument = { 4, 0 } },
+                    .to_call = { CALL_LOOK, CALL_TEXT, CALL_CLOSE },
+                    .to_argument = { 0, 4, 0 } },
+    [CALL_LOOK] = { SYS_fstat, .answer_at = 1 },
     [CALL_TEXT] = { SYS_mmap, { base, 0, PROT_READ | PROT_EXEC, private, 0, 0 } },
     [CALL_CLOSE] = { SYS_close },
   };
@@ -239,6 +240,8 @@ plan_without_file (LpRemoteCall calls[LP_REMOTE_CALLS_MAX], guint n)
   return n - N_CALLS + 1;
 }
 
+G_STATIC_ASSERT (sizeof (struct stat) == LP_REMOTE_ANSWER_SIZE); /* x86-64: the kernel's is the C library's */
+
 /* Takes away what a go that has failed has left. */
 static gboolean
 undo_calls (LpRemote *remote, const LpRemoteCall *calls, guint made, GError **error)
@@ -256,26 +259,26 @@ undo_calls (LpRemote *remote, const LpRemoteCall *calls, guint made, GError **er
 
 /* *@done FALSE: it must be done one by one, which is no error. */
 static gboolean
-map_at_once (LpProcess *process, LpRemote *remote, const LpMaps *maps, LpEntity *entity, guint64 start,
-             guint64 size, guint64 code, gboolean *done, GError **error)
+map_at_once (LpRemote *remote, LpEntity *entity, guint64 start, guint64 size, guint64 code, gboolean *done,
+             GError **error)
 {
   LpRemoteCall calls[LP_REMOTE_CALLS_MAX] = { 0 };
   guint n = plan_calls (entity, start, size, calls), made = 0;
   g_autoptr (GError) local_error = NULL;
-  struct stat status;
+  struct stat opened;
 
   *done = FALSE;
-  if (n == 0 || !lp_entity_map_find (entity, &status))
+  if (n == 0 || !lp_entity_file_is_usable (entity))
     return TRUE;
-  if (!lp_remote_run (remote, code, calls, n, lp_elf_name (lp_entity_elf (entity)), &made, &local_error))
+  if (!lp_remote_run (remote, code, calls, n, lp_elf_name (lp_entity_elf (entity)), &opened, &made,
+                      &local_error))
     {
       if (g_error_matches (local_error, LP_ERROR, LP_ERROR_NOT_SUPPORTED))
         return TRUE;
       g_propagate_error (error, g_steal_pointer (&local_error));
       return FALSE;
     }
-  *done = made == n && calls[n - 1].result >= 0
-          && lp_entity_map_is (process, start + GUARD, calls[CALL_TEXT].arguments[1], &status);
+  *done = made == n && calls[n - 1].result >= 0 && lp_entity_file_is (entity, &opened);
   if (*done || made != CALL_OPEN + 1 || calls[CALL_OPEN].result >= 0)
     return *done || undo_calls (remote, calls, made, error);
 
@@ -283,7 +286,7 @@ map_at_once (LpProcess *process, LpRemote *remote, const LpMaps *maps, LpEntity 
   LpRemoteCall rest[LP_REMOTE_CALLS_MAX];
   memcpy (rest, calls, sizeof rest);
   guint n_rest = plan_without_file (rest, n);
-  *done = lp_remote_run (remote, code, rest, n_rest, "", &made, NULL) && made == n_rest
+  *done = lp_remote_run (remote, code, rest, n_rest, "", NULL, &made, NULL) && made == n_rest
           && rest[n_rest - 1].result >= 0;
   return *done || undo_calls (remote, calls, CALL_OPEN, error);
 }
@@ -300,7 +303,7 @@ lp_place_map (LpProcess *process, LpRemote *remote, const LpMaps *maps, LpEntity
   if (code != 0 && holes->len > 0)
     {
       start = g_array_index (holes, guint64, 0);
-      if (!map_at_once (process, remote, maps, entity, start, size, code, &done, error))
+      if (!map_at_once (remote, entity, start, size, code, &done, error))
         return FALSE;
       *base = start + GUARD;
       if (done)

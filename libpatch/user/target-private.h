@@ -24,6 +24,7 @@ struct LpTarget {
   GPtrArray *sharers; /* LpProcess: others with the same memory, known so far */
   int known_number;   /* processes whose number was given up to this one were looked at; 0 = never */
   LpMaps *maps;       /* as of lp_target_new(): for finding things, never trusted after a stop */
+  gboolean is_fresh;  /* lp_target_new_fresh(): nothing has run in it yet, and maps aren't all there is */
   GPtrArray *modules; /* LpModule */
   GPtrArray *images;  /* LpImage */
   GArray *parts;      /* LpPart, in the change's order */

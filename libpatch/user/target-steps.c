@@ -85,6 +85,13 @@ replaced_code (const LpPart *part)
                : 0;
 }
 
+/* Parts whose image this unmap is about. */
+static gboolean
+is_to_unmap (const LpPart *part, gboolean only_placed)
+{
+  return part->base != 0 && (part->placed || !only_placed);
+}
+
 static gboolean
 map_parts (LpTarget *target, LpRemote *remote, gboolean is_new, GError **error)
 {
@@ -486,6 +493,8 @@ agree_on_images (LpTarget *target, Scene *scene, GError **error)
 static gboolean
 nobody_in (Work *work, Scene *scene, GArray *ranges, GError **error)
 {
+  if (work->target->is_fresh)
+    return TRUE; /* nobody has been anywhere */
   if (!lp_stack_check (scene->stop, scene->maps, work->target->unwinder, ranges, &work->busy, &work->hit,
                        error))
     return FALSE;
@@ -609,8 +618,26 @@ lp_target_switch (LpTarget *target, gboolean on, LpConsistency consistency, char
   return run_step (&work, switch_in_tracer, detail, error);
 }
 
-gboolean
-lp_target_activate_held (LpTarget *target, LpStop *stop, gboolean is_new, GError **error)
+/* Takes away what was placed and has never been used. */
+static void
+unplace (LpTarget *target, LpStop *stop)
+{
+  LpRemote *remote = lp_remote_begin (stop, target->maps, NULL);
+
+  for (guint i = 0; i < target->parts->len && remote != NULL; i++)
+    {
+      LpPart *part = &g_array_index (target->parts, LpPart, i);
+      if (is_to_unmap (part, /* only_placed= */ TRUE)
+          && lp_place_unmap (target->process, remote, part->base, part->image_size, NULL))
+        part->base = 0;
+    }
+  if (remote != NULL)
+    lp_remote_end (remote, NULL);
+}
+
+/* As lp_target_activate_held(), but for what is left behind. */
+static gboolean
+activate_held (LpTarget *target, LpStop *stop, gboolean is_new, GError **error)
 {
   Work work = { .target = target, .on = TRUE, .held = stop, .is_new = is_new };
 
@@ -635,6 +662,16 @@ lp_target_activate_held (LpTarget *target, LpStop *stop, gboolean is_new, GError
 }
 
 gboolean
+lp_target_activate_held (LpTarget *target, LpStop *stop, gboolean is_new, GError **error)
+{
+  gboolean done = activate_held (target, stop, is_new, error);
+
+  if (!done && target->is_fresh)
+    unplace (target, stop);
+  return done;
+}
+
+gboolean
 lp_target_undo_switch (LpTarget *target, char **detail, GError **error)
 {
   g_autoptr (GArray) undo = g_steal_pointer (&target->changes);
@@ -644,13 +681,6 @@ lp_target_undo_switch (LpTarget *target, char **detail, GError **error)
     return TRUE;
   target->changes = g_steal_pointer (&undo); /* not made: may be tried again */
   return FALSE;
-}
-
-/* Parts whose image this unmap is about. */
-static gboolean
-is_to_unmap (const LpPart *part, gboolean only_placed)
-{
-  return part->base != 0 && (part->placed || !only_placed);
 }
 
 /* Whether somebody else has taken the image of @part away: what is there now isn't ours. One that we have

@@ -3,6 +3,7 @@
  * writes nothing. Must not know about other processes. */
 #include "user/target-private.h"
 #include "base/text.h"
+#include "process/fresh.h"
 
 #include <string.h>
 #include <unistd.h>
@@ -242,15 +243,55 @@ clear_part (gpointer data)
   lp_entity_unref (((LpPart *)data)->entity);
 }
 
-LpTarget *
-lp_target_new (int pid, GPtrArray *entities, GError **error)
+static LpTarget *
+target_new (void)
 {
-  g_autoptr (LpTarget) target = g_new0 (LpTarget, 1);
+  LpTarget *target = g_new0 (LpTarget, 1);
 
   target->parts = g_array_new (FALSE, FALSE, sizeof (LpPart));
   g_array_set_clear_func (target->parts, clear_part);
   target->leftovers = g_array_new (FALSE, FALSE, sizeof (guint64));
   target->sharers = g_ptr_array_new_with_free_func ((GDestroyNotify)lp_process_free);
+  return target;
+}
+
+/* What it needs isn't there before the dynamic linker has run. */
+static gboolean
+has_imports (const LpEntity *entity)
+{
+  guint n;
+  const LpEntitySymbol *symbols = lp_entity_symbols (entity, &n);
+
+  for (guint i = 0; i < n; i++)
+    if (symbols[i].kind == LP_ENTITY_SYMBOL_IMPORT)
+      return TRUE;
+  return FALSE;
+}
+
+LpTarget *
+lp_target_new_fresh (int pid, guint64 sp, GPtrArray *entities)
+{
+  g_autoptr (LpTarget) target = target_new ();
+
+  target->is_fresh = TRUE;
+  target->process = lp_process_hold (pid);
+  if (!lp_fresh_read (target->process, sp, &target->maps, &target->modules))
+    return NULL;
+  target->images = g_ptr_array_new_with_free_func ((GDestroyNotify)lp_image_free);
+  for (guint i = 0; i < entities->len; i++)
+    if (!add_part (target, g_ptr_array_index (entities, i), NULL))
+      return NULL;
+  const LpPart *part = target->parts->len == 1 ? &g_array_index (target->parts, LpPart, 0) : NULL;
+  if (part == NULL || part->module != g_ptr_array_index (target->modules, 0) || has_imports (part->entity))
+    return NULL;
+  return g_steal_pointer (&target);
+}
+
+LpTarget *
+lp_target_new (int pid, GPtrArray *entities, GError **error)
+{
+  g_autoptr (LpTarget) target = target_new ();
+
   target->process = lp_process_open (pid, error);
   if (target->process == NULL)
     return NULL;

@@ -17,6 +17,10 @@ typedef struct LpTarget LpTarget;
  * LP_ERROR_NOT_SUPPORTED (the target is mapped twice). @entities: (element-type LpEntity) all of the change;
  * only those that concern the process become its parts. */
 LpTarget *lp_target_new (int pid, GPtrArray *entities, GError **error);
+/* Looks at process @pid, whose thread the calling tracer holds at the end of an exec, with stack pointer @sp.
+ * NULL: lp_target_new() must look at it, which is slower: nothing can be said, or exactly one of @entities
+ * concerning the program itself is not what there is to do. */
+LpTarget *lp_target_new_fresh (int pid, guint64 sp, GPtrArray *entities);
 /* What is activated comes to lie below the patches that follow it in @stack, UUIDs, the lowest first, also
  * when these are active already; NULL: the change's entities in their order. A patch that isn't in it lies on
  * top of what is there, as all do without this call. */
@@ -62,8 +66,8 @@ gboolean lp_target_switch (LpTarget *target, gboolean on, LpConsistency consiste
 
 /* lp_target_place() and lp_target_switch() for a process that is met before it can run the target's code: the
  * calling tracer thread holds @stop, whose threads are the only ones that could get there. Nobody is let go.
- * @is_new: nobody else runs in the process at all, or knows of the code that is replaced. Errors: as there.
- */
+ * @is_new: nobody else runs in the process at all, or knows of the code that is replaced. Errors: as there;
+ * after one a process of lp_target_new_fresh() is as it was. */
 gboolean lp_target_activate_held (LpTarget *target, LpStop *stop, gboolean is_new, GError **error);
 
 /* Puts back what the last lp_target_switch() has changed, when no thread is in the way. Errors: as
