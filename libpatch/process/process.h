@@ -19,10 +19,6 @@ LpProcess *lp_process_open (int pid, GError **error);
  * number can't become somebody else's, and what isn't asked for isn't looked at. It has no start time and no
  * name. */
 LpProcess *lp_process_hold (int pid);
-/* @pid's memory will be looked at soon, perhaps under another program: has the kernel prepare what that
- * takes.
- */
-void lp_process_expect (int pid);
 void lp_process_free (LpProcess *process);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (LpProcess, lp_process_free)
 
