@@ -211,6 +211,7 @@ patch_fresh (Meeting *meeting)
 
   if (target == NULL)
     return FALSE;
+  lp_step ("new program known by its stack");
   g_autoptr (LpStop) stop = adopt_thread (meeting, target);
   if (!activate (meeting, target, stop, NULL))
     {
@@ -368,6 +369,19 @@ end_with_owner (const Meeting *meeting)
   return prctl (PR_SET_PDEATHSIG, SIGKILL) == 0 && getppid () == meeting->keeper->owner;
 }
 
+/* Attaches to the held thread, and asks it to stop on its way out of the kernel. A thread that isn't its
+ * process's first becomes that by exec, on which (Linux 6.18) it forgets that it was asked: then the exec has
+ * to tell. */
+static gboolean
+seize (const Meeting *meeting)
+{
+  gboolean is_first = syscall (SYS_tgkill, meeting->tid, meeting->tid, 0) == 0;
+  int options = is_first ? OPTIONS : OPTIONS | PTRACE_O_TRACEEXEC;
+
+  return ptrace (PTRACE_SEIZE, meeting->tid, 0, options) == 0
+         && ptrace (PTRACE_INTERRUPT, meeting->tid, 0, 0) == 0;
+}
+
 /* In a signal handler, while we wait to be attached. */
 static void
 allow_first (gpointer data)
@@ -389,8 +403,7 @@ hold_meeting (Meeting *meeting)
    * the first instruction in nearly all cases. */
   lp_ptracer_watch (allow_first, meeting, meeting->keeper->is_slow);
   lp_step ("opener about to be seized");
-  gboolean seized = ptrace (PTRACE_SEIZE, meeting->tid, 0, OPTIONS) == 0
-                    && ptrace (PTRACE_INTERRUPT, meeting->tid, 0, 0) == 0;
+  gboolean seized = seize (meeting);
   int number = errno;
 
   lp_ptracer_watch (NULL, NULL, FALSE);
