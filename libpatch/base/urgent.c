@@ -4,8 +4,13 @@
 
 #include <sched.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #define FIRST_NICE (-20)
+#define PROCESSORS_MAX 4 /* each that is waited on is woken for everything */
+
+static cpu_set_t usable; /* once asked */
 
 void
 lp_urgent_begin (LpUrgency urgency)
@@ -16,10 +21,22 @@ lp_urgent_begin (LpUrgency urgency)
   sched_setscheduler (0, SCHED_FIFO, &parameter);
 }
 
+/* struct sched_attr of linux/sched/types.h, which can't be included beside sched.h; its first version. */
+typedef struct {
+  guint32 size, policy;
+  guint64 flags;
+  gint32 nice;
+  guint32 priority;
+  guint64 runtime, deadline, period;
+} SchedulingAttributes;
+G_STATIC_ASSERT (sizeof (SchedulingAttributes) == 48);
+
 void
 lp_urgent_yield (void)
 {
-  setpriority (PRIO_PROCESS, 0, 0);
+  const SchedulingAttributes attributes = { .size = sizeof attributes, .policy = SCHED_OTHER };
+
+  syscall (SYS_sched_setattr, 0, &attributes, 0);
   sched_yield ();
 }
 
@@ -30,4 +47,38 @@ lp_urgent_end (void)
 
   if (sched_getscheduler (0) == SCHED_FIFO)
     sched_setscheduler (0, SCHED_OTHER, &parameter);
+}
+
+GArray *
+lp_urgent_processors (void)
+{
+  GArray *processors = g_array_new (FALSE, FALSE, sizeof (int));
+
+  CPU_ZERO (&usable);
+  if (sched_getaffinity (0, sizeof usable, &usable) != 0)
+    CPU_ZERO (&usable); /* more than fit into it */
+  int n = CPU_COUNT (&usable);
+  for (int i = 0; i < CPU_SETSIZE && n > 1 && n <= PROCESSORS_MAX; i++)
+    if (CPU_ISSET (i, &usable))
+      g_array_append_val (processors, i);
+  return processors;
+}
+
+void
+lp_urgent_bind (int processor)
+{
+  cpu_set_t one;
+
+  CPU_ZERO (&one);
+  if (processor < 0)
+    return;
+  CPU_SET (processor, &one);
+  sched_setaffinity (0, sizeof one, &one);
+}
+
+void
+lp_urgent_unbind (void)
+{
+  if (CPU_COUNT (&usable) > 0)
+    sched_setaffinity (0, sizeof usable, &usable);
 }

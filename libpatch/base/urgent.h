@@ -19,8 +19,20 @@ typedef enum {
 void lp_urgent_begin (LpUrgency urgency);
 /* The calling thread is an ordinary one again, of the highest ordinary priority when it was urgent. */
 void lp_urgent_end (void);
-/* After lp_urgent_end(): whoever waits for this processor runs first, as the one who was just let go. Without
- * any priority, because the highest one's share would still be due to the caller. */
+/* The same, and whoever waits for this processor runs first, as the one who was just let go. Without any
+ * priority, because the highest one's share would still be due to the caller. */
 void lp_urgent_yield (void);
+
+/* A thread that is woken on another processor than the one who wakes it waits for that to be woken first,
+ * which takes longer than the work itself (10 to 30 us in a virtual machine). So on a machine with few
+ * processors somebody waits on each of them.
+ *
+ * The processors to wait on, as the calling thread may use them (element-type int); empty: there are too many
+ * for that, or only one. To be asked before any thread is bound; all may be used again after
+ * lp_urgent_unbind(). */
+GArray *lp_urgent_processors (void);
+/* The calling thread, and those that it starts, run on @processor only, if it is >= 0 and exists. */
+void lp_urgent_bind (int processor);
+void lp_urgent_unbind (void);
 
 G_END_DECLS

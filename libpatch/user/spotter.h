@@ -22,11 +22,16 @@ LpSpotter *lp_spotter_new (GError **error);
 void lp_spotter_free (LpSpotter *spotter);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (LpSpotter, lp_spotter_free)
 
-/* For poll(2): readable when events wait. */
+/* For poll(2): readable when there was an event since lp_spotter_listen(); at the beginning, too. */
 int lp_spotter_fd (const LpSpotter *spotter);
 /* @build_ids: (element-type GBytes). None: nothing is recorded, and nothing wakes us up. */
 void lp_spotter_set (LpSpotter *spotter, const GPtrArray *build_ids);
-/* Calls @func for what waits; never blocks. FALSE: the kernel had to drop events. */
-gboolean lp_spotter_dispatch (LpSpotter *spotter, LpSpotterFunc func, gpointer user_data);
+/* Calls @func for what waits; never blocks. From then on the descriptor keeps silent, and this must be called
+ * from time to time, until lp_spotter_listen(). *@is_quiet: nothing waited. FALSE: the kernel had to drop
+ * events. */
+gboolean lp_spotter_dispatch (LpSpotter *spotter, LpSpotterFunc func, gpointer user_data, gboolean *is_quiet);
+/* The descriptor tells events again: of those before this call nobody is told, unless the next
+ * lp_spotter_dispatch() comes after it. */
+void lp_spotter_listen (LpSpotter *spotter);
 
 G_END_DECLS

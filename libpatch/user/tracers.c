@@ -20,6 +20,7 @@ typedef struct {
   LpTracers *tracers;
   GThread *thread;
   gint state;         /* atomic, futex: MemberState */
+  gint home;          /* the processor that it waits on; -1: any */
   gint processor;     /* atomic: where it waits */
   LpPtracerFunc func; /* belongs to the one who gives while it waits, to the tracer and its thread then */
   void (*lost) (gpointer data);
@@ -39,6 +40,16 @@ wake (Member *member)
   syscall (SYS_futex, &member->state, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0);
 }
 
+/* Asked of the kernel: the C library reads it in the memory of its own thread, which is the one that stands
+ * still. */
+static int
+this_processor (void)
+{
+  unsigned int processor;
+
+  return syscall (SYS_getcpu, &processor, NULL, NULL) == 0 ? (int)processor : -1;
+}
+
 /* In the tracer. */
 static LpPtracerFunc
 next_work (gpointer data, gpointer *func_data)
@@ -49,7 +60,8 @@ next_work (gpointer data, gpointer *func_data)
   if (prctl (PR_SET_PDEATHSIG, SIGKILL) != 0 || getppid () != member->tracers->owner)
     return NULL;
   lp_urgent_begin (LP_URGENCY_ACTS);
-  g_atomic_int_set (&member->processor, sched_getcpu ());
+  lp_urgent_bind (member->home);
+  g_atomic_int_set (&member->processor, this_processor ());
   g_atomic_int_set (&member->state, MEMBER_WAITS);
   while (g_atomic_int_get (&member->state) == MEMBER_WAITS && !g_atomic_int_get (&member->tracers->closing))
     syscall (SYS_futex, &member->state, FUTEX_WAIT_PRIVATE, MEMBER_WAITS, NULL, NULL, 0);
@@ -84,14 +96,18 @@ start (LpTracers *tracers, Member *member)
 }
 
 LpTracers *
-lp_tracers_new (guint n)
+lp_tracers_new (guint n, const GArray *processors)
 {
   LpTracers *tracers = g_malloc0 (sizeof *tracers + n * sizeof (Member));
 
   tracers->owner = getpid ();
   tracers->n = n;
   for (guint i = 0; i < n; i++)
-    start (tracers, &tracers->members[i]);
+    {
+      tracers->members[i].home
+          = processors->len > 0 ? g_array_index (processors, int, i % processors->len) : -1;
+      start (tracers, &tracers->members[i]);
+    }
   return tracers;
 }
 

@@ -6,7 +6,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -181,16 +180,16 @@ static void
 bind_net (LpTrigger *trigger, GPtrArray *problems)
 {
   Setting setting = { .net = trigger->net, .entities = trigger->entities, .watched = trigger->watched };
-  struct pollfd fds[2]
-      = { { .fd = lp_net_fd (trigger->net), .events = POLLIN },
-          { .fd = trigger->gate != NULL ? lp_gate_fd (trigger->gate) : -1, .events = POLLIN } };
+  GPollFD fds[]
+      = { { .fd = lp_net_fd (trigger->net), .events = G_IO_IN },
+          { .fd = trigger->gate_source != NULL ? lp_gate_fd (trigger->gate) : -1, .events = G_IO_IN } };
 
   setting.entries = g_ptr_array_new_with_free_func ((GDestroyNotify)g_bytes_unref);
   lp_net_forget (trigger->net);
   GThread *thread = g_thread_try_new ("net", set_net, &setting, &setting.error);
   while (thread != NULL && !g_atomic_int_get (&setting.done))
     {
-      poll (fds, G_N_ELEMENTS (fds), SETTING_POLL_MS);
+      lp_trigger_poll (fds, G_N_ELEMENTS (fds), SETTING_POLL_MS);
       lp_trigger_dispatch_gate (trigger);
       lp_trigger_dispatch_net (trigger);
       lp_trigger_enforce_deadline (trigger);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* The inside of LpTrigger, shared by trigger.c (the gate's keeper), trigger-look.c (looking again),
- * trigger-net.c (the net's keeper) and trigger-bind.c (what is watched). All of it belongs to the loop,
- * unless it says otherwise. */
+ * trigger-net.c (the net's keeper), trigger-bind.c (what is watched) and trigger-gate.c (who reads the gate).
+ * All of it belongs to the loop, unless it says otherwise; the gate's readers take part in what says so, with
+ * the lock, which the loop has unless it waits. */
 #pragma once
 
 #include "user/entries.h"
@@ -18,18 +19,28 @@ G_BEGIN_DECLS
 
 #define LP_TRIGGER_MET_MAX 64
 
+/* One thread that reads the gate. */
+typedef struct LpGateReader LpGateReader;
+
 struct LpTrigger {
   GMainContext *context;
-  int spared;         /* process id, 0: nobody's */
-  LpGate *gate;       /* NULL: there is none */
-  LpTracers *tracers; /* the gate's, which wait */
-  GSource *gate_source;
-  GSource *deadline_source; /* only while somebody is held */
-  LpNet *net;               /* NULL: there is none */
+  GMutex lock;
+  int owner;            /* our process */
+  gint spared;          /* atomic: process id, 0: nobody's */
+  LpGate *gate;         /* NULL: there is none */
+  LpTracers *tracers;   /* with the lock: the gate's, which wait */
+  GPtrArray *readers;   /* LpGateReader; NULL: the loop reads the gate */
+  int readers_end;      /* an eventfd that tells them to end */
+  GSource *gate_source; /* of the loop, when it reads the gate */
+  int deadline_fd;      /* a timer that rings while somebody is held; -1: there is none */
+  gboolean is_timing;   /* with the lock: it does */
+  GSource *deadline_source;
+  LpNet *net; /* NULL: there is none */
   GSource *net_source;
   GSource *beat_source;    /* only while there are uprobes */
   LpSpotter *spotter;      /* NULL: there is none */
   GSource *spotter_source; /* it is listened to, or will be again in a moment */
+  guint n_quiet;           /* how often nothing has come from it meanwhile */
   gint n_found;            /* atomic: files that were found by it and have a gate since */
   guint64 lost;            /* hits that the net had lost when it was last asked */
   guint n_looking;         /* of the threads: looks */
@@ -39,23 +50,24 @@ struct LpTrigger {
   GPtrArray *lacks;         /* utf8: "WORD: reason" of what is missing */
   LpTriggerReport report;
   gpointer user_data;
-  GPtrArray *entities; /* LpEntity; replaced as a whole, so that tracers keep theirs */
-  GPtrArray *entries;  /* GBytes, element for element of the entities; empty: not known (yet) */
-  GArray *watched;     /* int: descriptors of the watched files, open for reading */
+  GPtrArray *entities; /* with the lock: LpEntity; replaced as a whole, so that tracers keep theirs */
+  GPtrArray *entries; /* with the lock: GBytes, element for element of the entities; empty: not known (yet) */
+  GArray *watched;    /* int: descriptors of the watched files, open for reading */
   struct {
     int pid;
     guint64 code;
   } met[LP_TRIGGER_MET_MAX]; /* a ring of those that were patched at the gate just now */
   guint n_met;
-  GHashTable *held; /* tid -> Held: met by a tracer that hasn't left it yet */
-  GHashTable *slow; /* set of inode numbers (guint64): who opens such a file can mostly not be attached to
-                       before it is let go on */
-  guint threads;
-  guint n_meetings;  /* of the threads: with an opener, or handed in */
+  GHashTable *held;  /* with the lock: tid -> Held: met by a tracer that hasn't left it yet */
+  GHashTable *slow;  /* with the lock: set of inode numbers (guint64): who opens such a file can mostly not be
+                        attached to before it is let go on */
+  guint threads;     /* with the lock */
+  guint n_meetings;  /* with the lock: openers that were met and not reported yet */
   gpointer finished; /* atomic, any thread and tracer: a list of openers that are dealt with */
-  LpTriggerCounts counts;
-  GHashTable *looks; /* pid -> Look: planned or under way */
-  GHashTable *users; /* entities, the array -> number of threads that act for these, if any */
+  gpointer retired;  /* with the lock: of these, a list of those that are only to be reported */
+  LpTriggerCounts counts; /* with the lock */
+  GHashTable *looks;      /* with the lock: pid -> Look: planned or under way */
+  GHashTable *users; /* with the lock: entities, the array -> number of threads that act for these, if any */
   GQueue waiters;    /* for those of earlier sets */
   gboolean closing;
 };
@@ -83,8 +95,19 @@ void lp_trigger_drop_looks (LpTrigger *trigger); /* what is planned, once no thr
 
 /* trigger.c */
 void lp_trigger_dispatch_gate (LpTrigger *trigger); /* reads what waits; never blocks */
+/* The same in a reader, without the lock. FALSE: the gate is broken. */
+gboolean lp_trigger_read_gate (LpTrigger *trigger);
 void lp_trigger_enforce_deadline (LpTrigger *trigger);
 void lp_trigger_collect (LpTrigger *trigger); /* reports the openers that were dealt with */
+
+/* trigger-gate.c. The calling thread is the loop, and has the lock, except while it waits in its context or
+ * in lp_trigger_poll(). */
+void lp_trigger_begin_loop (LpTrigger *trigger);
+void lp_trigger_end_loop (LpTrigger *trigger);
+void lp_trigger_poll (GPollFD *fds, guint n, gint timeout_ms);
+/* @processors: those to read on, see lp_urgent_processors(). */
+void lp_trigger_start_reading (LpTrigger *trigger, const GArray *processors);
+void lp_trigger_end_readers (LpTrigger *trigger);
 
 /* trigger-users.c. The entities that are bound now, for a thread that shall act for them; given back in the
  * loop when that is over. */

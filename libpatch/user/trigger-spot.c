@@ -13,8 +13,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* Events that come thick and fast are read together, this long after the last ones. Part of the window. */
+/* After an event they are read this often (part of the window), until so many times none has come: a machine
+ * on which programs start all the time isn't made to tell each of them. */
 #define PAUSE_MS 5
+#define QUIET_TIMES 10
 #define FOUND_MAX 1024 /* files; further ones are handled after the fact each time */
 
 typedef struct {
@@ -129,15 +131,30 @@ handle_sighting (int pid, guint64 start, guint64 end, gpointer user_data)
   lp_trigger_plan_look (trigger, pid, NULL, "too many processes were starting at once");
 }
 
+static void
+read_sightings (LpTrigger *trigger, gboolean *is_quiet)
+{
+  lp_trigger_collect (trigger); /* so that nobody seems to be held who isn't */
+  if (!lp_spotter_dispatch (trigger->spotter, handle_sighting, trigger, is_quiet))
+    lp_trigger_scan (trigger);
+}
+
 static void listen (LpTrigger *trigger);
 
 static gboolean
 on_pause_end (gpointer data)
 {
   LpTrigger *trigger = data;
+  gboolean is_quiet;
 
+  read_sightings (trigger, &is_quiet);
+  trigger->n_quiet = is_quiet ? trigger->n_quiet + 1 : 0;
+  if (trigger->n_quiet < QUIET_TIMES)
+    return G_SOURCE_CONTINUE;
   g_clear_pointer (&trigger->spotter_source, g_source_unref);
+  lp_spotter_listen (trigger->spotter);
   listen (trigger);
+  read_sightings (trigger, &is_quiet); /* what came before that */
   return G_SOURCE_REMOVE;
 }
 
@@ -146,11 +163,11 @@ static gboolean
 spotter_is_readable (int fd, GIOCondition condition, gpointer user_data)
 {
   LpTrigger *trigger = user_data;
+  gboolean is_quiet;
 
-  lp_trigger_collect (trigger); /* so that nobody seems to be held who isn't */
-  if (!lp_spotter_dispatch (trigger->spotter, handle_sighting, trigger))
-    lp_trigger_scan (trigger);
+  read_sightings (trigger, &is_quiet);
   g_clear_pointer (&trigger->spotter_source, g_source_unref);
+  trigger->n_quiet = 0;
   trigger->spotter_source = g_timeout_source_new (PAUSE_MS);
   g_source_set_callback (trigger->spotter_source, on_pause_end, trigger, NULL);
   g_source_attach (trigger->spotter_source, trigger->context);

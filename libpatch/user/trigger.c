@@ -6,9 +6,11 @@
 #include "base/urgent.h"
 #include "user/trigger-private.h"
 
+#include <errno.h>
 #include <glib-unix.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/timerfd.h>
 #include <unistd.h>
 
 /* A held opener is let go after this, whatever its tracer is doing. Attaching takes some 100 us. */
@@ -19,10 +21,10 @@
 /* Tracers that wait. More processes that start at the same time need some 0.2 ms more each. */
 #define READY_TRACERS 8
 
-/* One held opener. Shared by the loop and its tracer thread. */
+/* One held opener. Shared by the loop, the gate's readers and its tracer. */
 typedef struct Held {
   LpTrigger *trigger;
-  struct Held *next; /* in trigger->finished */
+  struct Held *next; /* in trigger->finished, or trigger->retired */
   int owner;         /* our process */
   LpGateEvent event;
   gint allowed; /* atomic */
@@ -136,21 +138,28 @@ lp_trigger_start_thread (LpTrigger *trigger, const char *name, GThreadFunc func,
   return TRUE;
 }
 
+/* Its tracer is free again. With the lock. */
 static void
-finish_meeting (Held *held)
+retire (Held *held)
 {
   LpTrigger *trigger = held->trigger;
-
-  lp_step ("meeting over");
   gpointer key = GINT_TO_POINTER (held->event.tid);
 
   if (g_hash_table_lookup (trigger->held, key) == held)
     g_hash_table_remove (trigger->held, key);
   trigger->threads--;
-  trigger->n_meetings--;
   lp_tracers_mend (trigger->tracers);
   if (held->result->was_slow)
     g_hash_table_add (trigger->slow, g_memdup2 (&held->inode, sizeof held->inode));
+}
+
+static void
+report_meeting (Held *held)
+{
+  LpTrigger *trigger = held->trigger;
+
+  lp_step ("meeting over");
+  trigger->n_meetings--;
   if (held->result->outcome == LP_MEET_LATER)
     lp_trigger_plan_look (trigger, held->result->pid, NULL, held->result->reason);
   else if (held->result->outcome != LP_MEET_NOT_CONCERNED)
@@ -165,31 +174,57 @@ finish_meeting (Held *held)
   held_unref (held);
 }
 
-void
-lp_trigger_collect (LpTrigger *trigger)
+static Held *
+reverse (Held *list)
 {
-  Held *held, *next, *in_order = NULL;
+  Held *reversed = NULL, *next;
+
+  for (; list != NULL; list = next)
+    {
+      next = list->next;
+      list->next = reversed;
+      reversed = list;
+    }
+  return reversed;
+}
+
+/* With the lock. */
+static void
+retire_finished (LpTrigger *trigger)
+{
+  Held *held, *next;
 
   do
     held = g_atomic_pointer_get (&trigger->finished);
   while (!g_atomic_pointer_compare_and_exchange (&trigger->finished, held, NULL));
+  for (held = reverse (held); held != NULL; held = next)
+    {
+      next = held->next;
+      retire (held);
+      held->next = trigger->retired;
+      trigger->retired = held;
+    }
+}
+
+void
+lp_trigger_collect (LpTrigger *trigger)
+{
+  Held *held, *next;
+
+  retire_finished (trigger);
+  held = reverse (g_steal_pointer (&trigger->retired));
   for (; held != NULL; held = next)
     {
       next = held->next;
-      held->next = in_order;
-      in_order = held;
-    }
-  for (; in_order != NULL; in_order = next)
-    {
-      next = in_order->next;
-      finish_meeting (in_order);
+      report_meeting (held);
     }
 }
 
 static gboolean
 on_finished (gpointer data)
 {
-  finish_meeting (data);
+  retire (data);
+  report_meeting (data);
   return G_SOURCE_REMOVE;
 }
 
@@ -250,6 +285,7 @@ meeting_lost (gpointer data)
 static gpointer
 meeting_thread (gpointer data)
 {
+  lp_urgent_unbind (); /* a reader may have started it */
   if (!lp_ptracer_run (meet, data, NULL))
     meeting_lost (data);
   return NULL;
@@ -282,27 +318,43 @@ lp_trigger_enforce_deadline (LpTrigger *trigger)
       trigger->counts.missed++;
 }
 
-static gboolean
-on_deadline_time (gpointer data)
+static void
+set_timer (LpTrigger *trigger, gboolean on)
 {
-  LpTrigger *trigger = data;
+  const struct timespec interval = { 0, on ? DEADLINE_MS / 2 * 1000000 : 0 };
+  const struct itimerspec setting = { interval, interval };
 
-  lp_trigger_collect (trigger);
-  lp_trigger_enforce_deadline (trigger);
-  if (trigger->n_meetings > 0)
-    return G_SOURCE_CONTINUE;
-  g_clear_pointer (&trigger->deadline_source, g_source_unref);
-  return G_SOURCE_REMOVE;
+  if (on == trigger->is_timing)
+    return;
+  trigger->is_timing = on;
+  timerfd_settime (trigger->deadline_fd, 0, &setting, NULL);
 }
 
-static void
-arm_deadline (LpTrigger *trigger)
+static gboolean
+on_deadline_time (int fd, GIOCondition condition, gpointer data)
 {
-  if (trigger->deadline_source != NULL)
-    return;
-  trigger->deadline_source = g_timeout_source_new (DEADLINE_MS / 2);
-  g_source_set_callback (trigger->deadline_source, on_deadline_time, trigger, NULL);
+  LpTrigger *trigger = data;
+  guint64 times;
+
+  if (read (fd, &times, sizeof times) < 0 && errno == EAGAIN)
+    return G_SOURCE_CONTINUE;
+  lp_trigger_collect (trigger);
+  lp_trigger_enforce_deadline (trigger);
+  set_timer (trigger, trigger->n_meetings > 0);
+  return G_SOURCE_CONTINUE;
+}
+
+/* A timer of the kernel, because a source of the loop's would have to wake it up. FALSE: errno says why. */
+static gboolean
+open_timer (LpTrigger *trigger)
+{
+  trigger->deadline_fd = timerfd_create (CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+  if (trigger->deadline_fd < 0)
+    return FALSE;
+  trigger->deadline_source = g_unix_fd_source_new (trigger->deadline_fd, G_IO_IN);
+  g_source_set_callback (trigger->deadline_source, G_SOURCE_FUNC (on_deadline_time), trigger, NULL);
   g_source_attach (trigger->deadline_source, trigger->context);
+  return TRUE;
 }
 
 /* An opener that its tracer holds still. */
@@ -320,21 +372,23 @@ is_thread_of (int tid, int pid)
   return syscall (SYS_tgkill, pid, tid, 0) == 0;
 }
 
-/* Ourselves and our tracers, which open the files that are mapped in a process, and whom we were told. */
+/* Ourselves and our tracers, which open the files that are mapped in a process, and whom we were told.
+ * Without the lock: the loop may be the one who waits. */
 static gboolean
 is_ours (const LpTrigger *trigger, int tid)
 {
-  return is_thread_of (tid, getpid ()) || lp_ptracer_is_one (tid)
-         || (trigger->spared > 0 && is_thread_of (tid, trigger->spared));
+  int spared = g_atomic_int_get (&trigger->spared);
+
+  return is_thread_of (tid, trigger->owner) || lp_ptracer_is_one (tid)
+         || (spared > 0 && is_thread_of (tid, spared));
 }
 
+/* With the lock. */
 static void
-handle_event (const LpGateEvent *event, gpointer user_data)
+admit (LpTrigger *trigger, const LpGateEvent *event)
 {
-  LpTrigger *trigger = user_data;
-
-  /* Our own opens, a known one's next event, and processes that this pid namespace can't name. */
-  if (event->tid == 0 || is_known (trigger, event->tid) || is_ours (trigger, event->tid))
+  /* A known one's next event, and processes that this pid namespace can't name. */
+  if (event->tid == 0 || is_known (trigger, event->tid))
     {
       trigger->counts.missed += event->tid == 0;
       lp_gate_allow (trigger->gate, event);
@@ -344,7 +398,7 @@ handle_event (const LpGateEvent *event, gpointer user_data)
   Held *held = g_atomic_rc_box_new0 (Held);
   struct stat status = { 0 };
   held->trigger = trigger;
-  held->owner = getpid ();
+  held->owner = trigger->owner;
   held->event = *event;
   held->since = g_get_monotonic_time ();
   held->entities = lp_trigger_use (trigger);
@@ -354,14 +408,17 @@ handle_event (const LpGateEvent *event, gpointer user_data)
   held->is_slow = g_hash_table_contains (trigger->slow, &held->inode);
   trigger->counts.met++;
   lp_step ("opener known");
+  if (trigger->threads >= LP_TRIGGER_THREADS_MAX / 2)
+    retire_finished (trigger);
   g_hash_table_replace (trigger->held, GINT_TO_POINTER (event->tid), g_atomic_rc_box_acquire (held));
+  trigger->n_meetings++;
   if (begin_meeting (trigger, held))
     {
-      trigger->n_meetings++;
-      arm_deadline (trigger);
+      set_timer (trigger, TRUE);
       return;
     }
 
+  trigger->n_meetings--;
   g_hash_table_remove (trigger->held, GINT_TO_POINTER (event->tid));
   trigger->counts.missed++;
   allow_once (held);
@@ -369,42 +426,91 @@ handle_event (const LpGateEvent *event, gpointer user_data)
   held_unref (held);
 }
 
+static void
+handle_in_loop (const LpGateEvent *event, gpointer user_data)
+{
+  LpTrigger *trigger = user_data;
+
+  if (is_ours (trigger, event->tid))
+    lp_gate_allow (trigger->gate, event);
+  else
+    admit (trigger, event);
+}
+
+static void
+handle_in_reader (const LpGateEvent *event, gpointer user_data)
+{
+  LpTrigger *trigger = user_data;
+
+  if (is_ours (trigger, event->tid))
+    {
+      lp_gate_allow (trigger->gate, event);
+      return;
+    }
+  g_mutex_lock (&trigger->lock);
+  admit (trigger, event);
+  g_mutex_unlock (&trigger->lock);
+}
+
+static void
+report_broken (LpTrigger *trigger, char *reason)
+{
+  LpMeetResult broken = { .outcome = LP_MEET_FAILED, .reason = reason };
+
+  trigger->report (&broken, trigger->user_data);
+}
+
 void
 lp_trigger_dispatch_gate (LpTrigger *trigger)
 {
   g_autoptr (GError) error = NULL;
   gboolean works
-      = trigger->gate_source == NULL || lp_gate_dispatch (trigger->gate, handle_event, trigger, &error);
+      = trigger->gate_source == NULL || lp_gate_dispatch (trigger->gate, handle_in_loop, trigger, &error);
 
   lp_trigger_collect (trigger); /* after those who wait */
   if (works)
     return;
-  LpMeetResult broken = { .outcome = LP_MEET_FAILED, .reason = error->message };
-  trigger->report (&broken, trigger->user_data);
+  report_broken (trigger, error->message);
   g_source_destroy (trigger->gate_source);
   g_clear_pointer (&trigger->gate_source, g_source_unref);
 }
 
+typedef struct {
+  LpTrigger *trigger;
+  GError *error;
+} Broken;
+
 static gboolean
-gate_is_readable (int fd, GIOCondition condition, gpointer user_data)
+on_broken (gpointer data)
 {
-  lp_trigger_dispatch_gate (user_data);
-  return G_SOURCE_CONTINUE;
+  g_autofree Broken *broken = data;
+  g_autoptr (GError) error = broken->error;
+
+  report_broken (broken->trigger, error->message);
+  return G_SOURCE_REMOVE;
+}
+
+gboolean
+lp_trigger_read_gate (LpTrigger *trigger)
+{
+  GError *error = NULL;
+
+  if (lp_gate_dispatch (trigger->gate, handle_in_reader, trigger, &error))
+    return TRUE;
+  Broken *broken = g_new (Broken, 1);
+  *broken = (Broken){ trigger, error };
+  lp_trigger_run_in_loop (trigger, on_broken, broken);
+  return FALSE;
 }
 
 static void
 open_gate (LpTrigger *trigger, GError **error)
 {
   trigger->gate = lp_gate_new (error);
-  if (trigger->gate == NULL)
+  if (trigger->gate == NULL || open_timer (trigger))
     return;
-  trigger->gate_source = g_unix_fd_source_new (lp_gate_fd (trigger->gate), G_IO_IN);
-  /* Before anything else that the loop has to do. */
-  g_source_set_priority (trigger->gate_source, G_PRIORITY_HIGH);
-  g_source_set_callback (trigger->gate_source, G_SOURCE_FUNC (gate_is_readable), trigger, NULL);
-  /* It doesn't; but that it couldn't makes GLib wake up its own loop, before and after each call. */
-  g_source_set_can_recurse (trigger->gate_source, TRUE);
-  g_source_attach (trigger->gate_source, trigger->context);
+  lp_error_set_errno (error, LP_ERROR_FAILED, errno, "there is no timer for the gate");
+  g_clear_pointer (&trigger->gate, lp_gate_free);
 }
 
 LpTrigger *
@@ -415,6 +521,9 @@ lp_trigger_new (LpTriggerFlags without, const char *pin, LpTriggerReport report,
   g_autoptr (GError) no_gate = NULL;
 
   trigger->context = g_main_context_ref_thread_default ();
+  lp_trigger_begin_loop (trigger);
+  trigger->owner = getpid ();
+  trigger->deadline_fd = -1;
   trigger->report = report;
   trigger->user_data = user_data;
   trigger->lacks = g_ptr_array_new_with_free_func (g_free);
@@ -446,8 +555,11 @@ lp_trigger_new (LpTriggerFlags without, const char *pin, LpTriggerReport report,
   if (trigger->gate != NULL || trigger->net != NULL || trigger->spotter != NULL)
     {
       /* Others are held until the loop, and the tracers that it starts, get to run. */
+      g_autoptr (GArray) processors = lp_urgent_processors ();
       lp_urgent_begin (LP_URGENCY_ASKS);
-      trigger->tracers = lp_tracers_new (trigger->gate != NULL ? READY_TRACERS : 0);
+      trigger->tracers = lp_tracers_new (trigger->gate != NULL ? READY_TRACERS : 0, processors);
+      if (trigger->gate != NULL)
+        lp_trigger_start_reading (trigger, processors);
       return g_steal_pointer (&trigger);
     }
   lp_error_set (error, LP_ERROR_KERNEL_UNSUPPORTED, NULL, "%s; %s; %s", (char *)trigger->lacks->pdata[0],
@@ -473,7 +585,7 @@ lp_trigger_close (LpTrigger *trigger)
   lp_trigger_set_spotter (trigger);
   /* Tracers that are under way end within MEETING_MS; the loop still answers for them, and handles their
    * results. */
-  while (trigger->threads > 0)
+  while (trigger->threads > 0 || trigger->n_meetings > 0)
     g_main_context_iteration (trigger->context, TRUE);
   lp_trigger_drop_looks (trigger);
 }
@@ -487,8 +599,11 @@ lp_trigger_free (LpTrigger *trigger)
   g_hash_table_unref (trigger->looks);
   lp_trigger_close_net (trigger);
   lp_trigger_close_spotter (trigger);
+  lp_trigger_end_readers (trigger);
   drop_source (&trigger->gate_source);
   drop_source (&trigger->deadline_source);
+  if (trigger->deadline_fd >= 0)
+    close (trigger->deadline_fd);
   g_clear_pointer (&trigger->tracers, lp_tracers_free);
   g_clear_pointer (&trigger->gate, lp_gate_free);
   g_hash_table_unref (trigger->held);
@@ -498,6 +613,7 @@ lp_trigger_free (LpTrigger *trigger)
   g_ptr_array_unref (trigger->lacks);
   g_ptr_array_unref (trigger->entities);
   g_ptr_array_unref (trigger->entries);
+  lp_trigger_end_loop (trigger);
   g_main_context_unref (trigger->context);
   g_free (trigger);
 }
@@ -505,7 +621,7 @@ lp_trigger_free (LpTrigger *trigger)
 void
 lp_trigger_spare (LpTrigger *trigger, int pid)
 {
-  trigger->spared = pid;
+  g_atomic_int_set (&trigger->spared, pid);
 }
 
 const GPtrArray *
