@@ -185,6 +185,7 @@ patch_target (Meeting *meeting, LpTarget *target)
   g_autoptr (LpStop) stop = adopt_thread (meeting, target);
   gboolean done = lp_target_check (target, LP_STEP_ACTIVATE, LP_CONSISTENCY_STRICT, &error)
                   && activate (meeting, target, stop, &error);
+  gboolean kept = !done && lp_process_keep (lp_target_process (target), NULL);
 
   let_go (meeting, stop);
   if (done)
@@ -196,7 +197,8 @@ patch_target (Meeting *meeting, LpTarget *target)
   gboolean may_come = g_error_matches (error, LP_ERROR, LP_ERROR_TARGET_MISMATCH)
                       || g_error_matches (error, LP_ERROR, LP_ERROR_PROCESS_BUSY);
   set_outcome (meeting, may_come ? LP_MEET_LATER : LP_MEET_FAILED, error->message);
-  lp_target_unmap (target, /* only_placed= */ TRUE, NULL, NULL);
+  if (kept)
+    lp_target_unmap (target, /* only_placed= */ TRUE, NULL, NULL);
 }
 
 /* The usual case of it, for which the process needn't be looked at in /proc. FALSE: it isn't, or it didn't
@@ -230,7 +232,7 @@ patch_program (Meeting *meeting)
   if (patch_fresh (meeting))
     return;
   g_autoptr (GError) error = NULL;
-  g_autoptr (LpTarget) target = lp_target_new (meeting_pid (meeting), meeting->entities, &error);
+  g_autoptr (LpTarget) target = lp_target_new_held (meeting_pid (meeting), meeting->entities, &error);
 
   if (target == NULL)
     set_outcome (meeting, LP_MEET_FAILED, error->message);
@@ -247,7 +249,7 @@ patch_program (Meeting *meeting)
 static gboolean
 patch_library (Meeting *meeting)
 {
-  g_autoptr (LpTarget) target = lp_target_new (meeting_pid (meeting), meeting->entities, NULL);
+  g_autoptr (LpTarget) target = lp_target_new_held (meeting_pid (meeting), meeting->entities, NULL);
 
   if (target == NULL || !lp_target_needs (target, LP_STEP_ACTIVATE)
       || !lp_target_was_mapped_at (target, meeting->mapped, meeting->n_mapped))
@@ -311,7 +313,7 @@ recognise_exec (Meeting *meeting)
 static void
 look_at_reader (Meeting *meeting)
 {
-  g_autoptr (LpTarget) target = lp_target_new (meeting_pid (meeting), meeting->entities, NULL);
+  g_autoptr (LpTarget) target = lp_target_new_held (meeting_pid (meeting), meeting->entities, NULL);
 
   if (target != NULL && lp_target_needs (target, LP_STEP_ACTIVATE))
     set_outcome (meeting, LP_MEET_LATER, "it may be running the target already");
