@@ -12,6 +12,7 @@
                                 */
 #define STACK_ROOM (16u << 20) /* left free below a stack that grows */
 #define DELETED " (deleted)"
+#define PAGE_MASK 0xfff
 
 /* Parses one line "start-end perms offset major:minor inode path" that ends with NUL. The kernel writes it; a
  * line that isn't like that ends the parsing. */
@@ -153,7 +154,7 @@ lp_maps_holes (const LpMaps *maps, guint64 size, guint64 low, guint64 high, guin
   guint64 gap_start = LOWEST_ADDRESS;
 
   low = MAX (low, LOWEST_ADDRESS);
-  high = MIN (high, HIGHEST_ADDRESS);
+  high = MIN (high, HIGHEST_ADDRESS) & ~(guint64)PAGE_MASK;
   for (guint i = 0; i <= maps->mappings->len; i++)
     {
       const LpMapping *next = i < maps->mappings->len ? &g_array_index (maps->mappings, LpMapping, i) : NULL;

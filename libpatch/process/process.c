@@ -118,11 +118,10 @@ lp_process_hold (int pid)
   return process_new (pid);
 }
 
-LpProcess *
-lp_process_open (int pid, GError **error)
+gboolean
+lp_process_keep (LpProcess *process, GError **error)
 {
-  g_autoptr (LpProcess) process = process_new (pid);
-  g_autofree char *path = g_strdup_printf ("/proc/%d", pid);
+  g_autofree char *path = g_strdup_printf ("/proc/%d", process->pid);
   guint64 values[STAT_N_FIELDS];
   char state;
 
@@ -130,19 +129,27 @@ lp_process_open (int pid, GError **error)
   if (process->dir_fd < 0)
     {
       set_gone_or_failed (process, "", errno, error);
-      return NULL;
+      return FALSE;
     }
   if (!read_stat (process, values, &state, &process->command, error))
-    return NULL;
+    return FALSE;
   if (state == 'Z' || state == 'X')
     {
-      lp_error_set (error, LP_ERROR_PROCESS_GONE, NULL, "process %d has exited", pid);
-      return NULL;
+      lp_error_set (error, LP_ERROR_PROCESS_GONE, NULL, "process %d has exited", process->pid);
+      return FALSE;
     }
 
   process->start_time = values[STAT_START_TIME];
   process->kernel_thread = (values[STAT_FLAGS] & KERNEL_THREAD_FLAG) != 0;
-  return g_steal_pointer (&process);
+  return TRUE;
+}
+
+LpProcess *
+lp_process_open (int pid, GError **error)
+{
+  g_autoptr (LpProcess) process = process_new (pid);
+
+  return lp_process_keep (process, error) ? g_steal_pointer (&process) : NULL;
 }
 
 void

@@ -19,6 +19,8 @@ LpProcess *lp_process_open (int pid, GError **error);
  * number can't become somebody else's, and what isn't asked for isn't looked at. It has no start time and no
  * name. */
 LpProcess *lp_process_hold (int pid);
+/* For use after the hold: from here on it is like one of lp_process_open(). Errors: as there. */
+gboolean lp_process_keep (LpProcess *process, GError **error);
 void lp_process_free (LpProcess *process);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (LpProcess, lp_process_free)
 

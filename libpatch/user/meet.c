@@ -185,6 +185,7 @@ patch_target (Meeting *meeting, LpTarget *target)
   g_autoptr (LpStop) stop = adopt_thread (meeting, target);
   gboolean done = lp_target_check (target, LP_STEP_ACTIVATE, LP_CONSISTENCY_STRICT, &error)
                   && activate (meeting, target, stop, &error);
+  gboolean kept = !done && lp_process_keep (lp_target_process (target), NULL);
 
   let_go (meeting, stop);
   if (done)
@@ -196,7 +197,8 @@ patch_target (Meeting *meeting, LpTarget *target)
   gboolean may_come = g_error_matches (error, LP_ERROR, LP_ERROR_TARGET_MISMATCH)
                       || g_error_matches (error, LP_ERROR, LP_ERROR_PROCESS_BUSY);
   set_outcome (meeting, may_come ? LP_MEET_LATER : LP_MEET_FAILED, error->message);
-  lp_target_unmap (target, /* only_placed= */ TRUE, NULL, NULL);
+  if (kept)
+    lp_target_unmap (target, /* only_placed= */ TRUE, NULL, NULL);
 }
 
 /* The usual case of it, for which the process needn't be looked at in /proc. FALSE: it isn't, or it didn't
@@ -211,6 +213,7 @@ patch_fresh (Meeting *meeting)
 
   if (target == NULL)
     return FALSE;
+  lp_step ("new program known by its stack");
   g_autoptr (LpStop) stop = adopt_thread (meeting, target);
   if (!activate (meeting, target, stop, NULL))
     {
@@ -229,7 +232,7 @@ patch_program (Meeting *meeting)
   if (patch_fresh (meeting))
     return;
   g_autoptr (GError) error = NULL;
-  g_autoptr (LpTarget) target = lp_target_new (meeting_pid (meeting), meeting->entities, &error);
+  g_autoptr (LpTarget) target = lp_target_new_held (meeting_pid (meeting), meeting->entities, &error);
 
   if (target == NULL)
     set_outcome (meeting, LP_MEET_FAILED, error->message);
@@ -246,7 +249,7 @@ patch_program (Meeting *meeting)
 static gboolean
 patch_library (Meeting *meeting)
 {
-  g_autoptr (LpTarget) target = lp_target_new (meeting_pid (meeting), meeting->entities, NULL);
+  g_autoptr (LpTarget) target = lp_target_new_held (meeting_pid (meeting), meeting->entities, NULL);
 
   if (target == NULL || !lp_target_needs (target, LP_STEP_ACTIVATE)
       || !lp_target_was_mapped_at (target, meeting->mapped, meeting->n_mapped))
@@ -310,7 +313,7 @@ recognise_exec (Meeting *meeting)
 static void
 look_at_reader (Meeting *meeting)
 {
-  g_autoptr (LpTarget) target = lp_target_new (meeting_pid (meeting), meeting->entities, NULL);
+  g_autoptr (LpTarget) target = lp_target_new_held (meeting_pid (meeting), meeting->entities, NULL);
 
   if (target != NULL && lp_target_needs (target, LP_STEP_ACTIVATE))
     set_outcome (meeting, LP_MEET_LATER, "it may be running the target already");
@@ -368,6 +371,19 @@ end_with_owner (const Meeting *meeting)
   return prctl (PR_SET_PDEATHSIG, SIGKILL) == 0 && getppid () == meeting->keeper->owner;
 }
 
+/* Attaches to the held thread, and asks it to stop on its way out of the kernel. A thread that isn't its
+ * process's first becomes that by exec, on which (Linux 6.18) it forgets that it was asked: then the exec has
+ * to tell. */
+static gboolean
+seize (const Meeting *meeting)
+{
+  gboolean is_first = syscall (SYS_tgkill, meeting->tid, meeting->tid, 0) == 0;
+  int options = is_first ? OPTIONS : OPTIONS | PTRACE_O_TRACEEXEC;
+
+  return ptrace (PTRACE_SEIZE, meeting->tid, 0, options) == 0
+         && ptrace (PTRACE_INTERRUPT, meeting->tid, 0, 0) == 0;
+}
+
 /* In a signal handler, while we wait to be attached. */
 static void
 allow_first (gpointer data)
@@ -389,8 +405,7 @@ hold_meeting (Meeting *meeting)
    * the first instruction in nearly all cases. */
   lp_ptracer_watch (allow_first, meeting, meeting->keeper->is_slow);
   lp_step ("opener about to be seized");
-  gboolean seized = ptrace (PTRACE_SEIZE, meeting->tid, 0, OPTIONS) == 0
-                    && ptrace (PTRACE_INTERRUPT, meeting->tid, 0, 0) == 0;
+  gboolean seized = seize (meeting);
   int number = errno;
 
   lp_ptracer_watch (NULL, NULL, FALSE);

@@ -160,6 +160,8 @@ lp_sites_plan_on (LpProcess *process, LpEntity *entity, const GPtrArray *images,
       memcpy (change.before, site.current, change.size);
       if (!arch->encode_redirect (site.address, site.stub, change.after, error))
         return FALSE;
+      if (change.previous == image->sites[i].previous)
+        change.previous_slot = 0; /* it says so already */
       g_array_append_val (changes, change);
     }
   return TRUE;

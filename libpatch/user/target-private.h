@@ -2,6 +2,7 @@
 /* The inside of LpTarget, shared by target.c (what is there) and target-steps.c (what is done). */
 #pragma once
 
+#include "process/remote.h"
 #include "process/stack.h"
 #include "user/image.h"
 #include "user/sites.h"
@@ -47,6 +48,19 @@ void lp_part_add_image_ranges (const LpPart *part, GArray *ranges);
  * consistency isn't safe for it). */
 gboolean lp_part_add_old_ranges (const LpPart *part, guint index, LpConsistency consistency, GArray *ranges,
                                  GError **error);
+
+/* target-place.c. Whether anything is missing. */
+gboolean lp_target_needs_place (const LpTarget *target);
+/* Maps what is missing by means of @remote (nullable: nothing is done), which is given back. @is_new: as in
+ * lp_target_activate_held(). Errors: as lp_target_place(). */
+gboolean lp_target_map_missing (LpTarget *target, LpRemote *remote, gboolean is_new, GError **error);
+/* Fills what was mapped; @stopped: the process stands still. Errors: as lp_target_place(). */
+gboolean lp_target_fill (LpTarget *target, gboolean stopped, GError **error);
+/* Takes away what was mapped and has never been used, by a thread of @stop's. */
+void lp_target_unplace (LpTarget *target, LpStop *stop);
+void lp_target_set_image_gone (const LpTarget *target, GError **error);
+/* Whether @part's image is one to take away; @only_placed: of those that this change has mapped. */
+gboolean lp_part_is_to_unmap (const LpPart *part, gboolean only_placed);
 
 /* Takes images that somebody else has placed since lp_target_new(), of which @images (of now) has all, for
  * the parts that have none. Errors: LP_ERROR_CONFLICT. */

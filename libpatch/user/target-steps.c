@@ -4,7 +4,6 @@
 #include "user/target-private.h"
 #include "process/references.h"
 #include "process/sharing.h"
-#include "user/fill.h"
 #include "user/place.h"
 
 #include <string.h>
@@ -73,136 +72,14 @@ unmap_leftovers (LpTarget *target, LpRemote *remote, const GPtrArray *images, GE
   return TRUE;
 }
 
-/* The page of code in which the first redirect will stand: it becomes the process's own anyway. */
-static guint64
-replaced_code (const LpPart *part)
-{
-  guint n;
-  const LpEntityFunction *functions = lp_entity_functions (part->entity, &n);
-
-  return n > 0 ? (part->module->bias + functions[0].old_address + functions[0].site_offset)
-                     & ~(guint64)(LP_REMOTE_CODE_SIZE - 1)
-               : 0;
-}
-
-/* Parts whose image this unmap is about. */
-static gboolean
-is_to_unmap (const LpPart *part, gboolean only_placed)
-{
-  return part->base != 0 && (part->placed || !only_placed);
-}
-
-static gboolean
-map_parts (LpTarget *target, LpRemote *remote, gboolean is_new, GError **error)
-{
-  gboolean is_fresh = is_new; /* nobody else changes anything */
-
-  for (guint i = 0; i < target->parts->len; i++)
-    {
-      LpPart *part = &g_array_index (target->parts, LpPart, i);
-      if (part->base != 0 || part->module == NULL)
-        continue;
-      g_autoptr (LpMaps) read = is_fresh ? NULL : lp_maps_read (target->process, error);
-      const LpMaps *maps = is_fresh ? target->maps : read;
-      is_fresh = FALSE;
-      if (maps == NULL)
-        return FALSE;
-      if (!lp_place_map (target->process, remote, maps, part->entity, part->module,
-                         is_new ? replaced_code (part) : 0, &part->base, error))
-        return FALSE;
-      part->placed = TRUE;
-      part->state = LP_IMAGE_LOADED;
-    }
-  return TRUE;
-}
-
-/* Now that a thread is held: the trigger may have met the process since the target was looked at. */
-static gboolean
-look_again (LpTarget *target, GError **error)
-{
-  g_autoptr (LpMaps) maps = lp_maps_read (target->process, error);
-
-  if (maps == NULL)
-    return FALSE;
-  g_autoptr (GPtrArray) images = lp_images_read (target->process, maps);
-  return lp_target_adopt (target, images, error);
-}
-
-/* Maps what is missing by means of @remote, which is given back. */
-static gboolean
-map_with (LpTarget *target, LpRemote *remote, gboolean is_new, GError **error)
-{
-  if (remote == NULL)
-    return FALSE;
-  gboolean done = (is_new || look_again (target, error)) && map_parts (target, remote, is_new, error);
-  gboolean ended = lp_remote_end (remote, done ? error : NULL);
-  return done && ended;
-}
-
 static gboolean
 place_in_tracer (gpointer data, GError **error)
 {
   LpTarget *target = ((Work *)data)->target;
   g_autoptr (LpStop) stop = lp_stop_new (target->process);
 
-  return map_with (target, borrow_thread (stop, target->maps, error), /* is_new= */ FALSE, error);
-}
-
-static void
-set_image_gone (const LpTarget *target, GError **error)
-{
-  lp_error_set (error, LP_ERROR_CHANGED, NULL, "process %d: the patch's image was taken away meanwhile",
-                lp_process_pid (target->process));
-}
-
-/* Whether nothing is mapped where the image was. */
-static gboolean
-is_unmapped (const LpTarget *target, guint64 base)
-{
-  guint8 byte;
-
-  return lp_process_is_alive (target->process)
-         && !lp_process_read (target->process, base, &byte, sizeof byte, NULL);
-}
-
-static gboolean
-fill_parts (LpTarget *target, gboolean stopped, GError **error)
-{
-  g_autoptr (LpSymbols) symbols = lp_symbols_new (target->process, target->modules, stopped);
-
-  for (guint i = 0; i < target->parts->len; i++)
-    {
-      LpPart *part = &g_array_index (target->parts, LpPart, i);
-      guint pages;
-
-      if (!part->placed)
-        continue;
-      g_autoptr (GError) local_error = NULL;
-      if (!lp_fill_image (target->process, part->entity, part->module, symbols, part->base, &pages,
-                          &local_error))
-        {
-          /* Somebody has taken the patch away, and this for what a killed worker has left. */
-          if (is_unmapped (target, part->base))
-            set_image_gone (target, error);
-          else
-            g_propagate_error (error, g_steal_pointer (&local_error));
-          return FALSE;
-        }
-      target->private_pages += pages;
-    }
-  return TRUE;
-}
-
-static gboolean
-needs_place (const LpTarget *target)
-{
-  for (guint i = 0; i < target->parts->len; i++)
-    {
-      const LpPart *part = &g_array_index (target->parts, LpPart, i);
-      if (part->base == 0 && part->module != NULL)
-        return TRUE;
-    }
-  return FALSE;
+  return lp_target_map_missing (target, borrow_thread (stop, target->maps, error), /* is_new= */ FALSE,
+                                error);
 }
 
 gboolean
@@ -210,9 +87,9 @@ lp_target_place (LpTarget *target, GError **error)
 {
   Work work = { .target = target };
 
-  if (!needs_place (target))
+  if (!lp_target_needs_place (target))
     return TRUE;
-  if (lp_ptracer_run (place_in_tracer, &work, error) && fill_parts (target, FALSE, error))
+  if (lp_ptracer_run (place_in_tracer, &work, error) && lp_target_fill (target, FALSE, error))
     return TRUE;
   lp_target_unmap (target, TRUE, NULL, NULL);
   return FALSE;
@@ -464,7 +341,7 @@ agree_on_images (LpTarget *target, Scene *scene, GError **error)
 
   if (!lp_target_agree (target, scene->images, surplus))
     {
-      set_image_gone (target, error);
+      lp_target_set_image_gone (target, error);
       return FALSE;
     }
   if (surplus->len == 0)
@@ -618,32 +495,15 @@ lp_target_switch (LpTarget *target, gboolean on, LpConsistency consistency, char
   return run_step (&work, switch_in_tracer, detail, error);
 }
 
-/* Takes away what was placed and has never been used. */
-static void
-unplace (LpTarget *target, LpStop *stop)
-{
-  LpRemote *remote = lp_remote_begin (stop, target->maps, NULL);
-
-  for (guint i = 0; i < target->parts->len && remote != NULL; i++)
-    {
-      LpPart *part = &g_array_index (target->parts, LpPart, i);
-      if (is_to_unmap (part, /* only_placed= */ TRUE)
-          && lp_place_unmap (target->process, remote, part->base, part->image_size, NULL))
-        part->base = 0;
-    }
-  if (remote != NULL)
-    lp_remote_end (remote, NULL);
-}
-
 /* As lp_target_activate_held(), but for what is left behind. */
 static gboolean
 activate_held (LpTarget *target, LpStop *stop, gboolean is_new, GError **error)
 {
   Work work = { .target = target, .on = TRUE, .held = stop, .is_new = is_new };
 
-  if (needs_place (target)
-      && (!map_with (target, lp_remote_begin (stop, target->maps, error), is_new, error)
-          || !fill_parts (target, TRUE, error)))
+  if (lp_target_needs_place (target)
+      && (!lp_target_map_missing (target, lp_remote_begin (stop, target->maps, error), is_new, error)
+          || !lp_target_fill (target, TRUE, error)))
     return FALSE;
   g_autoptr (GError) first_error = NULL;
   if (switch_in_tracer (&work, &first_error))
@@ -667,7 +527,7 @@ lp_target_activate_held (LpTarget *target, LpStop *stop, gboolean is_new, GError
   gboolean done = activate_held (target, stop, is_new, error);
 
   if (!done && target->is_fresh)
-    unplace (target, stop);
+    lp_target_unplace (target, stop);
   return done;
 }
 
@@ -755,7 +615,7 @@ unmap_parts (Work *work, Scene *scene, const GArray *code, GError **error)
   for (guint i = 0; i < target->parts->len && done; i++)
     {
       LpPart *part = &g_array_index (target->parts, LpPart, i);
-      if (is_to_unmap (part, work->only_placed))
+      if (lp_part_is_to_unmap (part, work->only_placed))
         done = unmap_part (work, scene, remote, part, code, error);
     }
   gboolean ended = lp_remote_end (remote, done ? error : NULL);
@@ -773,7 +633,7 @@ unmap_in_tracer (gpointer data, GError **error)
   for (guint i = 0; i < work->target->parts->len && done; i++)
     {
       LpPart *part = &g_array_index (work->target->parts, LpPart, i);
-      if (!is_to_unmap (part, work->only_placed))
+      if (!lp_part_is_to_unmap (part, work->only_placed))
         continue;
       if (is_gone (part, &scene))
         {
@@ -801,7 +661,7 @@ lp_target_unmap (LpTarget *target, gboolean only_placed, char **detail, GError *
   gboolean needed = !only_placed && target->leftovers->len > 0;
 
   for (guint i = 0; i < target->parts->len; i++)
-    needed |= is_to_unmap (&g_array_index (target->parts, LpPart, i), only_placed);
+    needed |= lp_part_is_to_unmap (&g_array_index (target->parts, LpPart, i), only_placed);
   return !needed || run_step (&work, unmap_in_tracer, detail, error);
 }
 

@@ -287,24 +287,38 @@ lp_target_new_fresh (int pid, guint64 sp, GPtrArray *entities)
   return g_steal_pointer (&target);
 }
 
+/* All that is there, by /proc. */
+static gboolean
+look (LpTarget *target, GPtrArray *entities, GError **error)
+{
+  target->maps = lp_maps_read_kept (target->process, error);
+  if (target->maps == NULL)
+    return FALSE;
+  target->modules = lp_modules_read (target->process, target->maps, NULL);
+  target->images = lp_images_read (target->process, target->maps);
+  for (guint i = 0; i < entities->len; i++)
+    if (!add_part (target, g_ptr_array_index (entities, i), error))
+      return FALSE;
+  note_leftovers (target, entities);
+  return TRUE;
+}
+
 LpTarget *
 lp_target_new (int pid, GPtrArray *entities, GError **error)
 {
   g_autoptr (LpTarget) target = target_new ();
 
   target->process = lp_process_open (pid, error);
-  if (target->process == NULL)
-    return NULL;
-  target->maps = lp_maps_read_kept (target->process, error);
-  if (target->maps == NULL)
-    return NULL;
-  target->modules = lp_modules_read (target->process, target->maps, NULL);
-  target->images = lp_images_read (target->process, target->maps);
-  for (guint i = 0; i < entities->len; i++)
-    if (!add_part (target, g_ptr_array_index (entities, i), error))
-      return NULL;
-  note_leftovers (target, entities);
-  return g_steal_pointer (&target);
+  return target->process != NULL && look (target, entities, error) ? g_steal_pointer (&target) : NULL;
+}
+
+LpTarget *
+lp_target_new_held (int pid, GPtrArray *entities, GError **error)
+{
+  g_autoptr (LpTarget) target = target_new ();
+
+  target->process = lp_process_hold (pid);
+  return look (target, entities, error) ? g_steal_pointer (&target) : NULL;
 }
 
 void
@@ -388,70 +402,6 @@ lp_target_needs (const LpTarget *target, LpStep step)
     if (part_needs (&g_array_index (target->parts, LpPart, i), step))
       return TRUE;
   return step == LP_STEP_UNLOAD && target->leftovers->len > 0;
-}
-
-void
-lp_part_add_image_ranges (const LpPart *part, GArray *ranges)
-{
-  guint n;
-  const LpElfSection *sections = lp_elf_sections (lp_entity_elf (part->entity), &n);
-
-  for (guint i = 1; i < n; i++)
-    if ((sections[i].flags & (SHF_ALLOC | SHF_EXECINSTR)) == (SHF_ALLOC | SHF_EXECINSTR)
-        && sections[i].size > 0)
-      {
-        LpCodeRange range
-            = { part->base + sections[i].address, part->base + sections[i].address + sections[i].size, FALSE,
-                "the patch's own code" };
-        g_array_append_val (ranges, range);
-      }
-}
-
-gboolean
-lp_part_add_old_ranges (const LpPart *part, guint index, LpConsistency consistency, GArray *ranges,
-                        GError **error)
-{
-  guint n_functions, n;
-  const LpEntityFunction *f = &lp_entity_functions (part->entity, &n_functions)[index];
-  const LpEntityRange *further = lp_entity_ranges (part->entity, &n);
-  const char *name = lp_entity_string (part->entity, f->name);
-  guint64 start = part->module->bias + f->old_address;
-
-  if (consistency == LP_CONSISTENCY_ENTRY)
-    {
-      /* One that is about to execute the site's first byte meets the redirect, and the stub undoes what came
-       * before. */
-      LpCodeRange site = { .start = start + f->site_offset,
-                           .end = start + f->site_offset + f->site_size,
-                           .entry_is_free = TRUE,
-                           .name = name };
-      if ((f->flags & LP_FUNCTION_ENTRY_SAFE) == 0)
-        {
-          lp_error_set (
-              error, LP_ERROR_NOT_SUPPORTED, "use consistency=strict",
-              "%s: function %s branches into its own first bytes, so it can't be switched while it runs",
-              lp_elf_name (lp_entity_elf (part->entity)), name);
-          return FALSE;
-        }
-      site.end -= 1; /* a return address right behind the redirect is no harm */
-      g_array_append_val (ranges, site);
-      return TRUE;
-    }
-
-  LpCodeRange whole = { .start = start, .end = start + f->old_size, .entry_is_free = TRUE, .name = name };
-  /* A thread right behind the first instruction has done what the stub undoes: the redirect is made for it,
-   * too. The net stops threads there. */
-  if (f->site_offset != 0 && (f->flags & LP_FUNCTION_ENTRY_SAFE) != 0)
-    whole.free_at = start + f->site_offset;
-  g_array_append_val (ranges, whole);
-  for (guint i = 0; i < n; i++)
-    if (further[i].function == index)
-      {
-        LpCodeRange range = { part->module->bias + further[i].address,
-                              part->module->bias + further[i].address + further[i].size, FALSE, name };
-        g_array_append_val (ranges, range);
-      }
-  return TRUE;
 }
 
 void

@@ -17,6 +17,8 @@ typedef struct LpTarget LpTarget;
  * LP_ERROR_NOT_SUPPORTED (the target is mapped twice). @entities: (element-type LpEntity) all of the change;
  * only those that concern the process become its parts. */
 LpTarget *lp_target_new (int pid, GPtrArray *entities, GError **error);
+/* Likewise, of a process that the calling tracer holds a thread of (lp_process_hold()). */
+LpTarget *lp_target_new_held (int pid, GPtrArray *entities, GError **error);
 /* Looks at process @pid, whose thread the calling tracer holds at the end of an exec, with stack pointer @sp.
  * NULL: lp_target_new() must look at it, which is slower: nothing can be said, or exactly one of @entities
  * concerning the program itself is not what there is to do. */
