@@ -7,6 +7,7 @@
 #include "helper.h"
 #include "log.h"
 #include "patch-info.h"
+#include "trigger-lock.h"
 #include "wire.h"
 
 #include <errno.h>
@@ -27,6 +28,8 @@
 
 struct ScTrigger {
   char *program;
+  char *lock_path;
+  ScTriggerLock *lock; /* looked at while there is no child */
   const ScTriggerListener *listener;
   gpointer user_data;
   GPtrArray *infos; /* ScPatchInfo: what shall be bound */
@@ -100,6 +103,21 @@ end_waits (ScTrigger *trigger, guint64 serial)
     wait_end (g_queue_pop_head (&trigger->waiting));
 }
 
+/* No trigger is left, and nobody who acts for one. */
+static void
+on_clear (gpointer user_data)
+{
+  end_waits (user_data, G_MAXUINT64);
+}
+
+/* Without a child: ends all waits once no tracer of an earlier one acts any more. */
+static void
+end_waits_when_clear (ScTrigger *trigger)
+{
+  sc_trigger_lock_forget (trigger->lock);
+  sc_trigger_lock_await (trigger->lock, on_clear, trigger);
+}
+
 static void
 drop_child (ScTrigger *trigger)
 {
@@ -134,7 +152,7 @@ child_failed (ScTrigger *trigger, const char *why)
     sc_helper_kill (trigger->helper);
   drop_child (trigger);
   set_problem (trigger, trigger->infos->len > 0 ? why : NULL);
-  end_waits (trigger, G_MAXUINT64);
+  end_waits_when_clear (trigger);
   if (trigger->infos->len == 0 || trigger->restart_timer != 0)
     return;
   trigger->restart_timer = g_timeout_add (trigger->restart_pause, on_restart_time, trigger);
@@ -426,6 +444,7 @@ send_bind (ScTrigger *trigger)
   json_object_set_int_member (message, "serial", (gint64)trigger->serial);
   json_object_set_boolean_member (message, "check-owner", TRUE);
   json_object_set_array_member (message, "patches", patches);
+  json_object_set_string_member (message, "lock", trigger->lock_path);
   tell (trigger, message);
 }
 
@@ -478,6 +497,7 @@ start_child (ScTrigger *trigger)
       child_failed (trigger, why);
       return;
     }
+  sc_trigger_lock_forget (trigger->lock); /* it does the same, before it answers */
   trigger->unanswered = 0;
   trigger->ping_timer = g_timeout_add (START_PATIENCE, on_start_late, trigger);
   sc_helper_await (trigger->helper, on_there, trigger);
@@ -486,11 +506,13 @@ start_child (ScTrigger *trigger)
 }
 
 ScTrigger *
-sc_trigger_new (const char *program, const ScTriggerListener *listener, gpointer user_data)
+sc_trigger_new (const char *program, const char *lock, const ScTriggerListener *listener, gpointer user_data)
 {
   ScTrigger *trigger = g_new0 (ScTrigger, 1);
 
   trigger->program = g_strdup (program != NULL ? program : "");
+  trigger->lock_path = g_strdup (lock);
+  trigger->lock = sc_trigger_lock_new (lock, /* is_trigger= */ FALSE);
   trigger->listener = listener;
   trigger->user_data = user_data;
   trigger->infos = g_ptr_array_new_with_free_func ((GDestroyNotify)sc_patch_info_unref);
@@ -516,6 +538,8 @@ sc_trigger_free (ScTrigger *trigger)
   g_array_unref (trigger->files);
   g_byte_array_unref (trigger->unsent);
   g_free (trigger->problem);
+  g_free (trigger->lock_path);
+  sc_trigger_lock_free (trigger->lock);
   g_free (trigger->program);
   g_free (trigger);
 }
@@ -600,9 +624,7 @@ sc_trigger_bind_async (ScTrigger *trigger, GPtrArray *infos, GAsyncReadyCallback
 
   g_task_set_task_data (task, trigger, NULL);
   take_infos (trigger, infos);
-  if (is_pointless)
-    dismiss (trigger);
-  if (is_done || is_pointless)
+  if (is_done)
     {
       g_task_return_boolean (task, TRUE);
       g_object_unref (task);
@@ -610,7 +632,13 @@ sc_trigger_bind_async (ScTrigger *trigger, GPtrArray *infos, GAsyncReadyCallback
     }
   trigger->serial++;
   await_bind (trigger, task);
-  if (trigger->helper != NULL)
+  if (is_pointless)
+    {
+      drop_child (trigger);
+      set_problem (trigger, NULL);
+      end_waits_when_clear (trigger);
+    }
+  else if (trigger->helper != NULL)
     send_bind (trigger);
   else
     start_child (trigger);

@@ -22,8 +22,10 @@ typedef struct {
   void (*failed) (const ScTriggerFailure *failure, gpointer user_data);
 } ScTriggerListener;
 
-/* @program: or a socket (helper.h); NULL or "" when there shall be none. @listener must stay. */
-ScTrigger *sc_trigger_new (const char *program, const ScTriggerListener *listener, gpointer user_data);
+/* @program: or a socket (helper.h); NULL or "" when there shall be none. @lock: path of a file that triggers
+ * lock (trigger-lock.h), "": none. @listener must stay. */
+ScTrigger *sc_trigger_new (const char *program, const char *lock, const ScTriggerListener *listener,
+                           gpointer user_data);
 void sc_trigger_free (ScTrigger *trigger); /* ends it: whoever it holds goes on */
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (ScTrigger, sc_trigger_free)
 

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The trigger as the service runs it: what is active is bound to its file, across a killed trigger, a frozen one and a killed service.
 
-Runs inside tools/world. TAP."""
+usage: service-test.py SLOW-TRIGGER, inside tools/world. TAP."""
 import json
 import os
 import re
@@ -20,7 +20,7 @@ from toy import FIXES, MAKEFILE, Toy, make_tree  # noqa: E402
 
 WORK, TARGET, MAKER = '/tmp/bound', '/opt/toy/toy', 'patchuser'
 OLD, NEW, OTHER = 42, 43, 44
-TRIGGER, REAL_TRIGGER = '/usr/libexec/syscare/syscare-trigger', '/usr/libexec/syscare/real/syscare-trigger'
+TRIGGER, REAL_TRIGGER, SLOW_TRIGGER = (f'/usr/libexec/syscare/{folder}syscare-trigger' for folder in ('', 'real/', 'slow/'))
 # The function begins with endbr64, as Debian 13's and other distributions' do: a uprobe can watch it, and the call that it catches is new.
 WATCHABLE = MAKEFILE.replace('-O2', '-O2 -fcf-protection')
 
@@ -77,20 +77,54 @@ def images_of(pid):
         return sum('r-xp' in line and 'syscare' in line for line in file)
 
 
-def restart_with(*words):
-    """The service again, its trigger without some of the mechanisms: the program that the service runs is a script that says so."""
-    stop_service(signal.SIGTERM)
+def use_trigger(*words):
+    """The program that the service runs as its trigger from now on is a script that executes @words."""
     if not os.path.exists(REAL_TRIGGER):
         os.rename(TRIGGER, REAL_TRIGGER)
     with open(TRIGGER, 'w', encoding='utf-8') as file:
-        file.write(f'#!/bin/sh\nexec {REAL_TRIGGER} {" ".join(words)}\n')
+        file.write(f'#!/bin/sh\nexec {" ".join(words)}\n')
     os.chmod(TRIGGER, 0o755)
+
+
+def restart_with(*words):
+    """The service again, its trigger without some of the mechanisms."""
+    stop_service(signal.SIGTERM)
+    use_trigger(REAL_TRIGGER, *words)
     start_service()
+
+
+def status_of(pid, field):
+    with open(f'/proc/{pid}/status', encoding='utf-8') as file:
+        return re.search(f'^{field}:\\s*(\\S+)', file.read(), re.MULTILINE)[1]
+
+
+def is_followed(pid):
+    """Whether a tracer waits for what @pid does next."""
+    try:
+        with open(f'/proc/{status_of(pid, "TracerPid")}/wchan', encoding='utf-8') as file:
+            return 'do_wait' in file.read()
+    except OSError:
+        return False
+
+
+def waits_for_an_earlier_one(old):
+    """Whether a trigger beside @old, whose tracers don't bear its name, has the file open that all of them lock."""
+    for name in os.listdir('/proc'):
+        try:
+            with open(f'/proc/{name}/comm', encoding='utf-8') as file:
+                if file.read() == 'syscare-trigger\n' and int(name) != old and \
+                        '/run/syscare/triggers.lock' in [os.readlink(f'/proc/{name}/fd/{fd}') for fd in os.listdir(f'/proc/{name}/fd')]:
+                    return True
+        except (OSError, ValueError):
+            continue
+    return False
 
 
 def prepare():
     os.makedirs(WORK)
     os.makedirs(os.path.dirname(REAL_TRIGGER))
+    os.makedirs(os.path.dirname(SLOW_TRIGGER))
+    shutil.copy(sys.argv[1], SLOW_TRIGGER)
     os.chmod(WORK, 0o755)
     tree = make_tree(os.path.join(WORK, 'tree'), makefile=WATCHABLE)
     make_tree('/opt/toy', makefile=WATCHABLE)
@@ -229,6 +263,41 @@ def _():
     start_service()
     expect('state', state_of('GOOD'), 'accepted')
     expect('answer', answer_of_a_new_one(), NEW)
+
+
+@case('a tracer that outlives its trigger and their service is waited for: what a new service deactivates at once stays deactivated')
+def _():
+    known = Toy(TARGET)
+    expect('answer', known.ask(21), NEW)
+    stop_service(signal.SIGTERM)
+    use_trigger(SLOW_TRIGGER)
+    start_service()
+    # It has opened the program, so that it has a tracer; nobody can see yet that it is concerned.
+    toy = Toy('/bin/sh', '-c', f'exec 3<{TARGET}; read start; exec {TARGET}')
+    wait_until('it is followed', lambda: os.path.exists(f'/proc/{toy.pid}/fd/3') and is_followed(toy.pid))
+    service, trigger = service_pid(), trigger_pid()
+    use_trigger(REAL_TRIGGER)
+    for pid in (trigger, service):
+        os.kill(pid, signal.SIGKILL)
+    wait_until('the service has ended', lambda: not is_running(service))
+
+    def deactivate():
+        start_service()
+        run('syscare', 'deactive', 'GOOD')
+
+    client = threading.Thread(target=deactivate)
+    client.start()
+    wait_until('it is done, or waits', lambda: not client.is_alive() or waits_for_an_earlier_one(trigger))
+    expect('its tracer has ended', status_of(toy.pid, 'TracerPid') == '0', False)
+    toy.process.stdin.write('start\n')
+    toy.process.stdin.flush()
+    client.join()
+    expect('answers', (toy.ask(21), known.ask(21)), (OLD, OLD))
+    expect('state', state_of('GOOD'), 'deactivated')
+    for one in (toy, known):
+        one.end()
+    run('syscare', 'active', 'GOOD')
+    run('syscare', 'accept', 'GOOD')
 
 
 @case('after a restart a process that is patched is recognised and not patched twice, be the patch accepted or not')
