@@ -22,6 +22,8 @@
 #define PINGS_UNANSWERED_MAX 2
 /* The service manager has to start it, maybe while the machine boots. */
 #define START_PATIENCE 30000 /* milliseconds */
+/* A file that was written to may be the same as before when that is over. */
+#define WRITTEN_PAUSE 2 /* seconds */
 /* Until it is started again after it ended unasked, doubled each time. */
 #define FIRST_RESTART 100     /* milliseconds */
 #define LONGEST_RESTART 30000 /* milliseconds */
@@ -41,6 +43,7 @@ struct ScTrigger {
   guint restart_pause;
   guint restart_timer;
   guint ping_timer;
+  guint written_timer;
   guint unanswered;
   guint64 serial; /* of the last bind that was sent */
   GQueue waiting; /* ScWait */
@@ -57,8 +60,8 @@ struct ScTrigger {
 };
 
 typedef struct {
-  dev_t device;
-  ino_t inode;
+  guint64 device, inode;
+  gint64 changed; /* nanoseconds: it may have been written to */
 } ScFileIdentity;
 
 /* Somebody who waits for a bind to be answered. */
@@ -70,6 +73,7 @@ typedef struct {
 
 static void read_header (ScTrigger *trigger);
 static void start_child (ScTrigger *trigger);
+static void send_bind (ScTrigger *trigger);
 static gboolean on_writable (int fd, GIOCondition condition, gpointer data);
 
 static void
@@ -278,6 +282,28 @@ handle_bound (ScTrigger *trigger, JsonObject *message)
   end_waits (trigger, serial);
 }
 
+static gboolean
+on_written_time (gpointer data)
+{
+  ScTrigger *trigger = data;
+
+  trigger->written_timer = 0;
+  if (trigger->helper == NULL || trigger->infos->len == 0)
+    return G_SOURCE_REMOVE;
+  trigger->serial++;
+  send_bind (trigger);
+  return G_SOURCE_REMOVE;
+}
+
+/* No process's trouble, but that of all that come. */
+static void
+handle_trouble (ScTrigger *trigger, const char *reason)
+{
+  set_problem (trigger, reason);
+  if (trigger->written_timer == 0)
+    trigger->written_timer = g_timeout_add_seconds (WRITTEN_PAUSE, on_written_time, trigger);
+}
+
 static void
 handle_met (ScTrigger *trigger, JsonObject *message)
 {
@@ -286,11 +312,16 @@ handle_met (ScTrigger *trigger, JsonObject *message)
 
   const ScLogFields fields = { .pid = sc_wire_int (message, "pid") };
 
+  if (fields.pid <= 0)
+    {
+      handle_trouble (trigger, reason);
+      return;
+    }
   sc_log (patched ? G_LOG_LEVEL_DEBUG : G_LOG_LEVEL_WARNING, patched ? SC_MESSAGE_STATE : SC_MESSAGE_ESCAPED,
           &fields, "process %" G_GINT64_FORMAT ": %s%s%s", sc_wire_int (message, "pid"),
           patched ? "patched at its start" : "not patched at its start", reason[0] != '\0' ? ": " : "",
           reason);
-  if (patched || sc_wire_int (message, "pid") <= 0)
+  if (patched)
     return;
   g_auto (GStrv) lines = g_strsplit (reason, "\n", 2);
   const ScTriggerFailure failure = { .pid = (int)sc_wire_int (message, "pid"),
@@ -399,7 +430,9 @@ identify_files (const ScTrigger *trigger)
           struct stat status = { 0 };
           ScFileIdentity identity = { 0 };
           if (stat (info->files[j], &status) == 0)
-            identity = (ScFileIdentity){ status.st_dev, status.st_ino };
+            identity = (ScFileIdentity){ status.st_dev, status.st_ino,
+                                         status.st_ctim.tv_sec * G_GINT64_CONSTANT (1000000000)
+                                             + status.st_ctim.tv_nsec };
           g_array_append_val (files, identity);
         }
     }
@@ -533,6 +566,7 @@ sc_trigger_free (ScTrigger *trigger)
   drop_child (trigger);
   end_waits (trigger, G_MAXUINT64);
   g_clear_handle_id (&trigger->restart_timer, g_source_remove);
+  g_clear_handle_id (&trigger->written_timer, g_source_remove);
   g_ptr_array_unref (trigger->infos);
   g_ptr_array_unref (trigger->lacks);
   g_array_unref (trigger->files);

@@ -409,6 +409,22 @@ def _():
     run('syscare', 'active', 'GOOD')
 
 
+@case('the file is written to in place: Degraded says so, and when it is the same afterwards it is bound again')
+def _():
+    shutil.copy(TARGET, '/opt/toy/kept')
+    run('cp', '/opt/toy/kept', TARGET)
+    wait_until('Degraded says so', lambda: 'is being written to' in degraded())
+    wait_until('no complaint', lambda: 'gate' not in degraded())
+    expect('answer', answer_of_a_new_one(), NEW)
+    run('cp', '/bin/true', TARGET)
+    expect('exit status of another program', subprocess.run([TARGET], check=False).returncode, 0)
+    wait_until('Degraded says so', lambda: 'is another build now' in degraded())
+    expect('problems', 'target-changed' in run('syscare', 'list')[0], True)
+    run('cp', '/opt/toy/kept', TARGET)
+    run('syscare', 'rescan')
+    expect('answer', answer_of_a_new_one(), NEW)
+
+
 @case('two processes that start while the patch is taken away end up with the old function')
 def _():
     starting = [subprocess.Popen([TARGET], stdin=subprocess.PIPE, stdout=subprocess.PIPE, encoding='utf-8') for _ in range(8)]
