@@ -73,7 +73,7 @@ typedef struct {
 
 static void read_header (ScTrigger *trigger);
 static void start_child (ScTrigger *trigger);
-static void send_bind (ScTrigger *trigger);
+static void send_bind (ScTrigger *trigger, gboolean look);
 static gboolean on_writable (int fd, GIOCondition condition, gpointer data);
 
 static void
@@ -291,7 +291,7 @@ on_written_time (gpointer data)
   if (trigger->helper == NULL || trigger->infos->len == 0)
     return G_SOURCE_REMOVE;
   trigger->serial++;
-  send_bind (trigger);
+  send_bind (trigger, /* look= */ FALSE);
   return G_SOURCE_REMOVE;
 }
 
@@ -464,7 +464,7 @@ describe (const ScPatchInfo *info)
 }
 
 static void
-send_bind (ScTrigger *trigger)
+send_bind (ScTrigger *trigger, gboolean look)
 {
   g_autoptr (JsonObject) message = json_object_new ();
   JsonArray *patches = json_array_new ();
@@ -478,6 +478,7 @@ send_bind (ScTrigger *trigger)
   json_object_set_boolean_member (message, "check-owner", TRUE);
   json_object_set_array_member (message, "patches", patches);
   json_object_set_string_member (message, "lock", trigger->lock_path);
+  json_object_set_boolean_member (message, "look", look);
   tell (trigger, message);
 }
 
@@ -535,7 +536,7 @@ start_child (ScTrigger *trigger)
   trigger->ping_timer = g_timeout_add (START_PATIENCE, on_start_late, trigger);
   sc_helper_await (trigger->helper, on_there, trigger);
   if (trigger->helper != NULL)
-    send_bind (trigger);
+    send_bind (trigger, /* look= */ FALSE);
 }
 
 ScTrigger *
@@ -644,7 +645,16 @@ sc_trigger_recheck_async (ScTrigger *trigger, GAsyncReadyCallback callback, gpoi
   /* Somebody else may have seen the same files a moment ago, and still wait for them to be bound. */
   trigger->serial++;
   await_bind (trigger, task);
-  send_bind (trigger);
+  send_bind (trigger, /* look= */ FALSE);
+}
+
+void
+sc_trigger_look_again (ScTrigger *trigger)
+{
+  if (trigger->helper == NULL || trigger->infos->len == 0)
+    return; /* one that is started looks at nobody, and its uprobes are new ones in all processes */
+  trigger->serial++;
+  send_bind (trigger, /* look= */ TRUE);
 }
 
 void
@@ -673,7 +683,7 @@ sc_trigger_bind_async (ScTrigger *trigger, GPtrArray *infos, GAsyncReadyCallback
       end_waits_when_clear (trigger);
     }
   else if (trigger->helper != NULL)
-    send_bind (trigger);
+    send_bind (trigger, /* look= */ FALSE);
   else
     start_child (trigger);
 }

@@ -41,6 +41,10 @@ void sc_trigger_bind_finish (ScTrigger *trigger, GAsyncResult *result);
  * again. Ends at once otherwise, and in any case as above. */
 void sc_trigger_recheck_async (ScTrigger *trigger, GAsyncReadyCallback callback, gpointer user_data);
 
+/* Looks at all processes once: some that lack a bound patch may have been given back to the old code. What it
+ * finds it patches, whenever that may be. */
+void sc_trigger_look_again (ScTrigger *trigger);
+
 /* Why new processes may escape, NULL when all is well. Borrowed. */
 const char *sc_trigger_problem (ScTrigger *trigger);
 /* Whether it can be had at all. */

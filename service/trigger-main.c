@@ -153,6 +153,8 @@ bind (ScDelivery *delivery)
   json_object_set_int_member (reply, "serial", sc_wire_int (delivery->message, "serial"));
   if (!lp_trigger_bind (keeper->trigger, delivery->bindings, &unwatched, &error))
     json_array_add_string_element (problems, error->message);
+  if (sc_wire_bool (delivery->message, "look"))
+    lp_trigger_look_at_all (keeper->trigger);
   for (guint i = 0; i < unopened->len; i++)
     json_array_add_string_element (problems, unopened->pdata[i]);
   for (guint i = 0; i < unwatched->len; i++)
