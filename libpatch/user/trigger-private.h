@@ -56,6 +56,10 @@ struct LpTrigger {
   GPtrArray *entities; /* with the lock: LpEntity; replaced as a whole, so that tracers keep theirs */
   GPtrArray *entries; /* with the lock: GBytes, element for element of the entities; empty: not known (yet) */
   GArray *watched;    /* int: descriptors of the watched files, open for reading */
+  GHashTable *leased; /* set of int: those of them that nobody may write to before we have let go */
+  GSource *lease_source; /* NULL: there are no leases */
+  int lease_fd;
+  int lease_thread;
   struct {
     int pid;
     guint64 code;
@@ -119,6 +123,15 @@ void lp_trigger_unuse (LpTrigger *trigger, GPtrArray *entities);
 
 /* trigger-bind.c */
 void lp_trigger_unwatch_all (LpTrigger *trigger);
+void lp_trigger_let_go_of_written (LpTrigger *trigger); /* of the files whose lease is wanted */
+
+/* trigger-lease.c */
+void lp_trigger_open_leases (LpTrigger *trigger);
+void lp_trigger_close_leases (LpTrigger *trigger);
+/* Keeps writers away from @fd's file until lp_trigger_let_go_of_written() is through. FALSE: there is one. */
+gboolean lp_trigger_lease (LpTrigger *trigger, int fd);
+void lp_trigger_end_lease (LpTrigger *trigger, int fd);
+gboolean lp_trigger_lease_is_wanted (const LpTrigger *trigger, int fd);
 
 /* trigger-net.c */
 void lp_trigger_open_net (LpTrigger *trigger, const char *pin);

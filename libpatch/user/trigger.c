@@ -550,6 +550,7 @@ lp_trigger_new (LpTriggerFlags without, const char *pin, LpTriggerReport report,
   trigger->slow = g_hash_table_new_full (g_int64_hash, g_int64_equal, g_free, NULL);
   trigger->looks = g_hash_table_new_full (NULL, NULL, NULL, lp_trigger_look_free);
   trigger->users = g_hash_table_new (NULL, NULL);
+  lp_trigger_open_leases (trigger);
   if (without & LP_TRIGGER_GATE)
     g_ptr_array_add (trigger->lacks, g_strdup ("gate: switched off"));
   else
@@ -626,6 +627,7 @@ lp_trigger_free (LpTrigger *trigger)
   g_hash_table_unref (trigger->slow);
   g_hash_table_unref (trigger->users);
   g_array_unref (trigger->watched);
+  lp_trigger_close_leases (trigger);
   g_ptr_array_unref (trigger->lacks);
   g_ptr_array_unref (trigger->entities);
   g_ptr_array_unref (trigger->entries);
