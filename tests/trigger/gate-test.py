@@ -36,6 +36,19 @@ COUNTING = '''
 '''
 
 
+# Says as whom it runs.
+WHO = '''
+    #include <unistd.h>
+    int answer (int x);
+    int main (int argc, char **argv)
+    {
+      int bad = answer (argc) != argc + 2;
+      printf ("%d\\n", (int)geteuid ());
+      return bad;
+    }
+'''
+
+
 def expect_counted(outputs, trigger):
     """All of @outputs are new; but for those that had to be let go at the deadline on a busy machine, and these were counted."""
     _, counts = trigger.finish()
@@ -120,7 +133,8 @@ def exec_that_fails(things):
         else:
             raise AssertionError('exec did not fail')
         expect_new(start(things.program.path))
-        expect(trigger.finish()[1]['failed'], 0, 'failed')
+        counts = trigger.finish()[1]
+        expect((counts['met'], counts['failed']), (2, 0), f'met, failed: {counts}')
 
 
 def thread_that_execs(things):
@@ -150,21 +164,28 @@ def vfork_by_a_parent(things):
     with Trigger(things.program):
         for _ in range(20):
             expect_new(start(things.vfork, things.program.path))
-            # An exec that fails in the shared memory.
+            # An exec that fails in the shared memory; also when the program has been opened already.
             expect(start(things.vfork, things.folder / 'nowhere').returncode, 99)
+            expect(start(things.vfork, things.program.path, 'too long').returncode, 99)
 
 
 def setuid_program(things):
+    """It is patched and gets the privileges of its owner all the same, whoever starts it; with no_new_privs it gets none."""
+    things.folder.chmod(0o755)
     program = things.folder / 'setuid'
-    shutil.copy(things.program.path, program)
-    os.chown(program, 65534, 65534)
-    program.chmod(0o4755)
-    watched = Path(program)
-    with Trigger(things.program, watched):
-        # It keeps its privileges (a parent would see them lost if a tracer were in the way), and is patched.
-        process = subprocess.Popen(['/bin/sh', '-c', f'exec {program}'], stdout=subprocess.PIPE, text=True)
-        expect(process.communicate()[0], 'new\n')
+    shutil.copy(things.who.path, program)
+    for owner, caller in ((65534, 0), (0, 65534)):
+        os.chown(program, owner, owner)
+        program.chmod(0o4755)
+        with Trigger(things.who, program):
+            for _ in range(5):
+                expect_answer(start(program, user=caller), f'new\n{owner}\n')
+            expect_answer(start('setpriv', '--no-new-privs', program, user=caller), f'new\n{caller}\n')
     expect(stat.S_IMODE(program.stat().st_mode), 0o4755)
+
+
+def expect_answer(done, output):
+    expect((done.returncode, done.stdout), (0, output))
 
 
 def parent_sees_no_stop(things):
@@ -291,6 +312,7 @@ class Things:
         self.program = Target(folder, 'program', ['-pie'])
         self.again = Target(folder, 'again', ['-pie'], main=AGAIN)
         self.patient = Target(folder, 'patient', ['-pie'], main=PATIENT)
+        self.who = Target(folder, 'who', ['-pie'], main=WHO)
         self.static = Target(folder, 'static', ['-static'], ['-O2', '-fno-pie'])
         self.counting = Target(folder, 'counting', ['-static'], ['-O2', '-fno-pie'], answer=COUNTING)
         self.fixed = Target(folder, 'fixed', ['-no-pie'], ['-O2', '-fno-pie'])
@@ -319,8 +341,10 @@ class Things:
             }''', f'-DPATH="{self.shared.path}"')
         self.vfork = self.compile('vfork', '''
             #define _GNU_SOURCE
+            #include <string.h>
             #include <sys/wait.h>
             #include <unistd.h>
+            static char longest[1 << 20]; /* longer than an argument may be */
             int main (int argc, char **argv)
             {
               volatile int seen = 0;
@@ -328,7 +352,7 @@ class Things:
               if (pid == 0)
                 {
                   seen = 1;
-                  execl (argv[1], argv[1], (char *)0);
+                  execl (argv[1], argv[1], argc > 2 ? memset (longest, 'x', sizeof longest - 1) : (char *)0, (char *)0);
                   _exit (99);
                 }
               int status;
