@@ -78,9 +78,12 @@ class Things:
     def start(self, *before):
         return subprocess.Popen([*before, self.target.path], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
-    def starts(self):
-        """Half of them by ld.so, which the kernel keeps tracers away from until the gate has answered."""
-        return [self.start(*(('/lib64/ld-linux-x86-64.so.2',) if number % 2 else ())) for number in range(STARTS)]
+    def starts(self, mode):
+        """Half of them by ld.so, which the kernel keeps tracers away from until the gate has answered. Events are read some ms after the fact:
+        then they must still run."""
+        processes = [self.start(*(('/lib64/ld-linux-x86-64.so.2',) if number % 2 else ())) for number in range(STARTS)]
+        sleep(0.03 if mode == 'events' else 0)
+        return processes
 
     def steps(self, mode):
         """How often each step is made when all goes well. A look that comes late finds the processes gone: then once more."""
@@ -95,7 +98,7 @@ class Things:
         before = self.start()
         with Trigger(self.target, options=OPTIONS[mode]) as trigger:
             self.look(mode, trigger.process)
-            self.end([before, *self.starts()])
+            self.end([before, *self.starts(mode)])
             lines, _ = trigger.finish()
         words = [line.split(' ', 2) for line in lines if line.startswith('step ')]
         return {name: int(times) for _, times, name in words}
@@ -125,7 +128,7 @@ class Things:
             for line in trigger.stdout:  # until it is ready, or its end, if the place comes earlier
                 if line == 'ready\n':
                     break
-            processes += self.starts()
+            processes += self.starts('signals')
             with suppress(subprocess.TimeoutExpired):  # nobody comes to that place
                 trigger.wait(1)
         sleep(0.3)  # the kernel's patience
@@ -145,7 +148,7 @@ class Things:
                 if line == 'ready\n':
                     break
             self.look(mode, trigger)
-            self.end([before, *self.starts()])
+            self.end([before, *self.starts(mode)])
             complaints = trigger.communicate(timeout=120)[1]  # until the last tracer, too, has ended
             expect(complaints, '', 'complaints')
             self.kills += trigger.returncode == -signal.SIGKILL
