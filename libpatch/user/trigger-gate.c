@@ -22,7 +22,8 @@
 struct LpGateReader {
   LpTrigger *trigger;
   int processor;
-  int epoll; /* on the gate and on what ends it */
+  int epoll;         /* on the gate and on what ends it */
+  gboolean is_bound; /* to its processor; belongs to its thread */
   GThread *thread;
 };
 
@@ -90,34 +91,46 @@ set_alone (LpTrigger *trigger, const LpGateReader *reader, gboolean alone)
   trigger->is_alone = alone;
   trigger->n_same = 0;
   for (guint i = 0; i < trigger->readers->len; i++)
-    if (trigger->readers->pdata[i] != reader)
+    if (trigger->readers->pdata[i] != reader || !alone)
       set_interest (trigger->readers->pdata[i], EPOLL_CTL_MOD, lp_gate_fd (trigger->gate),
                     alone ? 0 : EPOLLIN);
-  /* Whoever is alone must be able to make way for something more urgent. */
-  if (alone)
-    lp_urgent_unbind (0);
-  else
-    lp_urgent_bind (reader->processor);
 }
 
 /* @reader has read the gate. With the lock. */
 static void
 note_reader (LpTrigger *trigger, const LpGateReader *reader)
 {
-  trigger->n_same = trigger->is_alone || trigger->last_reader == reader ? trigger->n_same + 1 : 1;
+  gboolean is_same = trigger->last_reader == reader;
+
   trigger->last_reader = reader;
-  if (trigger->n_same >= (trigger->is_alone ? ALONE_TIMES : SAME_TIMES))
-    set_alone (trigger, reader, !trigger->is_alone);
+  trigger->n_same = is_same ? trigger->n_same + 1 : 1;
+  if (trigger->is_alone && (!is_same || trigger->n_same >= ALONE_TIMES))
+    set_alone (trigger, reader, FALSE);
+  else if (!trigger->is_alone && trigger->n_same >= SAME_TIMES)
+    set_alone (trigger, reader, TRUE);
+}
+
+/* Whoever is alone must be able to make way for something more urgent. Without the lock. */
+static void
+choose_processor (LpGateReader *reader, gboolean is_alone)
+{
+  if (reader->is_bound != is_alone)
+    return;
+  reader->is_bound = !is_alone;
+  if (is_alone)
+    lp_urgent_unbind (0);
+  else
+    lp_urgent_bind (reader->processor);
 }
 
 static gpointer
 reader_thread (gpointer data)
 {
-  const LpGateReader *reader = data;
+  LpGateReader *reader = data;
   LpTrigger *trigger = reader->trigger;
   struct epoll_event event;
 
-  lp_urgent_bind (reader->processor);
+  choose_processor (reader, /* is_alone= */ FALSE);
   for (;;)
     {
       int n = epoll_wait (reader->epoll, &event, 1, -1);
@@ -128,11 +141,12 @@ reader_thread (gpointer data)
         continue;
       if (event.data.fd == trigger->readers_end || !lp_trigger_read_gate (trigger, &has_read))
         return NULL;
-      if (!has_read)
-        continue;
       g_mutex_lock (&trigger->lock);
-      note_reader (trigger, reader);
+      if (has_read)
+        note_reader (trigger, reader);
+      gboolean is_alone = trigger->is_alone && trigger->last_reader == reader;
       g_mutex_unlock (&trigger->lock);
+      choose_processor (reader, is_alone);
     }
 }
 
