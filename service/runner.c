@@ -111,6 +111,9 @@ next_batch (ScRun *run)
 {
   /* What holds now is bound, whatever was attempted. */
   sc_binding_update_async (run->service, NULL, NULL, NULL);
+  /* What was undone in processes that nobody has yet, of a patch that is in effect all the same. */
+  if (run->batch_error != NULL)
+    sc_trigger_look_again (run->service->trigger);
   if (run->batch_error != NULL && run->error == NULL)
     run->error = g_error_copy (run->batch_error);
   g_clear_error (&run->batch_error);

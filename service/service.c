@@ -113,7 +113,9 @@ ScService *
 sc_service_new (const ScPaths *paths)
 {
   ScService *service = g_new0 (ScService, 1);
+  g_autofree char *triggers = g_build_filename (paths->runtime_dir, "triggers.lock", NULL);
 
+  g_mkdir_with_parents (paths->runtime_dir, 0755);
   service->paths = *paths;
   service->settings = sc_settings_load (paths->config);
   service->records
@@ -121,8 +123,8 @@ sc_service_new (const ScPaths *paths)
   service->truth = sc_truth_new (on_truth_updated, service);
   service->catalog = sc_catalog_new (on_catalog_event, service);
   service->authority = sc_authority_new (on_authority_changed, service);
-  service->trigger
-      = sc_trigger_new (service->settings->gate ? paths->trigger : NULL, &trigger_listener, service);
+  service->trigger = sc_trigger_new (service->settings->gate ? paths->trigger : NULL, triggers,
+                                     &trigger_listener, service);
   service->queue = sc_queue_new ();
   service->watch = sc_watch_new (on_files_changed, service);
   service->jobs = g_hash_table_new_full (g_str_hash, g_str_equal, NULL, (GDestroyNotify)sc_job_unref);
@@ -237,7 +239,6 @@ scan (ScService *service, GAsyncReadyCallback callback, gpointer user_data)
 void
 sc_service_start_async (ScService *service, GAsyncReadyCallback callback, gpointer user_data)
 {
-  g_mkdir_with_parents (service->paths.runtime_dir, 0755);
   scan (service, callback, user_data);
 }
 

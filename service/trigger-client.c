@@ -7,6 +7,7 @@
 #include "helper.h"
 #include "log.h"
 #include "patch-info.h"
+#include "trigger-lock.h"
 #include "wire.h"
 
 #include <errno.h>
@@ -21,12 +22,16 @@
 #define PINGS_UNANSWERED_MAX 2
 /* The service manager has to start it, maybe while the machine boots. */
 #define START_PATIENCE 30000 /* milliseconds */
+/* A file that was written to may be the same as before when that is over. */
+#define WRITTEN_PAUSE 2 /* seconds */
 /* Until it is started again after it ended unasked, doubled each time. */
 #define FIRST_RESTART 100     /* milliseconds */
 #define LONGEST_RESTART 30000 /* milliseconds */
 
 struct ScTrigger {
   char *program;
+  char *lock_path;
+  ScTriggerLock *lock; /* looked at while there is no child */
   const ScTriggerListener *listener;
   gpointer user_data;
   GPtrArray *infos; /* ScPatchInfo: what shall be bound */
@@ -38,6 +43,7 @@ struct ScTrigger {
   guint restart_pause;
   guint restart_timer;
   guint ping_timer;
+  guint written_timer;
   guint unanswered;
   guint64 serial; /* of the last bind that was sent */
   GQueue waiting; /* ScWait */
@@ -54,8 +60,8 @@ struct ScTrigger {
 };
 
 typedef struct {
-  dev_t device;
-  ino_t inode;
+  guint64 device, inode;
+  gint64 changed; /* nanoseconds: it may have been written to */
 } ScFileIdentity;
 
 /* Somebody who waits for a bind to be answered. */
@@ -67,6 +73,7 @@ typedef struct {
 
 static void read_header (ScTrigger *trigger);
 static void start_child (ScTrigger *trigger);
+static void send_bind (ScTrigger *trigger, gboolean look);
 static gboolean on_writable (int fd, GIOCondition condition, gpointer data);
 
 static void
@@ -98,6 +105,21 @@ end_waits (ScTrigger *trigger, guint64 serial)
   while (!g_queue_is_empty (&trigger->waiting)
          && ((ScWait *)g_queue_peek_head (&trigger->waiting))->serial <= serial)
     wait_end (g_queue_pop_head (&trigger->waiting));
+}
+
+/* No trigger is left, and nobody who acts for one. */
+static void
+on_clear (gpointer user_data)
+{
+  end_waits (user_data, G_MAXUINT64);
+}
+
+/* Without a child: ends all waits once no tracer of an earlier one acts any more. */
+static void
+end_waits_when_clear (ScTrigger *trigger)
+{
+  sc_trigger_lock_forget (trigger->lock);
+  sc_trigger_lock_await (trigger->lock, on_clear, trigger);
 }
 
 static void
@@ -134,7 +156,7 @@ child_failed (ScTrigger *trigger, const char *why)
     sc_helper_kill (trigger->helper);
   drop_child (trigger);
   set_problem (trigger, trigger->infos->len > 0 ? why : NULL);
-  end_waits (trigger, G_MAXUINT64);
+  end_waits_when_clear (trigger);
   if (trigger->infos->len == 0 || trigger->restart_timer != 0)
     return;
   trigger->restart_timer = g_timeout_add (trigger->restart_pause, on_restart_time, trigger);
@@ -260,6 +282,28 @@ handle_bound (ScTrigger *trigger, JsonObject *message)
   end_waits (trigger, serial);
 }
 
+static gboolean
+on_written_time (gpointer data)
+{
+  ScTrigger *trigger = data;
+
+  trigger->written_timer = 0;
+  if (trigger->helper == NULL || trigger->infos->len == 0)
+    return G_SOURCE_REMOVE;
+  trigger->serial++;
+  send_bind (trigger, /* look= */ FALSE);
+  return G_SOURCE_REMOVE;
+}
+
+/* No process's trouble, but that of all that come. */
+static void
+handle_trouble (ScTrigger *trigger, const char *reason)
+{
+  set_problem (trigger, reason);
+  if (trigger->written_timer == 0)
+    trigger->written_timer = g_timeout_add_seconds (WRITTEN_PAUSE, on_written_time, trigger);
+}
+
 static void
 handle_met (ScTrigger *trigger, JsonObject *message)
 {
@@ -268,11 +312,16 @@ handle_met (ScTrigger *trigger, JsonObject *message)
 
   const ScLogFields fields = { .pid = sc_wire_int (message, "pid") };
 
+  if (fields.pid <= 0)
+    {
+      handle_trouble (trigger, reason);
+      return;
+    }
   sc_log (patched ? G_LOG_LEVEL_DEBUG : G_LOG_LEVEL_WARNING, patched ? SC_MESSAGE_STATE : SC_MESSAGE_ESCAPED,
           &fields, "process %" G_GINT64_FORMAT ": %s%s%s", sc_wire_int (message, "pid"),
           patched ? "patched at its start" : "not patched at its start", reason[0] != '\0' ? ": " : "",
           reason);
-  if (patched || sc_wire_int (message, "pid") <= 0)
+  if (patched)
     return;
   g_auto (GStrv) lines = g_strsplit (reason, "\n", 2);
   const ScTriggerFailure failure = { .pid = (int)sc_wire_int (message, "pid"),
@@ -381,7 +430,9 @@ identify_files (const ScTrigger *trigger)
           struct stat status = { 0 };
           ScFileIdentity identity = { 0 };
           if (stat (info->files[j], &status) == 0)
-            identity = (ScFileIdentity){ status.st_dev, status.st_ino };
+            identity = (ScFileIdentity){ status.st_dev, status.st_ino,
+                                         status.st_ctim.tv_sec * G_GINT64_CONSTANT (1000000000)
+                                             + status.st_ctim.tv_nsec };
           g_array_append_val (files, identity);
         }
     }
@@ -413,7 +464,7 @@ describe (const ScPatchInfo *info)
 }
 
 static void
-send_bind (ScTrigger *trigger)
+send_bind (ScTrigger *trigger, gboolean look)
 {
   g_autoptr (JsonObject) message = json_object_new ();
   JsonArray *patches = json_array_new ();
@@ -426,6 +477,8 @@ send_bind (ScTrigger *trigger)
   json_object_set_int_member (message, "serial", (gint64)trigger->serial);
   json_object_set_boolean_member (message, "check-owner", TRUE);
   json_object_set_array_member (message, "patches", patches);
+  json_object_set_string_member (message, "lock", trigger->lock_path);
+  json_object_set_boolean_member (message, "look", look);
   tell (trigger, message);
 }
 
@@ -478,19 +531,22 @@ start_child (ScTrigger *trigger)
       child_failed (trigger, why);
       return;
     }
+  sc_trigger_lock_forget (trigger->lock); /* it does the same, before it answers */
   trigger->unanswered = 0;
   trigger->ping_timer = g_timeout_add (START_PATIENCE, on_start_late, trigger);
   sc_helper_await (trigger->helper, on_there, trigger);
   if (trigger->helper != NULL)
-    send_bind (trigger);
+    send_bind (trigger, /* look= */ FALSE);
 }
 
 ScTrigger *
-sc_trigger_new (const char *program, const ScTriggerListener *listener, gpointer user_data)
+sc_trigger_new (const char *program, const char *lock, const ScTriggerListener *listener, gpointer user_data)
 {
   ScTrigger *trigger = g_new0 (ScTrigger, 1);
 
   trigger->program = g_strdup (program != NULL ? program : "");
+  trigger->lock_path = g_strdup (lock);
+  trigger->lock = sc_trigger_lock_new (lock, /* is_trigger= */ FALSE);
   trigger->listener = listener;
   trigger->user_data = user_data;
   trigger->infos = g_ptr_array_new_with_free_func ((GDestroyNotify)sc_patch_info_unref);
@@ -511,11 +567,14 @@ sc_trigger_free (ScTrigger *trigger)
   drop_child (trigger);
   end_waits (trigger, G_MAXUINT64);
   g_clear_handle_id (&trigger->restart_timer, g_source_remove);
+  g_clear_handle_id (&trigger->written_timer, g_source_remove);
   g_ptr_array_unref (trigger->infos);
   g_ptr_array_unref (trigger->lacks);
   g_array_unref (trigger->files);
   g_byte_array_unref (trigger->unsent);
   g_free (trigger->problem);
+  g_free (trigger->lock_path);
+  sc_trigger_lock_free (trigger->lock);
   g_free (trigger->program);
   g_free (trigger);
 }
@@ -586,7 +645,16 @@ sc_trigger_recheck_async (ScTrigger *trigger, GAsyncReadyCallback callback, gpoi
   /* Somebody else may have seen the same files a moment ago, and still wait for them to be bound. */
   trigger->serial++;
   await_bind (trigger, task);
-  send_bind (trigger);
+  send_bind (trigger, /* look= */ FALSE);
+}
+
+void
+sc_trigger_look_again (ScTrigger *trigger)
+{
+  if (trigger->helper == NULL || trigger->infos->len == 0)
+    return; /* one that is started looks at nobody, and its uprobes are new ones in all processes */
+  trigger->serial++;
+  send_bind (trigger, /* look= */ TRUE);
 }
 
 void
@@ -600,9 +668,7 @@ sc_trigger_bind_async (ScTrigger *trigger, GPtrArray *infos, GAsyncReadyCallback
 
   g_task_set_task_data (task, trigger, NULL);
   take_infos (trigger, infos);
-  if (is_pointless)
-    dismiss (trigger);
-  if (is_done || is_pointless)
+  if (is_done)
     {
       g_task_return_boolean (task, TRUE);
       g_object_unref (task);
@@ -610,8 +676,14 @@ sc_trigger_bind_async (ScTrigger *trigger, GPtrArray *infos, GAsyncReadyCallback
     }
   trigger->serial++;
   await_bind (trigger, task);
-  if (trigger->helper != NULL)
-    send_bind (trigger);
+  if (is_pointless)
+    {
+      drop_child (trigger);
+      set_problem (trigger, NULL);
+      end_waits_when_clear (trigger);
+    }
+  else if (trigger->helper != NULL)
+    send_bind (trigger, /* look= */ FALSE);
   else
     start_child (trigger);
 }

@@ -22,8 +22,10 @@ typedef struct {
   void (*failed) (const ScTriggerFailure *failure, gpointer user_data);
 } ScTriggerListener;
 
-/* @program: or a socket (helper.h); NULL or "" when there shall be none. @listener must stay. */
-ScTrigger *sc_trigger_new (const char *program, const ScTriggerListener *listener, gpointer user_data);
+/* @program: or a socket (helper.h); NULL or "" when there shall be none. @lock: path of a file that triggers
+ * lock (trigger-lock.h), "": none. @listener must stay. */
+ScTrigger *sc_trigger_new (const char *program, const char *lock, const ScTriggerListener *listener,
+                           gpointer user_data);
 void sc_trigger_free (ScTrigger *trigger); /* ends it: whoever it holds goes on */
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (ScTrigger, sc_trigger_free)
 
@@ -38,6 +40,10 @@ void sc_trigger_bind_finish (ScTrigger *trigger, GAsyncResult *result);
 /* Binds anew when another file of the same build lies at a path by now, as after a package was installed
  * again. Ends at once otherwise, and in any case as above. */
 void sc_trigger_recheck_async (ScTrigger *trigger, GAsyncReadyCallback callback, gpointer user_data);
+
+/* Looks at all processes once: some that lack a bound patch may have been given back to the old code. What it
+ * finds it patches, whenever that may be. */
+void sc_trigger_look_again (ScTrigger *trigger);
 
 /* Why new processes may escape, NULL when all is well. Borrowed. */
 const char *sc_trigger_problem (ScTrigger *trigger);

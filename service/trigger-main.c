@@ -4,6 +4,7 @@
  * states or wishes. */
 #include "child.h"
 #include "entity-file.h"
+#include "trigger-lock.h"
 #include "trigger-minder.h"
 #include "wire.h"
 
@@ -23,6 +24,7 @@
 typedef struct {
   GMainLoop *loop;
   LpTrigger *trigger;
+  ScTriggerLock *lock; /* NULL before the first "bind" message */
   GThreadPool *opener; /* of one thread */
   GThreadPool *teller; /* of one thread */
 } ScKeeper;
@@ -125,6 +127,15 @@ send_reply (gpointer user_data)
   g_free (pending);
 }
 
+/* None of our tracers acts for an earlier set any more; now those of a trigger before us. */
+static void
+on_settled (gpointer user_data)
+{
+  const ScPendingReply *pending = user_data;
+
+  sc_trigger_lock_await (pending->keeper->lock, send_reply, user_data);
+}
+
 static void
 bind (ScDelivery *delivery)
 {
@@ -136,10 +147,14 @@ bind (ScDelivery *delivery)
   g_autoptr (GError) error = NULL;
   JsonArray *problems = json_array_new ();
 
+  if (keeper->lock == NULL)
+    keeper->lock = sc_trigger_lock_new (sc_wire_string (delivery->message, "lock"), /* is_trigger= */ TRUE);
   json_object_set_string_member (reply, "type", "bound");
   json_object_set_int_member (reply, "serial", sc_wire_int (delivery->message, "serial"));
   if (!lp_trigger_bind (keeper->trigger, delivery->bindings, &unwatched, &error))
     json_array_add_string_element (problems, error->message);
+  if (sc_wire_bool (delivery->message, "look"))
+    lp_trigger_look_at_all (keeper->trigger);
   for (guint i = 0; i < unopened->len; i++)
     json_array_add_string_element (problems, unopened->pdata[i]);
   for (guint i = 0; i < unwatched->len; i++)
@@ -148,7 +163,7 @@ bind (ScDelivery *delivery)
   json_object_set_array_member (reply, "lacks", describe_lacks (keeper->trigger));
   *pending = (ScPendingReply){ keeper, reply };
   /* The service looks at the running processes next, and nobody may come to have a patch behind its back. */
-  lp_trigger_settle (keeper->trigger, send_reply, pending);
+  lp_trigger_settle (keeper->trigger, on_settled, pending);
 }
 
 static gboolean
@@ -261,6 +276,9 @@ main (int argc, char **argv)
       = g_thread_pool_new (open_and_deliver, NULL, /* max_threads= */ 1, /* exclusive= */ FALSE, NULL);
   g_thread_unref (g_thread_new ("messages", read_messages, &keeper));
   g_main_loop_run (keeper.loop);
+  lp_trigger_close (keeper.trigger);
+  sc_trigger_lock_free (
+      keeper.lock); /* nobody acts any more: the next one need not wait for what is left to do */
   lp_trigger_free (keeper.trigger);
   return 0;
 }

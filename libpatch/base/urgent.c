@@ -77,8 +77,8 @@ lp_urgent_bind (int processor)
 }
 
 void
-lp_urgent_unbind (void)
+lp_urgent_unbind (int tid)
 {
   if (CPU_COUNT (&usable) > 0)
-    sched_setaffinity (0, sizeof usable, &usable);
+    sched_setaffinity (tid, sizeof usable, &usable);
 }

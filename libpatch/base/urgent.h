@@ -33,6 +33,6 @@ void lp_urgent_yield (void);
 GArray *lp_urgent_processors (void);
 /* The calling thread, and those that it starts, run on @processor only, if it is >= 0 and exists. */
 void lp_urgent_bind (int processor);
-void lp_urgent_unbind (void);
+void lp_urgent_unbind (int tid); /* 0: the calling one */
 
 G_END_DECLS

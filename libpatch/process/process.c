@@ -118,16 +118,6 @@ lp_process_hold (int pid)
   return process_new (pid);
 }
 
-void
-lp_process_expect (int pid)
-{
-  g_autoptr (LpProcess) process = process_new (pid);
-  int fd = lp_process_open_file (process, "mem", O_RDONLY, NULL);
-
-  if (fd >= 0)
-    close (fd);
-}
-
 gboolean
 lp_process_keep (LpProcess *process, GError **error)
 {

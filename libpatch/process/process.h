@@ -21,10 +21,6 @@ LpProcess *lp_process_open (int pid, GError **error);
 LpProcess *lp_process_hold (int pid);
 /* For use after the hold: from here on it is like one of lp_process_open(). Errors: as there. */
 gboolean lp_process_keep (LpProcess *process, GError **error);
-/* @pid's memory will be looked at soon, perhaps under another program: has the kernel prepare what that
- * takes.
- */
-void lp_process_expect (int pid);
 void lp_process_free (LpProcess *process);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (LpProcess, lp_process_free)
 

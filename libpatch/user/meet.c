@@ -412,9 +412,6 @@ hold_meeting (Meeting *meeting)
   lp_step ("opener seized");
   meeting->keeper->allow (meeting->keeper->user_data);
   prctl (PR_SET_PDEATHSIG, 0);
-  lp_urgent_unbind (); /* it stays where it is as long as it isn't in the way of something more urgent there
-                        */
-  lp_process_expect (meeting->tid); /* there is time now: it makes its way through the kernel */
   lp_step ("opener let through");
   if (!seized)
     {

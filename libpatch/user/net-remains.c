@@ -70,11 +70,15 @@ is_as_old (const LpProcess *process, guint64 until)
 }
 
 static void
-let_go (const struct lp_net_slot *slot, guint64 until)
+let_go (struct lp_net_slot *slot, guint64 until)
 {
   guint state = settled_state (slot);
 
-  if (LP_NET_HOW (state) < LP_NET_STOPPING)
+  /* A signal that doesn't come is undone by the one who sends it. */
+  if (LP_NET_HOW (state) < LP_NET_STOPPING
+      || (LP_NET_HOW (state) == LP_NET_STOPPING
+          && __atomic_compare_exchange_n (&slot->state, &state, LP_NET_FREE, FALSE, __ATOMIC_SEQ_CST,
+                                          __ATOMIC_SEQ_CST)))
     return;
   g_autoptr (LpProcess) process = lp_process_open ((int)slot->pid, NULL);
   g_autofree char *how = process != NULL ? lp_process_status (process, (int)(state >> 3), "State") : NULL;

@@ -20,6 +20,7 @@
 #include "net-shared.h"
 
 #define SIGSTOP 19
+#define SIGCONT 18
 #define TRIES 16         /* slots that are looked at for a free one */
 #define LOOKS (1u << 22) /* more than fit into any patience */
 
@@ -117,7 +118,10 @@ hold (struct lp_net_control *control, unsigned int index, unsigned int tid, cons
     }
   __sync_fetch_and_add (&control->signalled, 1);
   bpf_send_signal_thread (SIGSTOP);
-  __sync_val_compare_and_swap (&slot->state, stopping, LP_NET_STATE (tid, LP_NET_STOPPED));
+  /* Whoever ended the hold before that has sent its SIGCONT too early: nobody else would undo this stop, in
+   * which the thread isn't yet. A machine that is busy enough lets a second pass between two lines here. */
+  if (__sync_val_compare_and_swap (&slot->state, stopping, LP_NET_STATE (tid, LP_NET_STOPPED)) != stopping)
+    bpf_send_signal (SIGCONT);
   return 0;
 }
 

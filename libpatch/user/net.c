@@ -462,11 +462,11 @@ lp_net_end (LpNet *net, const struct lp_net_hit *hit)
   /* A signal that is on its way must not arrive after what undoes it. */
   while (how_held (net, hit) == LP_NET_STOPPING && now_ns () < patience)
     g_usleep (100);
-  if (how_held (net, hit) < LP_NET_STOPPING)
+  /* A signal that doesn't come is undone by the one who sends it, once it sees that the hold has ended. */
+  if (exchange (net, hit, LP_NET_STOPPING, LP_NET_FREE) || how_held (net, hit) != LP_NET_STOPPED)
     return;
   kill ((pid_t)hit->pid, SIGCONT);
-  if (!exchange (net, hit, LP_NET_STOPPED, LP_NET_FREE))
-    exchange (net, hit, LP_NET_STOPPING, LP_NET_FREE);
+  exchange (net, hit, LP_NET_STOPPED, LP_NET_FREE);
 }
 
 void

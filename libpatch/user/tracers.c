@@ -22,6 +22,7 @@ typedef struct {
   gint state;         /* atomic, futex: MemberState */
   gint home;          /* the processor that it waits on; -1: any */
   gint processor;     /* atomic: where it waits */
+  gint pid;           /* atomic: of the tracer that has waited last */
   LpPtracerFunc func; /* belongs to the one who gives while it waits, to the tracer and its thread then */
   void (*lost) (gpointer data);
   gpointer data;
@@ -62,6 +63,7 @@ next_work (gpointer data, gpointer *func_data)
   lp_urgent_begin (LP_URGENCY_ACTS);
   lp_urgent_bind (member->home);
   g_atomic_int_set (&member->processor, this_processor ());
+  g_atomic_int_set (&member->pid, getpid ());
   g_atomic_int_set (&member->state, MEMBER_WAITS);
   while (g_atomic_int_get (&member->state) == MEMBER_WAITS && !g_atomic_int_get (&member->tracers->closing))
     syscall (SYS_futex, &member->state, FUTEX_WAIT_PRIVATE, MEMBER_WAITS, NULL, NULL, 0);
@@ -158,6 +160,17 @@ lp_tracers_give (LpTracers *tracers, LpPtracerFunc func, void (*lost) (gpointer 
     if (give (&tracers->members[i], func, lost, data))
       return TRUE;
   return FALSE;
+}
+
+void
+lp_tracers_unbind (LpTracers *tracers)
+{
+  for (guint i = 0; i < tracers->n; i++)
+    {
+      int pid = g_atomic_int_get (&tracers->members[i].pid);
+      if (g_atomic_int_get (&tracers->members[i].state) == MEMBER_BUSY && lp_ptracer_is_one (pid))
+        lp_urgent_unbind (pid);
+    }
 }
 
 void

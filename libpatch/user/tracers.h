@@ -24,6 +24,9 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (LpTracers, lp_tracers_free)
 gboolean lp_tracers_give (LpTracers *tracers, LpPtracerFunc func, void (*lost) (gpointer data),
                           gpointer data);
 
+/* Those that are at work may run on any processor from now on. */
+void lp_tracers_unbind (LpTracers *tracers);
+
 /* Replaces those that were killed. */
 void lp_tracers_mend (LpTracers *tracers);
 

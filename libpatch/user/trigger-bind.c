@@ -13,10 +13,13 @@
 #define SETTING_POLL_MS 2
 
 static void
-close_all (GArray *watched)
+close_all (LpTrigger *trigger, GArray *watched)
 {
   for (guint i = 0; i < watched->len; i++)
-    close (g_array_index (watched, int, i));
+    {
+      g_hash_table_remove (trigger->leased, GINT_TO_POINTER (g_array_index (watched, int, i)));
+      close (g_array_index (watched, int, i));
+    }
   g_array_unref (watched);
 }
 
@@ -39,21 +42,13 @@ find_inode (const GArray *watched, int fd)
   return -1;
 }
 
-/* Takes the marks of @from away, except on inodes that are also in @keep; closes all of @from. */
+/* Takes the marks of @from away, except on inodes that are also in @keep. */
 static void
-unwatch_missing (LpTrigger *trigger, GArray *from, const GArray *keep)
+unwatch_missing (LpTrigger *trigger, const GArray *from, const GArray *keep)
 {
   for (guint i = 0; trigger->gate != NULL && i < from->len; i++)
     if (find_inode (keep, g_array_index (from, int, i)) < 0)
       lp_gate_unwatch (trigger->gate, g_array_index (from, int, i), NULL);
-  close_all (from);
-}
-
-void
-lp_trigger_unwatch_all (LpTrigger *trigger)
-{
-  unwatch_missing (trigger, trigger->watched, NULL);
-  trigger->watched = g_array_new (FALSE, FALSE, sizeof (int));
 }
 
 /* Whether the file behind @fd is the target of @entity. */
@@ -96,12 +91,18 @@ find_target (LpTrigger *trigger, const char *path, LpEntity *entity, const GArra
 
   if (fd >= 0)
     close (fd);
-  if (readable >= 0 && is_target (readable, entity))
+  gboolean is_written = readable >= 0 && !lp_trigger_lease (trigger, readable);
+  if (readable >= 0 && !is_written && is_target (readable, entity))
     return readable;
   gboolean is_missing = readable < 0 && (number == ENOENT || number == ENOTDIR);
   g_ptr_array_add (is_missing ? missing : problems,
                    g_strdup_printf ("%s: %s", path,
-                                    readable < 0 ? g_strerror (number) : "is another build now"));
+                                    readable < 0 ? g_strerror (number)
+                                    : is_written ? "is being written to; `syscare rescan` when that is done"
+                                                 : "is another build now"));
+  if (readable >= 0 && find_inode (trigger->watched, readable) < 0 && find_inode (watched, readable) < 0)
+    lp_trigger_end_lease (trigger, readable);
+  g_hash_table_remove (trigger->leased, GINT_TO_POINTER (readable));
   if (readable >= 0)
     close (readable);
   return -1;
@@ -124,7 +125,10 @@ watch_binding (LpTrigger *trigger, const LpBinding *binding, GArray *watched, GP
       if (is_new)
         g_array_append_val (watched, fd);
       else
-        close (fd); /* another name of the same file */
+        {
+          g_hash_table_remove (trigger->leased, GINT_TO_POINTER (fd));
+          close (fd); /* another name of the same file */
+        }
       if (is_new && trigger->gate != NULL && !lp_gate_watch (trigger->gate, fd, error))
         return FALSE;
     }
@@ -219,10 +223,12 @@ lp_trigger_bind (LpTrigger *trigger, GPtrArray *bindings, GPtrArray **problems, 
       if (!watch_binding (trigger, binding, watched, *problems, error))
         {
           unwatch_missing (trigger, watched, trigger->watched);
+          close_all (trigger, watched);
           return FALSE;
         }
     }
-  unwatch_missing (trigger, g_steal_pointer (&trigger->watched), watched);
+  GArray *before = trigger->watched;
+  unwatch_missing (trigger, before, watched);
   trigger->watched = watched;
   g_ptr_array_unref (trigger->entities);
   trigger->entities = g_steal_pointer (&entities);
@@ -232,5 +238,64 @@ lp_trigger_bind (LpTrigger *trigger, GPtrArray *bindings, GPtrArray **problems, 
   lp_step ("files watched");
   if (trigger->net != NULL)
     bind_net (trigger, *problems);
+  close_all (trigger, before); /* whoever wants to write to them may: nothing of ours is on them */
   return TRUE;
+}
+
+/* What remains of trigger->watched is bound as before. */
+static void
+let_go_of (LpTrigger *trigger, const GArray *gone)
+{
+  g_autoptr (GPtrArray) problems = g_ptr_array_new_with_free_func (g_free);
+
+  for (guint i = 0; i < gone->len && trigger->gate != NULL; i++)
+    lp_gate_unwatch (trigger->gate, g_array_index (gone, int, i), NULL);
+  if (trigger->net != NULL)
+    bind_net (trigger, problems);
+}
+
+static void
+report_written (LpTrigger *trigger, int fd)
+{
+  g_autofree char *link = g_strdup_printf ("/proc/self/fd/%d", fd);
+  g_autofree char *path = g_file_read_link (link, NULL);
+  g_autofree char *reason = g_strdup_printf ("%s: is being written to; nothing is bound to it any more",
+                                             path != NULL ? path : "a target's file");
+  const LpMeetResult result = { .outcome = LP_MEET_FAILED, .reason = reason };
+
+  trigger->report (&result, trigger->user_data);
+}
+
+void
+lp_trigger_let_go_of_written (LpTrigger *trigger)
+{
+  GArray *gone = g_array_new (FALSE, FALSE, sizeof (int));
+
+  for (guint i = trigger->watched->len; i-- > 0;)
+    {
+      int fd = g_array_index (trigger->watched, int, i);
+      if (!lp_trigger_lease_is_wanted (trigger, fd))
+        continue;
+      g_array_append_val (gone, fd);
+      g_array_remove_index_fast (trigger->watched, i);
+    }
+  if (gone->len > 0)
+    let_go_of (trigger, gone);
+  for (guint i = 0; i < gone->len; i++)
+    {
+      lp_trigger_end_lease (trigger, g_array_index (gone, int, i));
+      report_written (trigger, g_array_index (gone, int, i));
+    }
+  close_all (trigger, gone);
+}
+
+void
+lp_trigger_unwatch_all (LpTrigger *trigger)
+{
+  GArray *gone = trigger->watched;
+
+  trigger->watched = g_array_new (FALSE, FALSE, sizeof (int));
+  if (gone->len > 0)
+    let_go_of (trigger, gone);
+  close_all (trigger, gone);
 }

@@ -289,6 +289,12 @@ lp_trigger_scan (LpTrigger *trigger)
 }
 
 void
+lp_trigger_look_at_all (LpTrigger *trigger)
+{
+  lp_trigger_scan (trigger);
+}
+
+void
 lp_trigger_drop_looks (LpTrigger *trigger)
 {
   g_hash_table_remove_all (trigger->looks);

@@ -25,15 +25,18 @@ typedef struct LpGateReader LpGateReader;
 struct LpTrigger {
   GMainContext *context;
   GMutex lock;
-  int owner;            /* our process */
-  gint spared;          /* atomic: process id, 0: nobody's */
-  LpGate *gate;         /* NULL: there is none */
-  LpTracers *tracers;   /* with the lock: the gate's, which wait */
-  GPtrArray *readers;   /* LpGateReader; NULL: the loop reads the gate */
-  int readers_end;      /* an eventfd that tells them to end */
-  GSource *gate_source; /* of the loop, when it reads the gate */
-  int deadline_fd;      /* a timer that rings while somebody is held; -1: there is none */
-  gboolean is_timing;   /* with the lock: it does */
+  int owner;                       /* our process */
+  gint spared;                     /* atomic: process id, 0: nobody's */
+  LpGate *gate;                    /* NULL: there is none */
+  LpTracers *tracers;              /* with the lock: the gate's, which wait */
+  GPtrArray *readers;              /* LpGateReader; NULL: the loop reads the gate */
+  int readers_end;                 /* an eventfd that tells them to end */
+  const LpGateReader *last_reader; /* with the lock: who has read the gate */
+  guint n_same;                    /* with the lock: that many times without another one */
+  gboolean is_alone;               /* with the lock: nobody else reads it */
+  GSource *gate_source;            /* of the loop, when it reads the gate */
+  int deadline_fd;                 /* a timer that rings while somebody is held; -1: there is none */
+  gboolean is_timing;              /* with the lock: it does */
   GSource *deadline_source;
   LpNet *net; /* NULL: there is none */
   GSource *net_source;
@@ -53,6 +56,10 @@ struct LpTrigger {
   GPtrArray *entities; /* with the lock: LpEntity; replaced as a whole, so that tracers keep theirs */
   GPtrArray *entries; /* with the lock: GBytes, element for element of the entities; empty: not known (yet) */
   GArray *watched;    /* int: descriptors of the watched files, open for reading */
+  GHashTable *leased; /* set of int: those of them that nobody may write to before we have let go */
+  GSource *lease_source; /* NULL: there are no leases */
+  int lease_fd;
+  int lease_thread;
   struct {
     int pid;
     guint64 code;
@@ -95,8 +102,8 @@ void lp_trigger_drop_looks (LpTrigger *trigger); /* what is planned, once no thr
 
 /* trigger.c */
 void lp_trigger_dispatch_gate (LpTrigger *trigger); /* reads what waits; never blocks */
-/* The same in a reader, without the lock. FALSE: the gate is broken. */
-gboolean lp_trigger_read_gate (LpTrigger *trigger);
+/* The same in a reader, without the lock. *@has_read: something did wait. FALSE: the gate is broken. */
+gboolean lp_trigger_read_gate (LpTrigger *trigger, gboolean *has_read);
 void lp_trigger_enforce_deadline (LpTrigger *trigger);
 void lp_trigger_collect (LpTrigger *trigger); /* reports the openers that were dealt with */
 
@@ -116,6 +123,15 @@ void lp_trigger_unuse (LpTrigger *trigger, GPtrArray *entities);
 
 /* trigger-bind.c */
 void lp_trigger_unwatch_all (LpTrigger *trigger);
+void lp_trigger_let_go_of_written (LpTrigger *trigger); /* of the files whose lease is wanted */
+
+/* trigger-lease.c */
+void lp_trigger_open_leases (LpTrigger *trigger);
+void lp_trigger_close_leases (LpTrigger *trigger);
+/* Keeps writers away from @fd's file until lp_trigger_let_go_of_written() is through. FALSE: there is one. */
+gboolean lp_trigger_lease (LpTrigger *trigger, int fd);
+void lp_trigger_end_lease (LpTrigger *trigger, int fd);
+gboolean lp_trigger_lease_is_wanted (const LpTrigger *trigger, int fd);
 
 /* trigger-net.c */
 void lp_trigger_open_net (LpTrigger *trigger, const char *pin);

@@ -285,7 +285,7 @@ meeting_lost (gpointer data)
 static gpointer
 meeting_thread (gpointer data)
 {
-  lp_urgent_unbind (); /* a reader may have started it */
+  lp_urgent_unbind (0); /* a reader may have started it */
   if (!lp_ptracer_run (meet, data, NULL))
     meeting_lost (data);
   return NULL;
@@ -304,18 +304,25 @@ begin_meeting (LpTrigger *trigger, Held *held)
   return lp_trigger_start_thread (trigger, "meeting", meeting_thread, held);
 }
 
-/* Lets go who has been held too long. The tracer finds that out by itself. */
+/* Lets go who has been held too long. The tracer finds that out by itself; should it be kept from its
+ * processor, it gets others. */
 void
 lp_trigger_enforce_deadline (LpTrigger *trigger)
 {
   gint64 oldest = g_get_monotonic_time () - DEADLINE_MS * 1000;
+  gboolean is_late = FALSE;
   GHashTableIter iter;
   gpointer value;
 
   g_hash_table_iter_init (&iter, trigger->held);
   while (g_hash_table_iter_next (&iter, NULL, &value))
-    if (((Held *)value)->since < oldest && allow_once (value))
-      trigger->counts.missed++;
+    if (((Held *)value)->since < oldest)
+      {
+        is_late = TRUE;
+        trigger->counts.missed += allow_once (value);
+      }
+  if (is_late)
+    lp_tracers_unbind (trigger->tracers);
 }
 
 static void
@@ -437,11 +444,18 @@ handle_in_loop (const LpGateEvent *event, gpointer user_data)
     admit (trigger, event);
 }
 
+typedef struct {
+  LpTrigger *trigger;
+  gboolean *has_read;
+} Reading;
+
 static void
 handle_in_reader (const LpGateEvent *event, gpointer user_data)
 {
-  LpTrigger *trigger = user_data;
+  const Reading *reading = user_data;
+  LpTrigger *trigger = reading->trigger;
 
+  *reading->has_read = TRUE;
   if (is_ours (trigger, event->tid))
     {
       lp_gate_allow (trigger->gate, event);
@@ -491,11 +505,13 @@ on_broken (gpointer data)
 }
 
 gboolean
-lp_trigger_read_gate (LpTrigger *trigger)
+lp_trigger_read_gate (LpTrigger *trigger, gboolean *has_read)
 {
   GError *error = NULL;
+  Reading reading = { trigger, has_read };
 
-  if (lp_gate_dispatch (trigger->gate, handle_in_reader, trigger, &error))
+  *has_read = FALSE;
+  if (lp_gate_dispatch (trigger->gate, handle_in_reader, &reading, &error))
     return TRUE;
   Broken *broken = g_new (Broken, 1);
   *broken = (Broken){ trigger, error };
@@ -534,6 +550,7 @@ lp_trigger_new (LpTriggerFlags without, const char *pin, LpTriggerReport report,
   trigger->slow = g_hash_table_new_full (g_int64_hash, g_int64_equal, g_free, NULL);
   trigger->looks = g_hash_table_new_full (NULL, NULL, NULL, lp_trigger_look_free);
   trigger->users = g_hash_table_new (NULL, NULL);
+  lp_trigger_open_leases (trigger);
   if (without & LP_TRIGGER_GATE)
     g_ptr_array_add (trigger->lacks, g_strdup ("gate: switched off"));
   else
@@ -610,6 +627,7 @@ lp_trigger_free (LpTrigger *trigger)
   g_hash_table_unref (trigger->slow);
   g_hash_table_unref (trigger->users);
   g_array_unref (trigger->watched);
+  lp_trigger_close_leases (trigger);
   g_ptr_array_unref (trigger->lacks);
   g_ptr_array_unref (trigger->entities);
   g_ptr_array_unref (trigger->entries);

@@ -77,6 +77,11 @@ gboolean lp_trigger_bind (LpTrigger *trigger, GPtrArray *bindings, GPtrArray **p
  * that is under way. lp_trigger_close() sees to it, too. */
 void lp_trigger_settle (LpTrigger *trigger, LpTriggerSettled func, gpointer user_data);
 
+/* Looks at all processes once, in a thread, and patches those that lack a patch. For the caller that has
+ * taken one from a process though it is bound: the net doesn't see it there any more, since it took its
+ * breakpoint away. */
+void lp_trigger_look_at_all (LpTrigger *trigger);
+
 /* What the threads of process @pid open is let through at once: who reads the targets' files time and again,
  * and runs none of them. */
 void lp_trigger_spare (LpTrigger *trigger, int pid);

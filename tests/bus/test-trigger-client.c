@@ -3,8 +3,10 @@
 #include "patch-info.h"
 #include "trigger-client.h"
 
+#include <fcntl.h>
 #include <glib/gstdio.h>
 #include <string.h>
+#include <sys/file.h>
 #include <unistd.h>
 
 #define PATCHES 5000
@@ -68,7 +70,7 @@ test_more_than_the_socket_takes (void)
       g_autofree char *uuid = g_uuid_string_random ();
       g_ptr_array_add (infos, sc_patch_info_new_orphan (uuid, "d1", "b1"));
     }
-  ScTrigger *trigger = sc_trigger_new (program, &listener, NULL);
+  ScTrigger *trigger = sc_trigger_new (program, /* lock= */ "", &listener, NULL);
   sc_trigger_bind_async (trigger, infos, on_bound, &result);
   while (result == NULL)
     g_main_context_iteration (NULL, TRUE);
@@ -83,10 +85,43 @@ test_more_than_the_socket_takes (void)
   g_rmdir (folder);
 }
 
+/* Nothing is bound and no trigger runs; but a tracer of an earlier one does. */
+static void
+test_waits_for_an_earlier_one (void)
+{
+  static const ScTriggerListener listener = { on_changed, on_failed };
+  g_autofree char *folder = g_dir_make_tmp ("trigger-client-XXXXXX", NULL);
+  g_autofree char *lock = g_build_filename (folder, "lock", NULL);
+  g_autoptr (GPtrArray) infos = g_ptr_array_new ();
+  g_autoptr (GAsyncResult) result = NULL, second = NULL;
+  int tracer = open (lock, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+
+  g_assert_cmpint (flock (tracer, LOCK_EX), ==, 0);
+  ScTrigger *trigger = sc_trigger_new ("/nowhere", lock, &listener, NULL);
+  sc_trigger_bind_async (trigger, infos, on_bound, &result);
+  sc_trigger_bind_async (trigger, infos, on_bound, &second);
+  for (guint i = 0; i < 10; i++)
+    g_main_context_iteration (NULL, FALSE);
+  g_assert_null (result);
+  g_assert_null (second);
+  close (tracer);
+  while (result == NULL || second == NULL)
+    g_main_context_iteration (NULL, TRUE);
+  sc_trigger_bind_finish (trigger, result);
+  sc_trigger_bind_finish (trigger, second);
+  g_assert_false (g_main_context_pending (NULL));
+
+  sc_trigger_free (trigger);
+  g_unlink (lock);
+  g_rmdir (folder);
+}
+
 int
 main (int argc, char **argv)
 {
   g_test_init (&argc, &argv, NULL);
+  g_test_add_func ("/trigger/a bind waits for the tracers of an earlier trigger",
+                   test_waits_for_an_earlier_one);
   g_test_add_func ("/trigger/is told more than the socket takes at once", test_more_than_the_socket_takes);
   return g_test_run ();
 }

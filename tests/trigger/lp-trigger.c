@@ -10,7 +10,8 @@
  * "trigger" itself, the net's "guard" or "both" at once; "service": as if the one that wants it had been
  * killed. --slow: whoever makes STEP takes half a second for it.
  *
- * "u" on standard input: binds nothing any more, and prints "settled" when that has settled.
+ * "u" on standard input: binds nothing any more, and prints "settled" when that has settled. "l": looks at
+ * all processes.
  */
 #include <fcntl.h>
 #include <glib-unix.h>
@@ -147,6 +148,8 @@ input_is_readable (int fd, GIOCondition condition, gpointer user_data)
     {
       if (byte == 'u')
         unbind (run->trigger);
+      else if (byte == 'l')
+        lp_trigger_look_at_all (run->trigger);
       return G_SOURCE_CONTINUE;
     }
   g_main_loop_quit (run->loop);

@@ -88,6 +88,19 @@ BOMB = '''
       return 0;
     }
 '''
+# A program whose code has no place for a breakpoint that isn't its own.
+OTHER = '''
+    #include <stdio.h>
+    #define ONE(i) x = x * i + i; __asm__ volatile ("" : "+r" (x));
+    #define TEN(i) ONE (i) ONE (3 * i) ONE (5 * i) ONE (7 * i) ONE (9 * i) ONE (11 * i) ONE (13 * i) ONE (15 * i) ONE (17 * i) ONE (19 * i)
+    int main (void)
+    {
+      unsigned x = 1;
+      TEN (3) TEN (5) TEN (7) TEN (9) TEN (11) TEN (13) TEN (15) TEN (17) TEN (19) TEN (21) TEN (23) TEN (25) TEN (27) TEN (29) TEN (31)
+      printf ("%u\\n", x);
+      return 0;
+    }
+'''
 THREADS = '''
     #include <pthread.h>
     #include <unistd.h>
@@ -344,6 +357,25 @@ def traced_process(things):
         expect(counts['caught'], 0, lines)
 
 
+def overwritten(things):
+    """Another program is copied over the file, as `cp` does it, into the same inode: it runs as it would anywhere; the old content is bound again."""
+    kept, said = things.folder / 'kept', start(things.other).stdout
+    shutil.copy(things.written.path, kept)
+    inode = os.stat(things.written.path).st_ino
+    for options in ((), NET, ('--without=net',)):
+        with Trigger(things.written, options=options) as trigger:
+            expect(start(things.written.path).returncode, 0, 'exit status of the patched one')
+            must('cp', things.other, things.written.path)
+            expect(os.stat(things.written.path).st_ino, inode, 'inode')
+            for _ in range(3):
+                done = start(things.written.path)
+                expect((done.returncode, done.stdout), (0, said), f'the new program, {options}')
+            expect(any('is being written to' in line for line in trigger.finish()[0]), True, 'it is told')
+        must('cp', kept, things.written.path)
+    with open(things.written.path, 'r+b'), Trigger(things.written) as trigger:
+        expect('is being written to' in trigger.problems[0], True, 'one that somebody has open for writing isn\'t bound')
+
+
 def copies(things):
     """Another inode with the same Build-ID, as in another image: patched soon after its start, and its file is bound from then on (hazard 27)."""
     copy = things.folder / 'copy'
@@ -417,6 +449,10 @@ class Things:
         self.bomb = Target(folder, 'bomb', ['-pie'], main=BOMB, answer=SILENT)
         self.unwatched = Target(folder, 'unwatched', ['-pie'], main=PATIENT, answer=UNWATCHED)
         self.talker = Target(folder, 'talker', ['-pie'], main=TALKER, answer=SILENT)
+        self.written = Target(folder, 'written', ['-pie'], answer=SILENT)
+        self.other = folder / 'other'
+        (folder / 'other.c').write_text(OTHER)
+        must('gcc', '-O2', '-fPIE', '-pie', folder / 'other.c', '-o', self.other)
         self.threads = Target(folder, 'threads', ['-pie'], main=THREADS, answer=SILENT)
         self.static = Target(folder, 'static', ['-static'], ['-O2', '-fno-pie'])
         self.fixed = Target(folder, 'fixed', ['-no-pie'], ['-O2', '-fno-pie'])
@@ -450,6 +486,7 @@ TESTS = [
     ('a static program and one at a fixed address', static_and_fixed),
     ('a library', library),
     ('a process that a debugger has is left alone, and its calls are counted (hazard 26)', traced_process),
+    ('another program is copied over the file: it is none of ours', overwritten),
     ('a copy of the file is found by its Build-ID and bound (hazard 27)', copies),
     ('without fanotify and uprobes the mmap events are left (hazard 23)', events_alone),
     ('a function that no uprobe can watch is patched by the mmap events without the gate', unwatched),

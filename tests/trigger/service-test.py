@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The trigger as the service runs it: what is active is bound to its file, across a killed trigger, a frozen one and a killed service.
 
-Runs inside tools/world. TAP."""
+usage: service-test.py SLOW-TRIGGER, inside tools/world. TAP."""
+import fcntl
 import json
 import os
 import re
@@ -10,19 +11,23 @@ import shutil
 import signal
 import subprocess
 import sys
+import termios
 import threading
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(os.path.dirname(HERE), 'demo'))
 from cases import case, run_cases  # noqa: E402
 from stage import build, expect, install, is_running, run, service_pid, start_service, state_of, stop_service, wait_until  # noqa: E402
-from toy import FIXES, MAKEFILE, Toy, make_tree  # noqa: E402
+from toy import MAKEFILE, SOURCE, Toy, fix, make_tree  # noqa: E402
 
 WORK, TARGET, MAKER = '/tmp/bound', '/opt/toy/toy', 'patchuser'
 OLD, NEW, OTHER = 42, 43, 44
-TRIGGER, REAL_TRIGGER = '/usr/libexec/syscare/syscare-trigger', '/usr/libexec/syscare/real/syscare-trigger'
+TRIGGER, REAL_TRIGGER, SLOW_TRIGGER = (f'/usr/libexec/syscare/{folder}syscare-trigger' for folder in ('', 'real/', 'slow/'))
 # The function begins with endbr64, as Debian 13's and other distributions' do: a uprobe can watch it, and the call that it catches is new.
 WATCHABLE = MAKEFILE.replace('-O2', '-O2 -fcf-protection')
+# Told 0, it stays in the function until it is told x.
+STAYING = SOURCE.replace('  asked++;', "  asked++;\n  while (question == 0 && getchar () != 'x')\n    asked++;")
+FIXES = {name: fix('  return question * factor;', f'  return question * factor + {more};', STAYING) for name, more in (('good', 1), ('other', 2))}
 
 
 def answer_of_a_new_one():
@@ -77,23 +82,72 @@ def images_of(pid):
         return sum('r-xp' in line and 'syscare' in line for line in file)
 
 
-def restart_with(*words):
-    """The service again, its trigger without some of the mechanisms: the program that the service runs is a script that says so."""
-    stop_service(signal.SIGTERM)
+def is_redirected(pid):
+    """Whether the patched function of a running toy differs from that of its file. It isn't called for that."""
+    with open(f'/proc/{pid}/maps', encoding='ascii') as file:
+        rows = [line.split() for line in file]
+    base = next((int(row[0].split('-')[0], 16) for row in rows if row[-1] == TARGET), None)
+    if base is None:
+        return False
+    symbol = next(line.split() for line in run('readelf', '-sW', TARGET)[0].splitlines() if line.endswith(' answer'))
+    place, size = int(symbol[1].rstrip(':'), 16), int(symbol[2])
+    with open(TARGET, 'rb') as file, open(f'/proc/{pid}/mem', 'rb', 0) as memory:
+        file.seek(place)  # text lies in the file where it lies in memory
+        memory.seek(base + place)
+        return file.read(size)[1:] != memory.read(size)[1:]  # a breakpoint isn't meant
+
+
+def use_trigger(*words):
+    """The program that the service runs as its trigger from now on is a script that executes @words."""
     if not os.path.exists(REAL_TRIGGER):
         os.rename(TRIGGER, REAL_TRIGGER)
     with open(TRIGGER, 'w', encoding='utf-8') as file:
-        file.write(f'#!/bin/sh\nexec {REAL_TRIGGER} {" ".join(words)}\n')
+        file.write(f'#!/bin/sh\nexec {" ".join(words)}\n')
     os.chmod(TRIGGER, 0o755)
+
+
+def restart_with(*words):
+    """The service again, its trigger without some of the mechanisms."""
+    stop_service(signal.SIGTERM)
+    use_trigger(REAL_TRIGGER, *words)
     start_service()
+
+
+def status_of(pid, field):
+    with open(f'/proc/{pid}/status', encoding='utf-8') as file:
+        return re.search(f'^{field}:\\s*(\\S+)', file.read(), re.MULTILINE)[1]
+
+
+def is_followed(pid):
+    """Whether a tracer waits for what @pid does next."""
+    try:
+        with open(f'/proc/{status_of(pid, "TracerPid")}/wchan', encoding='utf-8') as file:
+            return 'do_wait' in file.read()
+    except OSError:
+        return False
+
+
+def waits_for_an_earlier_one(old):
+    """Whether a trigger beside @old, whose tracers don't bear its name, has the file open that all of them lock."""
+    for name in os.listdir('/proc'):
+        try:
+            with open(f'/proc/{name}/comm', encoding='utf-8') as file:
+                if file.read() == 'syscare-trigger\n' and int(name) != old and \
+                        '/run/syscare/triggers.lock' in [os.readlink(f'/proc/{name}/fd/{fd}') for fd in os.listdir(f'/proc/{name}/fd')]:
+                    return True
+        except (OSError, ValueError):
+            continue
+    return False
 
 
 def prepare():
     os.makedirs(WORK)
     os.makedirs(os.path.dirname(REAL_TRIGGER))
+    os.makedirs(os.path.dirname(SLOW_TRIGGER))
+    shutil.copy(sys.argv[1], SLOW_TRIGGER)
     os.chmod(WORK, 0o755)
-    tree = make_tree(os.path.join(WORK, 'tree'), makefile=WATCHABLE)
-    make_tree('/opt/toy', makefile=WATCHABLE)
+    tree = make_tree(os.path.join(WORK, 'tree'), STAYING, WATCHABLE)
+    make_tree('/opt/toy', STAYING, WATCHABLE)
     run('make', folder='/opt/toy')
     for name in ('good', 'other'):
         with open(os.path.join(WORK, f'{name}.patch'), 'w', encoding='utf-8') as file:
@@ -231,6 +285,40 @@ def _():
     expect('answer', answer_of_a_new_one(), NEW)
 
 
+@case('a tracer that outlives its trigger and their service is waited for: what a new service deactivates at once stays deactivated')
+def _():
+    known = Toy(TARGET)
+    expect('answer', known.ask(21), NEW)
+    stop_service(signal.SIGTERM)
+    use_trigger(SLOW_TRIGGER)
+    start_service()
+    # It has opened the program, so that it has a tracer; nobody can see yet that it is concerned.
+    toy = Toy('/bin/sh', '-c', f'exec 3<{TARGET}; read start; exec {TARGET}')
+    wait_until('it is followed', lambda: os.path.exists(f'/proc/{toy.pid}/fd/3') and is_followed(toy.pid))
+    trigger = trigger_pid()
+    use_trigger(REAL_TRIGGER)
+    os.kill(trigger, signal.SIGKILL)
+    stop_service(signal.SIGKILL)
+
+    def deactivate():
+        start_service()
+        run('syscare', 'deactive', 'GOOD')
+
+    client = threading.Thread(target=deactivate)
+    client.start()
+    wait_until('it is done, or waits', lambda: not client.is_alive() or waits_for_an_earlier_one(trigger))
+    expect('its tracer has ended', status_of(toy.pid, 'TracerPid') == '0', False)
+    toy.process.stdin.write('start\n')
+    toy.process.stdin.flush()
+    client.join()
+    expect('answers', (toy.ask(21), known.ask(21)), (OLD, OLD))
+    expect('state', state_of('GOOD'), 'deactivated')
+    for one in (toy, known):
+        one.end()
+    run('syscare', 'active', 'GOOD')
+    run('syscare', 'accept', 'GOOD')
+
+
 @case('after a restart a process that is patched is recognised and not patched twice, be the patch accepted or not')
 def _():
     toy = Toy(TARGET)
@@ -248,6 +336,37 @@ def _():
         expect('images', images_of(toy.pid), images)
         expect('answer', toy.ask(21), NEW)
     toy.end()
+
+
+def unread(stream):
+    """How many bytes of a pipe nobody has read."""
+    return int.from_bytes(fcntl.ioctl(stream, termios.FIONREAD, bytes(4)), sys.byteorder)
+
+
+@case('what a restore that fails takes back from a process that the trigger saw patched is patched all the same')
+def _():
+    trigger = trigger_pid()
+    stop_service(signal.SIGKILL)
+    wait_until('the trigger has ended', lambda: not is_running(trigger))
+    busy, toy = Toy(TARGET), Toy(TARGET)
+    busy.process.stdin.write('0\n')
+    busy.process.stdin.flush()
+    wait_until('it is in the function', lambda: unread(busy.process.stdin) == 0 and status_of(busy.pid, 'State') == 'S')
+    expect('answer without a trigger', toy.ask(21), OLD)
+    expect('redirected', is_redirected(toy.pid), False)
+    starter = threading.Thread(target=start_service)
+    starter.start()
+    try:
+        wait_until('the restore has patched it', lambda: is_redirected(toy.pid) or not starter.is_alive())
+        toy.ask(21)  # traps: from now on the net takes it for one that is patched
+        starter.join()
+        wait_until('the new answer', lambda: toy.ask(21) == NEW)
+    finally:
+        starter.join()
+        busy.process.stdin.write('x\n')
+        busy.process.stdin.flush()
+    for one in (toy, busy):
+        one.end()
 
 
 @case('a process that a debugger has is shown with the reason, and is patched once it is let go (hazard 26)')
@@ -338,6 +457,22 @@ def _():
     expect('answer of the old file', old.ask(21), OLD)
     old.end()
     run('syscare', 'active', 'GOOD')
+
+
+@case('the file is written to in place: Degraded says so, and when it is the same afterwards it is bound again')
+def _():
+    shutil.copy(TARGET, '/opt/toy/kept')
+    run('cp', '/opt/toy/kept', TARGET)
+    wait_until('Degraded says so', lambda: 'is being written to' in degraded())
+    wait_until('no complaint', lambda: 'gate' not in degraded())
+    expect('answer', answer_of_a_new_one(), NEW)
+    run('cp', '/bin/true', TARGET)
+    expect('exit status of another program', subprocess.run([TARGET], check=False).returncode, 0)
+    wait_until('Degraded says so', lambda: 'is another build now' in degraded())
+    expect('problems', 'target-changed' in run('syscare', 'list')[0], True)
+    run('cp', '/opt/toy/kept', TARGET)
+    run('syscare', 'rescan')
+    expect('answer', answer_of_a_new_one(), NEW)
 
 
 @case('two processes that start while the patch is taken away end up with the old function')
