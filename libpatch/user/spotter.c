@@ -14,6 +14,7 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 #define RING_PAGES 64 /* a power of two; some 1,000 events a processor */
@@ -28,6 +29,8 @@ typedef struct {
   guint64 address, size, offset;
   guint8 build_id_size, reserved[3];
   guint8 build_id[BUILD_ID_MAX];
+  guint32 protection, flags;
+  char path[]; /* NUL-terminated */
 } Mapping;
 
 typedef struct {
@@ -83,6 +86,10 @@ open_ear (LpSpotter *spotter, int cpu)
                                         .mmap = 1,
                                         .mmap2 = 1,
                                         .build_id = 1,
+                                        .sample_type = PERF_SAMPLE_TIME,
+                                        .sample_id_all = 1,
+                                        .use_clockid = 1,
+                                        .clockid = CLOCK_MONOTONIC,
                                         .watermark = 1,
                                         .wakeup_watermark = G_MAXUINT32 };
   struct perf_event_attr bell = { .size = sizeof bell,
@@ -225,8 +232,16 @@ handle_mapping (LpSpotter *spotter, const Mapping *mapping, LpSpotterFunc func, 
   if ((mapping->header.misc & PERF_RECORD_MISC_MMAP_BUILD_ID) == 0 || mapping->build_id_size > BUILD_ID_MAX)
     return;
   g_autoptr (GBytes) build_id = g_bytes_new_static (mapping->build_id, mapping->build_id_size);
-  if (g_hash_table_contains (spotter->wanted, build_id))
-    func ((int)mapping->pid, mapping->address, mapping->address + mapping->size, user_data);
+  if (!g_hash_table_contains (spotter->wanted, build_id))
+    return;
+  LpSpotted spotted = { .pid = (int)mapping->pid,
+                        .start = mapping->address,
+                        .end = mapping->address + mapping->size,
+                        .path = mapping->path };
+  /* What was asked for of each event stands at its end: the time. */
+  memcpy (&spotted.time, (const guint8 *)mapping + mapping->header.size - sizeof spotted.time,
+          sizeof spotted.time);
+  func (&spotted, user_data);
 }
 
 gboolean
@@ -249,7 +264,7 @@ lp_spotter_dispatch (LpSpotter *spotter, LpSpotterFunc func, gpointer user_data,
           if (header.size < sizeof header)
             break;
           copy_out (ring, tail, spotter->record, header.size);
-          if (header.type == PERF_RECORD_MMAP2 && header.size >= sizeof (Mapping))
+          if (header.type == PERF_RECORD_MMAP2 && header.size > sizeof (Mapping) + sizeof (guint64))
             handle_mapping (spotter, (const Mapping *)(const void *)spotter->record, func, user_data);
           whole &= header.type != PERF_RECORD_LOST;
           tail += header.size;

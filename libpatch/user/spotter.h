@@ -14,8 +14,15 @@ G_BEGIN_DECLS
 
 typedef struct LpSpotter LpSpotter;
 
-/* A process has mapped [start, end) of a wanted file. */
-typedef void (*LpSpotterFunc) (int pid, guint64 start, guint64 end, gpointer user_data);
+typedef struct {
+  int pid;
+  guint64 start, end; /* of the mapping */
+  guint64 time;       /* CLOCK_MONOTONIC, nanoseconds */
+  const char *path;   /* as the process sees it */
+} LpSpotted;
+
+/* A process has mapped a wanted file. */
+typedef void (*LpSpotterFunc) (const LpSpotted *spotted, gpointer user_data);
 
 /* Errors: LP_ERROR_KERNEL_UNSUPPORTED, LP_ERROR_ACCESS_DENIED. */
 LpSpotter *lp_spotter_new (GError **error);

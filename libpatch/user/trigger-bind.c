@@ -8,19 +8,26 @@
 #include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #define SETTING_POLL_MS 2
 
 static void
+close_files (GArray *files)
+{
+  for (guint i = 0; i < files->len; i++)
+    close (g_array_index (files, int, i));
+  g_array_unref (files);
+}
+
+/* The same of some that may have leases, which end with them. */
+static void
 close_all (LpTrigger *trigger, GArray *watched)
 {
   for (guint i = 0; i < watched->len; i++)
-    {
-      g_hash_table_remove (trigger->leased, GINT_TO_POINTER (g_array_index (watched, int, i)));
-      close (g_array_index (watched, int, i));
-    }
-  g_array_unref (watched);
+    g_hash_table_remove (trigger->leased, GINT_TO_POINTER (g_array_index (watched, int, i)));
+  close_files (watched);
 }
 
 static gboolean
@@ -32,9 +39,8 @@ is_same_inode (int a, int b)
          && one.st_ino == other.st_ino;
 }
 
-/* The descriptor in @watched that is on the same file as @fd; -1: none is. */
-static int
-find_inode (const GArray *watched, int fd)
+int
+lp_trigger_find_file (const GArray *watched, int fd)
 {
   for (guint i = 0; watched != NULL && i < watched->len; i++)
     if (is_same_inode (fd, g_array_index (watched, int, i)))
@@ -47,13 +53,12 @@ static void
 unwatch_missing (LpTrigger *trigger, const GArray *from, const GArray *keep)
 {
   for (guint i = 0; trigger->gate != NULL && i < from->len; i++)
-    if (find_inode (keep, g_array_index (from, int, i)) < 0)
+    if (lp_trigger_find_file (keep, g_array_index (from, int, i)) < 0)
       lp_gate_unwatch (trigger->gate, g_array_index (from, int, i), NULL);
 }
 
-/* Whether the file behind @fd is the target of @entity. */
-static gboolean
-is_target (int fd, LpEntity *entity)
+gboolean
+lp_trigger_is_target (int fd, LpEntity *entity)
 {
   g_autoptr (GBytes) found = lp_elf_peek_build_id_fd (fd);
   const LpEntityIdentity *identity = lp_entity_identity (entity);
@@ -66,15 +71,19 @@ is_target (int fd, LpEntity *entity)
 
 /* Opens the file that @fd (O_PATH) is on for reading. One that is watched already, from before or just now
  * under another name (@watched), must not be opened by the loop, which would hold itself: its descriptor is
- * used again. */
+ * used again. What was only seen in a process has no descriptor, but may have a gate. */
 static int
 open_for_reading (LpTrigger *trigger, int fd, const GArray *watched)
 {
   g_autofree char *path = g_strdup_printf ("/proc/self/fd/%d", fd);
-  int known = find_inode (trigger->watched, fd);
+  int known = lp_trigger_find_file (trigger->watched, fd);
 
   if (known < 0)
-    known = find_inode (watched, fd);
+    known = lp_trigger_find_file (watched, fd);
+  if (known < 0)
+    known = lp_trigger_find_file (trigger->found, fd);
+  if (known < 0 && trigger->gate != NULL)
+    lp_gate_unwatch (trigger->gate, fd, NULL);
   return known >= 0 ? fcntl (known, F_DUPFD_CLOEXEC, 0)
                     : open (path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
 }
@@ -92,7 +101,7 @@ find_target (LpTrigger *trigger, const char *path, LpEntity *entity, const GArra
   if (fd >= 0)
     close (fd);
   gboolean is_written = readable >= 0 && !lp_trigger_lease (trigger, readable);
-  if (readable >= 0 && !is_written && is_target (readable, entity))
+  if (readable >= 0 && !is_written && lp_trigger_is_target (readable, entity))
     return readable;
   gboolean is_missing = readable < 0 && (number == ENOENT || number == ENOTDIR);
   g_ptr_array_add (is_missing ? missing : problems,
@@ -100,7 +109,8 @@ find_target (LpTrigger *trigger, const char *path, LpEntity *entity, const GArra
                                     readable < 0 ? g_strerror (number)
                                     : is_written ? "is being written to; `syscare rescan` when that is done"
                                                  : "is another build now"));
-  if (readable >= 0 && find_inode (trigger->watched, readable) < 0 && find_inode (watched, readable) < 0)
+  if (readable >= 0 && lp_trigger_find_file (trigger->watched, readable) < 0
+      && lp_trigger_find_file (trigger->found, readable) < 0 && lp_trigger_find_file (watched, readable) < 0)
     lp_trigger_end_lease (trigger, readable);
   g_hash_table_remove (trigger->leased, GINT_TO_POINTER (readable));
   if (readable >= 0)
@@ -121,7 +131,7 @@ watch_binding (LpTrigger *trigger, const LpBinding *binding, GArray *watched, GP
       if (fd < 0)
         continue;
       is_found = TRUE;
-      gboolean is_new = find_inode (watched, fd) < 0;
+      gboolean is_new = lp_trigger_find_file (watched, fd) < 0;
       if (is_new)
         g_array_append_val (watched, fd);
       else
@@ -140,73 +150,246 @@ watch_binding (LpTrigger *trigger, const LpBinding *binding, GArray *watched, GP
 
 /* ---- the net's part, in a thread: it takes some 10 ms and more, and the loop must go on answering ---- */
 
-typedef struct {
+struct LpSetting {
+  LpTrigger *trigger;
+  GThread *thread;
   LpNet *net;
   GPtrArray *entities;
-  GArray *watched;
+  GArray *files;      /* int: own descriptors */
+  GArray *before;     /* LpProbed */
   GPtrArray *entries; /* result */
+  gint has_entries;   /* atomic */
+  GArray *probed;     /* result: LpProbed */
   GError *error;
-  gboolean has_probes;
-  gint done; /* atomic */
-} Setting;
+  gboolean are_told; /* of the loop: the trigger has the entries */
+  gint done;         /* atomic */
+};
 
-static gpointer
-set_net (gpointer data)
+static void
+note_probed (LpSetting *setting, int fd)
 {
-  Setting *setting = data;
-  g_autoptr (GArray) probes = g_array_new (FALSE, TRUE, sizeof (LpProbe));
+  struct stat file;
 
-  lp_urgent_end ();
+  if (fstat (fd, &file) != 0)
+    return;
+  LpProbed probed = { file.st_dev, file.st_ino, 0 };
+  for (guint i = 0; i < setting->before->len; i++)
+    {
+      const LpProbed *before = &g_array_index (setting->before, LpProbed, i);
+      if (before->device == file.st_dev && before->inode == file.st_ino)
+        probed.since = before->since;
+    }
+  g_array_append_val (setting->probed, probed);
+}
+
+static guint64
+monotonic_ns (void)
+{
+  struct timespec t;
+
+  clock_gettime (CLOCK_MONOTONIC, &t);
+  return (guint64)t.tv_sec * G_GUINT64_CONSTANT (1000000000) + (guint64)t.tv_nsec;
+}
+
+static void
+read_targets (LpSetting *setting, GArray *probes)
+{
   for (guint i = 0; i < setting->entities->len; i++)
     {
       LpEntity *entity = setting->entities->pdata[i];
       GBytes *entries = NULL;
-      for (guint j = 0; j < setting->watched->len; j++)
+      for (guint j = 0; j < setting->files->len; j++)
         {
-          int fd = g_array_index (setting->watched, int, j);
-          g_autoptr (LpElf) elf = is_target (fd, entity) ? lp_elf_open_fd (fd, "the target", NULL) : NULL;
+          int fd = g_array_index (setting->files, int, j);
+          g_autoptr (LpElf) elf
+              = lp_trigger_is_target (fd, entity) ? lp_elf_open_fd (fd, "the target", NULL) : NULL;
           if (elf == NULL)
             continue;
           if (entries == NULL)
             entries = lp_entries_read (entity, elf);
+          guint n = probes->len;
           lp_entries_add_probes (entity, elf, entries, fd, probes);
+          if (probes->len > n)
+            note_probed (setting, fd);
         }
       g_ptr_array_add (setting->entries, entries != NULL ? entries : g_bytes_new (NULL, 0));
     }
-  setting->has_probes = probes->len > 0;
-  lp_net_set (setting->net, probes, &setting->error);
+}
+
+static gpointer
+set_net (gpointer data)
+{
+  LpSetting *setting = data;
+  g_autoptr (GArray) probes = g_array_new (FALSE, TRUE, sizeof (LpProbe));
+
+  lp_urgent_end ();
+  read_targets (setting, probes);
+  g_atomic_int_set (&setting->has_entries, TRUE);
+  gboolean all = lp_net_set (setting->net, probes, &setting->error);
+  guint64 now = monotonic_ns ();
+  for (guint i = setting->probed->len; i-- > 0;)
+    {
+      LpProbed *probed = &g_array_index (setting->probed, LpProbed, i);
+      if (probed->since == 0 && all)
+        probed->since = now;
+      else if (probed->since == 0)
+        g_array_remove_index (setting->probed, i); /* which ones failed isn't known */
+    }
   g_atomic_int_set (&setting->done, TRUE);
   return NULL;
 }
 
-/* Sets the uprobes; meanwhile gate and net are served. */
+/* As soon as they are known: who is caught meanwhile gets its bytes back, else it would trap for ever. */
 static void
-bind_net (LpTrigger *trigger, GPtrArray *problems)
+publish_entries (LpTrigger *trigger)
 {
-  Setting setting = { .net = trigger->net, .entities = trigger->entities, .watched = trigger->watched };
-  GPollFD fds[]
-      = { { .fd = lp_net_fd (trigger->net), .events = G_IO_IN },
-          { .fd = trigger->gate_source != NULL ? lp_gate_fd (trigger->gate) : -1, .events = G_IO_IN } };
+  LpSetting *setting = trigger->setting;
 
-  setting.entries = g_ptr_array_new_with_free_func ((GDestroyNotify)g_bytes_unref);
-  lp_net_forget (trigger->net);
-  GThread *thread = g_thread_try_new ("net", set_net, &setting, &setting.error);
-  while (thread != NULL && !g_atomic_int_get (&setting.done))
+  if (setting->are_told || !g_atomic_int_get (&setting->has_entries))
+    return;
+  g_ptr_array_unref (trigger->entries);
+  trigger->entries = g_ptr_array_ref (setting->entries);
+  setting->are_told = TRUE;
+}
+
+static void
+add_files (LpSetting *setting, const GArray *files)
+{
+  for (guint i = 0; i < files->len; i++)
+    {
+      int fd = fcntl (g_array_index (files, int, i), F_DUPFD_CLOEXEC, 0);
+      if (fd >= 0)
+        g_array_append_val (setting->files, fd);
+    }
+}
+
+static LpSetting *
+setting_new (LpTrigger *trigger)
+{
+  LpSetting *setting = g_new0 (LpSetting, 1);
+
+  setting->trigger = trigger;
+  setting->net = trigger->net;
+  setting->entities = g_ptr_array_ref (trigger->entities);
+  setting->files = g_array_new (FALSE, FALSE, sizeof (int));
+  add_files (setting, trigger->watched);
+  add_files (setting, trigger->found);
+  setting->before = g_array_ref (trigger->probed);
+  setting->entries = g_ptr_array_new_with_free_func ((GDestroyNotify)g_bytes_unref);
+  setting->probed = g_array_new (FALSE, FALSE, sizeof (LpProbed));
+  return setting;
+}
+
+static void
+setting_free (LpSetting *setting)
+{
+  g_ptr_array_unref (setting->entities);
+  close_files (setting->files);
+  g_array_unref (setting->before);
+  g_ptr_array_unref (setting->entries);
+  g_array_unref (setting->probed);
+  g_clear_error (&setting->error);
+  g_free (setting);
+}
+
+/* @problems: (nullable) */
+static void
+finish_setting (LpTrigger *trigger, GPtrArray *problems)
+{
+  LpSetting *setting = trigger->setting;
+
+  g_thread_join (setting->thread);
+  lp_step ("uprobes set");
+  publish_entries (trigger);
+  trigger->setting = NULL;
+  g_array_unref (trigger->probed);
+  trigger->probed = g_array_ref (setting->probed);
+  lp_trigger_beat_net (trigger, setting->probed->len > 0);
+  if (setting->error != NULL && problems != NULL)
+    g_ptr_array_add (problems, g_strdup_printf ("the net: %s", setting->error->message));
+  setting_free (setting);
+}
+
+/* Meanwhile gate and net are served. */
+static void
+await_setting (LpTrigger *trigger, GPtrArray *problems)
+{
+  GPollFD fds[2] = { { .events = G_IO_IN }, { .events = G_IO_IN } };
+
+  if (trigger->setting == NULL)
+    return;
+  fds[0].fd = lp_net_fd (trigger->net);
+  fds[1].fd = trigger->gate_source != NULL ? lp_gate_fd (trigger->gate) : -1;
+  while (!g_atomic_int_get (&trigger->setting->done))
     {
       lp_trigger_poll (fds, G_N_ELEMENTS (fds), SETTING_POLL_MS);
+      publish_entries (trigger);
       lp_trigger_dispatch_gate (trigger);
       lp_trigger_dispatch_net (trigger);
       lp_trigger_enforce_deadline (trigger);
     }
-  if (thread != NULL)
-    g_thread_join (thread);
-  lp_step ("uprobes set");
-  g_ptr_array_unref (trigger->entries);
-  trigger->entries = setting.entries;
-  lp_trigger_beat_net (trigger, setting.has_probes);
-  if (setting.error != NULL)
-    g_ptr_array_add (problems, g_strdup_printf ("the net: %s", setting.error->message));
-  g_clear_error (&setting.error);
+  finish_setting (trigger, problems);
+}
+
+/* Sets the uprobes for what is bound now. */
+static void
+bind_net (LpTrigger *trigger, GPtrArray *problems)
+{
+  LpSetting *setting = setting_new (trigger);
+
+  lp_net_forget (trigger->net);
+  setting->thread = g_thread_try_new ("net", set_net, setting, &setting->error);
+  if (setting->thread != NULL)
+    {
+      trigger->setting = setting;
+      await_setting (trigger, problems);
+      return;
+    }
+  g_ptr_array_add (problems, g_strdup_printf ("the net: %s", setting->error->message));
+  setting_free (setting);
+}
+
+/* A bind may have ended it already. */
+static gboolean
+extension_over (gpointer data)
+{
+  LpTrigger *trigger = data;
+
+  trigger->threads--;
+  if (trigger->setting != NULL && g_atomic_int_get (&trigger->setting->done))
+    finish_setting (trigger, NULL);
+  if (trigger->must_set_again)
+    lp_trigger_extend_net (trigger);
+  lp_trigger_look_who_waits (trigger);
+  return G_SOURCE_REMOVE;
+}
+
+static gpointer
+extend_net (gpointer data)
+{
+  LpSetting *setting = data;
+  LpTrigger *trigger = setting->trigger;
+
+  set_net (setting); /* it isn't ours any more */
+  lp_trigger_run_in_loop (trigger, extension_over, trigger);
+  return NULL;
+}
+
+void
+lp_trigger_extend_net (LpTrigger *trigger)
+{
+  trigger->must_set_again = trigger->setting != NULL;
+  if (trigger->net == NULL || trigger->closing || trigger->setting != NULL)
+    return;
+  LpSetting *setting = setting_new (trigger);
+  setting->thread = g_thread_try_new ("net", extend_net, setting, NULL);
+  if (setting->thread == NULL)
+    {
+      setting_free (setting); /* the file's processes are patched after the fact, and counted */
+      return;
+    }
+  trigger->setting = setting;
+  trigger->threads++;
 }
 
 gboolean
@@ -216,6 +399,7 @@ lp_trigger_bind (LpTrigger *trigger, GPtrArray *bindings, GPtrArray **problems, 
   g_autoptr (GPtrArray) entities = g_ptr_array_new_with_free_func ((GDestroyNotify)lp_entity_unref);
 
   *problems = g_ptr_array_new_with_free_func (g_free);
+  await_setting (trigger, NULL);
   for (guint i = 0; i < bindings->len; i++)
     {
       const LpBinding *binding = bindings->pdata[i];
@@ -234,20 +418,23 @@ lp_trigger_bind (LpTrigger *trigger, GPtrArray *bindings, GPtrArray **problems, 
   trigger->entities = g_steal_pointer (&entities);
   g_ptr_array_unref (trigger->entries);
   trigger->entries = g_ptr_array_new_with_free_func ((GDestroyNotify)g_bytes_unref);
+  lp_trigger_prune_found (trigger, before);
   lp_trigger_set_spotter (trigger);
   lp_step ("files watched");
   if (trigger->net != NULL)
     bind_net (trigger, *problems);
   close_all (trigger, before); /* whoever wants to write to them may: nothing of ours is on them */
+  lp_trigger_survey (trigger);
   return TRUE;
 }
 
-/* What remains of trigger->watched is bound as before. */
+/* What remains of the files is bound as before. */
 static void
 let_go_of (LpTrigger *trigger, const GArray *gone)
 {
   g_autoptr (GPtrArray) problems = g_ptr_array_new_with_free_func (g_free);
 
+  await_setting (trigger, NULL);
   for (guint i = 0; i < gone->len && trigger->gate != NULL; i++)
     lp_gate_unwatch (trigger->gate, g_array_index (gone, int, i), NULL);
   if (trigger->net != NULL)
@@ -266,19 +453,26 @@ report_written (LpTrigger *trigger, int fd)
   trigger->report (&result, trigger->user_data);
 }
 
+static void
+take_written (LpTrigger *trigger, GArray *files, GArray *gone)
+{
+  for (guint i = files->len; i-- > 0;)
+    {
+      int fd = g_array_index (files, int, i);
+      if (!lp_trigger_lease_is_wanted (trigger, fd))
+        continue;
+      g_array_append_val (gone, fd);
+      g_array_remove_index_fast (files, i);
+    }
+}
+
 void
 lp_trigger_let_go_of_written (LpTrigger *trigger)
 {
   GArray *gone = g_array_new (FALSE, FALSE, sizeof (int));
 
-  for (guint i = trigger->watched->len; i-- > 0;)
-    {
-      int fd = g_array_index (trigger->watched, int, i);
-      if (!lp_trigger_lease_is_wanted (trigger, fd))
-        continue;
-      g_array_append_val (gone, fd);
-      g_array_remove_index_fast (trigger->watched, i);
-    }
+  take_written (trigger, trigger->watched, gone);
+  take_written (trigger, trigger->found, gone);
   if (gone->len > 0)
     let_go_of (trigger, gone);
   for (guint i = 0; i < gone->len; i++)
@@ -294,6 +488,9 @@ lp_trigger_unwatch_all (LpTrigger *trigger)
 {
   GArray *gone = trigger->watched;
 
+  if (trigger->found->len > 0)
+    g_array_append_vals (gone, trigger->found->data, trigger->found->len);
+  g_array_set_size (trigger->found, 0);
   trigger->watched = g_array_new (FALSE, FALSE, sizeof (int));
   if (gone->len > 0)
     let_go_of (trigger, gone);

@@ -3,6 +3,7 @@
  * not know why they couldn't. */
 #include "base/step.h"
 #include "base/urgent.h"
+#include "process/maps.h"
 #include "user/trigger-private.h"
 
 #include <time.h>
@@ -28,6 +29,8 @@ typedef struct {
   guint look;
   struct lp_net_hit hit; /* pid 0: it didn't come by the net */
   gboolean is_hopeless;  /* as of the last look: nothing that passes */
+  gboolean is_late;      /* it may have made calls that nobody saw */
+  gboolean has_lacked;   /* a look found it without a patch, or didn't find it any more */
   GSource *wait;         /* while the next look is planned */
   GPtrArray *entities;   /* of the look that is under way */
   LpMeetResult *result;
@@ -63,6 +66,9 @@ look_end (Look *look)
 {
   LpTrigger *trigger = look->trigger;
 
+  /* What has it from the gate made no call unseen, what has it from the net may have, before that stood. */
+  if (look->is_late && trigger->net != NULL && (look->has_lacked || lp_trigger_was_hit (trigger, look->pid)))
+    lp_net_count_old_call (trigger->net);
   trigger->report (look->result, trigger->user_data);
   g_hash_table_remove (trigger->looks, GINT_TO_POINTER (look->pid));
 }
@@ -111,6 +117,16 @@ look_finished (gpointer data)
   return G_SOURCE_REMOVE;
 }
 
+/* A process that is ending has none, and so needs no patch any more. */
+static gboolean
+has_memory (int pid)
+{
+  g_autoptr (LpProcess) process = lp_process_open (pid, NULL);
+  g_autoptr (LpMaps) maps = process != NULL ? lp_maps_read (process, NULL) : NULL;
+
+  return maps != NULL && maps->mappings->len > 0;
+}
+
 /* The engine's ordinary way, on this one process. */
 static gpointer
 look_thread (gpointer data)
@@ -141,6 +157,7 @@ look_thread (gpointer data)
   else
     look->result->outcome = first->status == LP_PROCESS_UNPATCHABLE ? LP_MEET_LATER : LP_MEET_PATCHED;
   look->is_hopeless = done && look->result->outcome == LP_MEET_LATER;
+  look->has_lacked |= first == NULL || first->status != LP_PROCESS_UNCHANGED || !has_memory (look->pid);
   lp_trigger_run_in_loop (look->trigger, look_finished, look);
   return NULL;
 }
@@ -175,19 +192,23 @@ lp_trigger_is_looking (LpTrigger *trigger, int pid)
   return g_hash_table_contains (trigger->looks, GINT_TO_POINTER (pid));
 }
 
-void
-lp_trigger_plan_look (LpTrigger *trigger, int pid, const struct lp_net_hit *hit, const char *reason)
+static void
+plan_look (LpTrigger *trigger, int pid, const struct lp_net_hit *hit, gboolean is_late, const char *reason)
 {
   Look *known = g_hash_table_lookup (trigger->looks, GINT_TO_POINTER (pid));
 
   if (known != NULL && hit != NULL)
     known->hit = *hit;
   if (known != NULL)
-    return;
+    {
+      known->is_late |= is_late;
+      return;
+    }
   Look *look = g_new0 (Look, 1);
   trigger->counts.later++;
   look->trigger = trigger;
   look->pid = pid;
+  look->is_late = is_late;
   if (hit != NULL)
     look->hit = *hit;
   look->result = g_new0 (LpMeetResult, 1);
@@ -196,6 +217,18 @@ lp_trigger_plan_look (LpTrigger *trigger, int pid, const struct lp_net_hit *hit,
   look->result->outcome = LP_MEET_LATER;
   g_hash_table_insert (trigger->looks, GINT_TO_POINTER (pid), look);
   look_again (look);
+}
+
+void
+lp_trigger_plan_look (LpTrigger *trigger, int pid, const struct lp_net_hit *hit, const char *reason)
+{
+  plan_look (trigger, pid, hit, /* is_late= */ FALSE, reason);
+}
+
+void
+lp_trigger_plan_late_look (LpTrigger *trigger, int pid, const char *reason)
+{
+  plan_look (trigger, pid, /* hit= */ NULL, /* is_late= */ TRUE, reason);
 }
 
 /* ---- everybody ---- */

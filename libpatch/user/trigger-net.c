@@ -94,6 +94,15 @@ catch_thread (gpointer data)
   return NULL;
 }
 
+gboolean
+lp_trigger_was_hit (const LpTrigger *trigger, int pid)
+{
+  for (guint i = 0; i < LP_TRIGGER_MET_MAX; i++)
+    if (trigger->hit[i] == pid)
+      return TRUE;
+  return FALSE;
+}
+
 static void
 handle_hit (const struct lp_net_hit *hit, gpointer user_data)
 {
@@ -103,6 +112,7 @@ handle_hit (const struct lp_net_hit *hit, gpointer user_data)
   caught->trigger = trigger;
   caught->hit = *hit;
   lp_step ("hit read");
+  trigger->hit[trigger->n_hit++ % LP_TRIGGER_MET_MAX] = (int)hit->pid;
   caught->entities = lp_trigger_use (trigger);
   caught->entries = g_ptr_array_ref (trigger->entries);
   if (!trigger->closing && lp_trigger_start_thread (trigger, "catch", catch_thread, caught))

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* The inside of LpTrigger, shared by trigger.c (the gate's keeper), trigger-look.c (looking again),
- * trigger-net.c (the net's keeper), trigger-bind.c (what is watched) and trigger-gate.c (who reads the gate).
- * All of it belongs to the loop, unless it says otherwise; the gate's readers take part in what says so, with
- * the lock, which the loop has unless it waits. */
+ * trigger-net.c (the net's keeper), trigger-bind.c (what is watched), trigger-found.c (what is watched
+ * besides) and trigger-gate.c (who reads the gate). All of it belongs to the loop, unless it says otherwise;
+ * the gate's readers take part in what says so, with the lock, which the loop has unless it waits. */
 #pragma once
 
 #include "user/entries.h"
@@ -17,7 +17,16 @@ G_BEGIN_DECLS
 /* Tracers at the same time; a fork bomb of the target is let through and looked at afterwards. */
 #define LP_TRIGGER_THREADS_MAX 128
 
-#define LP_TRIGGER_MET_MAX 64
+#define LP_TRIGGER_MET_MAX 1024
+
+/* A file on which the uprobes stand. */
+typedef struct {
+  dev_t device;
+  ino_t inode;
+  guint64 since; /* CLOCK_MONOTONIC, nanoseconds: whoever mapped it later reaches no old function unseen */
+} LpProbed;
+
+typedef struct LpSetting LpSetting;
 
 /* One thread that reads the gate. */
 typedef struct LpGateReader LpGateReader;
@@ -60,11 +69,19 @@ struct LpTrigger {
   GSource *lease_source; /* NULL: there are no leases */
   int lease_fd;
   int lease_thread;
+  GArray *found;           /* int: likewise, of files that no patch names, but processes run */
+  GArray *probed;          /* LpProbed */
+  LpSetting *setting;      /* uprobes are being set in a thread; NULL: none are */
+  gboolean must_set_again; /* files were found meanwhile */
+  GHashTable *surveyed;    /* set of the Build-IDs (hex) that are bound and whose processes were looked at */
+  guint n_surveys;         /* that whoever waits for the trigger to settle waits for */
   struct {
     int pid;
     guint64 code;
   } met[LP_TRIGGER_MET_MAX]; /* a ring of those that were patched at the gate just now */
   guint n_met;
+  int hit[LP_TRIGGER_MET_MAX]; /* a ring of the processes that the net told of just now */
+  guint n_hit;
   GHashTable *held;  /* with the lock: tid -> Held: met by a tracer that hasn't left it yet */
   GHashTable *slow;  /* with the lock: set of inode numbers (guint64): who opens such a file can mostly not be
                         attached to before it is let go on */
@@ -94,6 +111,9 @@ void lp_trigger_leave_gate (LpTrigger *trigger);
  * for.
  * @hit: (nullable) what the net knows of it. Nothing happens when it is being looked at already. */
 void lp_trigger_plan_look (LpTrigger *trigger, int pid, const struct lp_net_hit *hit, const char *reason);
+/* The same for one that may have made calls which nobody saw: when it is found to lack a patch, one call is
+ * counted. */
+void lp_trigger_plan_late_look (LpTrigger *trigger, int pid, const char *reason);
 gboolean lp_trigger_is_looking (LpTrigger *trigger, int pid);
 void lp_trigger_look_free (gpointer look);
 /* Looks at all processes once, because some may have been overlooked. */
@@ -120,6 +140,8 @@ void lp_trigger_end_readers (LpTrigger *trigger);
  * loop when that is over. */
 GPtrArray *lp_trigger_use (LpTrigger *trigger);
 void lp_trigger_unuse (LpTrigger *trigger, GPtrArray *entities);
+/* Something that somebody may have waited for has ended. */
+void lp_trigger_look_who_waits (LpTrigger *trigger);
 
 /* trigger-bind.c */
 void lp_trigger_unwatch_all (LpTrigger *trigger);
@@ -132,11 +154,28 @@ void lp_trigger_close_leases (LpTrigger *trigger);
 gboolean lp_trigger_lease (LpTrigger *trigger, int fd);
 void lp_trigger_end_lease (LpTrigger *trigger, int fd);
 gboolean lp_trigger_lease_is_wanted (const LpTrigger *trigger, int fd);
+/* The descriptor in @watched that is on the same file as @fd; -1: none is. */
+int lp_trigger_find_file (const GArray *watched, int fd);
+/* Whether the file behind @fd is the target of @entity. Any thread. */
+gboolean lp_trigger_is_target (int fd, LpEntity *entity);
+/* The set of found files has grown: the net is set on them, too, in a thread. */
+void lp_trigger_extend_net (LpTrigger *trigger);
+
+/* trigger-found.c. Takes @fd, which is on a target's file that may be kept open: it is watched from now on,
+ * until nothing is bound for it any more. */
+void lp_trigger_add_found (LpTrigger *trigger, int fd);
+/* To what is bound now: the others are moved to @gone, and are to be closed when nothing is on them any more.
+ */
+void lp_trigger_prune_found (LpTrigger *trigger, GArray *gone);
+/* Looks in a thread for the files of the targets that run: some are where no patch thinks they are. */
+void lp_trigger_survey (LpTrigger *trigger);
 
 /* trigger-net.c */
 void lp_trigger_open_net (LpTrigger *trigger, const char *pin);
 void lp_trigger_close_net (LpTrigger *trigger);
 void lp_trigger_dispatch_net (LpTrigger *trigger);
+/* Whether the net told of process @pid just now. */
+gboolean lp_trigger_was_hit (const LpTrigger *trigger, int pid);
 void lp_trigger_beat_net (LpTrigger *trigger, gboolean on);
 
 /* trigger-spot.c */

@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* What becomes of processes that map a target's file which nobody watches: a copy in a container's image, or
- * any file when there is no gate. They are patched after the fact, and the file's gate is set for those that
+ * any file when there is no gate. They are patched after the fact, and gate and net are set for those that
  * follow. Must not know how they are seen.
  *
- * Such a file may lie on a mount that its owner wants to take away: nothing here keeps it open. */
+ * Such a file may lie on a mount that its owner wants to take away: it isn't kept open by that one
+ * (user/origin.h). */
+#include "base/io.h"
 #include "base/urgent.h"
+#include "user/origin.h"
 #include "user/trigger-private.h"
 
 #include <fcntl.h>
@@ -22,21 +25,48 @@
 typedef struct {
   LpTrigger *trigger;
   int pid;
-  guint64 start, end;
-  GPtrArray *entities;
-  GArray *watched;    /* dup()s */
-  gboolean is_probed; /* the net catches whoever reaches an old function */
+  int file;     /* O_PATH; -1: the process is gone */
+  guint64 time; /* of the mapping */
+  char *path;
+  GArray *watched;     /* LpProbed, without time */
+  GArray *probed;      /* LpProbed */
+  gboolean is_probed;  /* where the net is, it catches whoever reaches an old function */
+  int origin;          /* a file that may be kept open; -1: there is none, or it is known */
+  gboolean is_unknown; /* what file it is can't be told any more */
   gboolean is_news;
 } Sighting;
 
 static void
 sighting_free (Sighting *sighting)
 {
-  for (guint i = 0; i < sighting->watched->len; i++)
-    close (g_array_index (sighting->watched, int, i));
+  lp_fd_clear (&sighting->file);
+  lp_fd_clear (&sighting->origin);
+  g_free (sighting->path);
   g_array_unref (sighting->watched);
-  g_ptr_array_unref (sighting->entities);
+  g_array_unref (sighting->probed);
   g_free (sighting);
+}
+
+static gboolean
+is_watched_path (const LpTrigger *trigger, const char *path)
+{
+  for (guint i = 0; i < trigger->watched->len; i++)
+    {
+      g_autofree char *link = g_strdup_printf ("/proc/self/fd/%d", g_array_index (trigger->watched, int, i));
+      g_autofree char *watched = g_file_read_link (link, NULL);
+      if (g_strcmp0 (watched, path) == 0)
+        return TRUE;
+    }
+  return FALSE;
+}
+
+/* What file it was can't be told. If the net stood there, it has seen the process, unless that made no
+ * call. */
+static gboolean
+was_seen (const LpTrigger *trigger, const Sighting *sighting)
+{
+  return lp_trigger_was_hit (trigger, sighting->pid)
+         || (trigger->gate == NULL && sighting->is_probed && is_watched_path (trigger, sighting->path));
 }
 
 static gboolean
@@ -46,23 +76,43 @@ sighting_finished (gpointer data)
   LpTrigger *trigger = sighting->trigger;
 
   trigger->threads--;
+  if (sighting->is_unknown)
+    sighting->is_news = !was_seen (trigger, sighting);
+  if (sighting->origin >= 0)
+    lp_trigger_add_found (trigger, lp_fd_steal (&sighting->origin));
   if (sighting->is_news && !trigger->closing)
-    lp_trigger_plan_look (trigger, sighting->pid, NULL, "it runs a copy of the target's file");
+    lp_trigger_plan_late_look (trigger, sighting->pid, "it runs a copy of the target's file");
   trigger->counts.spotted += sighting->is_news;
   sighting_free (sighting);
   return G_SOURCE_REMOVE;
 }
 
-static gboolean
-is_watched (const Sighting *sighting, const struct stat *file)
+static const LpProbed *
+find_file (const GArray *files, const struct stat *file)
 {
-  struct stat other;
+  for (guint i = 0; i < files->len; i++)
+    {
+      const LpProbed *one = &g_array_index (files, LpProbed, i);
+      if (one->device == file->st_dev && one->inode == file->st_ino)
+        return one;
+    }
+  return NULL;
+}
 
-  for (guint i = 0; i < sighting->watched->len; i++)
-    if (fstat (g_array_index (sighting->watched, int, i), &other) == 0 && other.st_dev == file->st_dev
-        && other.st_ino == file->st_ino)
-      return TRUE;
-  return FALSE;
+/* A file that no patch names. TRUE: its uprobes stood before the mapping was there. */
+static gboolean
+has_net (Sighting *sighting, int fd)
+{
+  struct stat file;
+
+  sighting->origin = lp_origin_open (sighting->pid, fd);
+  const LpProbed *probed = sighting->origin >= 0 && fstat (sighting->origin, &file) == 0
+                               ? find_file (sighting->probed, &file)
+                               : NULL;
+  sighting->is_unknown = sighting->origin < 0;
+  if (probed != NULL)
+    lp_fd_clear (&sighting->origin);
+  return probed != NULL && probed->since < sighting->time;
 }
 
 /* Opens the mapped file, which may take as long as its file system likes, and sets its gate. */
@@ -72,21 +122,26 @@ sighting_thread (gpointer data)
   Sighting *sighting = data;
   LpTrigger *trigger = sighting->trigger;
   lp_urgent_end ();
-  g_autofree char *path
-      = g_strdup_printf ("/proc/%d/map_files/%" G_GINT64_MODIFIER "x-%" G_GINT64_MODIFIER "x", sighting->pid,
-                         sighting->start, sighting->end);
-  int fd = open (path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+  g_autofree char *path = g_strdup_printf ("/proc/self/fd/%d", sighting->file);
+  LP_AUTO_FD int fd = sighting->file >= 0 ? open (path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY) : -1;
   struct stat file;
 
   if (fd >= 0 && fstat (fd, &file) == 0)
     {
-      gboolean watched = is_watched (sighting, &file);
-      if (!watched && trigger->gate != NULL && g_atomic_int_add (&trigger->n_found, 1) < FOUND_MAX)
+      gboolean is_watched = find_file (sighting->watched, &file) != NULL;
+      if (is_watched)
+        sighting->is_news = trigger->gate == NULL && !sighting->is_probed;
+      else
+        sighting->is_news = !has_net (sighting, fd) || !sighting->is_probed;
+      if (!is_watched && trigger->gate != NULL && !lp_origin_asks_twice (fd)
+          && g_atomic_int_add (&trigger->n_found, 1) < FOUND_MAX)
         lp_gate_watch (trigger->gate, fd, NULL);
-      sighting->is_news = !watched || (trigger->gate == NULL && !sighting->is_probed);
     }
-  if (fd >= 0)
-    close (fd);
+  else
+    {
+      sighting->is_unknown = TRUE;
+      sighting->origin = lp_origin_open_path (sighting->path);
+    }
   lp_trigger_run_in_loop (trigger, sighting_finished, sighting);
   return NULL;
 }
@@ -101,34 +156,50 @@ was_met (const LpTrigger *trigger, int pid, guint64 start)
   return FALSE;
 }
 
+/* At once, since it may end any moment. This asks neither the file's system nor us for anything. */
+static int
+open_mapped (const LpSpotted *spotted)
+{
+  g_autofree char *path
+      = g_strdup_printf ("/proc/%d/map_files/%" G_GINT64_MODIFIER "x-%" G_GINT64_MODIFIER "x", spotted->pid,
+                         spotted->start, spotted->end);
+
+  return open (path, O_PATH | O_CLOEXEC);
+}
+
 static void
-handle_sighting (int pid, guint64 start, guint64 end, gpointer user_data)
+handle_sighting (const LpSpotted *spotted, gpointer user_data)
 {
   LpTrigger *trigger = user_data;
 
-  if (trigger->closing || pid == getpid () || g_hash_table_contains (trigger->held, GINT_TO_POINTER (pid))
-      || was_met (trigger, pid, start))
+  if (trigger->closing || spotted->pid == getpid ()
+      || g_hash_table_contains (trigger->held, GINT_TO_POINTER (spotted->pid))
+      || was_met (trigger, spotted->pid, spotted->start))
     return; /* met at the gate just now */
   Sighting *sighting = g_new0 (Sighting, 1);
   sighting->trigger = trigger;
-  sighting->pid = pid;
-  sighting->start = start;
-  sighting->end = end;
-  sighting->entities = g_ptr_array_ref (trigger->entities);
+  sighting->pid = spotted->pid;
+  sighting->file = open_mapped (spotted);
+  sighting->time = spotted->time;
+  sighting->path = g_strdup (spotted->path);
+  sighting->origin = -1;
   sighting->is_probed = trigger->net != NULL;
   for (guint i = 0; i < trigger->entities->len; i++)
     sighting->is_probed &= lp_entries_all_can_have_probes (trigger->entities->pdata[i]);
-  sighting->watched = g_array_new (FALSE, FALSE, sizeof (int));
+  sighting->probed = g_array_ref (trigger->probed);
+  sighting->watched = g_array_new (FALSE, FALSE, sizeof (LpProbed));
   for (guint i = 0; i < trigger->watched->len; i++)
     {
-      int fd = fcntl (g_array_index (trigger->watched, int, i), F_DUPFD_CLOEXEC, 0);
-      if (fd >= 0)
-        g_array_append_val (sighting->watched, fd);
+      struct stat file;
+      if (fstat (g_array_index (trigger->watched, int, i), &file) != 0)
+        continue;
+      LpProbed one = { file.st_dev, file.st_ino, 0 };
+      g_array_append_val (sighting->watched, one);
     }
   if (lp_trigger_start_thread (trigger, "sighting", sighting_thread, sighting))
     return;
   sighting_free (sighting);
-  lp_trigger_plan_look (trigger, pid, NULL, "too many processes were starting at once");
+  lp_trigger_plan_late_look (trigger, spotted->pid, "too many processes were starting at once");
 }
 
 static void

@@ -25,11 +25,12 @@ is_settled (const LpTrigger *trigger)
 {
   guint n_current = g_hash_table_contains (trigger->users, trigger->entities) ? 1 : 0;
 
-  return g_hash_table_size (trigger->users) == n_current;
+  return g_hash_table_size (trigger->users) == n_current && trigger->n_surveys == 0
+         && trigger->setting == NULL;
 }
 
-static void
-call_waiters (LpTrigger *trigger)
+void
+lp_trigger_look_who_waits (LpTrigger *trigger)
 {
   while (is_settled (trigger) && !g_queue_is_empty (&trigger->waiters))
     {
@@ -48,7 +49,7 @@ lp_trigger_unuse (LpTrigger *trigger, GPtrArray *entities)
   else
     g_hash_table_remove (trigger->users, entities);
   g_ptr_array_unref (entities);
-  call_waiters (trigger);
+  lp_trigger_look_who_waits (trigger);
 }
 
 void
@@ -59,5 +60,5 @@ lp_trigger_settle (LpTrigger *trigger, LpTriggerSettled func, gpointer user_data
   lp_trigger_collect (trigger);
   *waiter = (Waiter){ func, user_data };
   g_queue_push_tail (&trigger->waiters, waiter);
-  call_waiters (trigger);
+  lp_trigger_look_who_waits (trigger);
 }

@@ -546,11 +546,14 @@ lp_trigger_new (LpTriggerFlags without, const char *pin, LpTriggerReport report,
   trigger->entities = g_ptr_array_new_with_free_func ((GDestroyNotify)lp_entity_unref);
   trigger->entries = g_ptr_array_new_with_free_func ((GDestroyNotify)g_bytes_unref);
   trigger->watched = g_array_new (FALSE, FALSE, sizeof (int));
+  trigger->found = g_array_new (FALSE, FALSE, sizeof (int));
+  trigger->probed = g_array_new (FALSE, FALSE, sizeof (LpProbed));
   trigger->held = g_hash_table_new_full (NULL, NULL, NULL, held_unref);
   trigger->slow = g_hash_table_new_full (g_int64_hash, g_int64_equal, g_free, NULL);
   trigger->looks = g_hash_table_new_full (NULL, NULL, NULL, lp_trigger_look_free);
   trigger->users = g_hash_table_new (NULL, NULL);
   lp_trigger_open_leases (trigger);
+  trigger->surveyed = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
   if (without & LP_TRIGGER_GATE)
     g_ptr_array_add (trigger->lacks, g_strdup ("gate: switched off"));
   else
@@ -626,8 +629,11 @@ lp_trigger_free (LpTrigger *trigger)
   g_hash_table_unref (trigger->held);
   g_hash_table_unref (trigger->slow);
   g_hash_table_unref (trigger->users);
+  g_hash_table_unref (trigger->surveyed);
   g_array_unref (trigger->watched);
   lp_trigger_close_leases (trigger);
+  g_array_unref (trigger->found);
+  g_array_unref (trigger->probed);
   g_ptr_array_unref (trigger->lacks);
   g_ptr_array_unref (trigger->entities);
   g_ptr_array_unref (trigger->entries);
@@ -656,6 +662,7 @@ lp_trigger_counts (LpTrigger *trigger)
 
   if (trigger->net != NULL)
     net = lp_net_counts (trigger->net);
+  counts.probed = trigger->probed->len;
   counts.hits = net.hits;
   counts.signalled = net.signalled;
   counts.old_calls = net.old_calls;

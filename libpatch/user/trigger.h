@@ -28,6 +28,7 @@ typedef struct {
   guint64 failed;    /* can't be patched */
   guint64 caught;    /* patched because they reached an old function: whoever came by another way */
   guint64 spotted;   /* ran a copy of the file that nobody watched: looked at after the fact */
+  guint64 probed;    /* files on which the uprobes stand now */
   guint64 hits;      /* of uprobes; a patched process has none */
   guint64 signalled; /* threads that could only be stopped by SIGSTOP */
   guint64 old_calls; /* calls that were seen to go on in an old function */

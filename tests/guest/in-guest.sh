@@ -11,14 +11,18 @@ settings_are_well() { ! status_says "settings:"; }
 # The gate misses the folder that the toy was built in, which isn't in the guest: that one is told rightly.
 complaints() { syscare list 2>&1 >/dev/null | grep -v 'gate: .*/tree/toy: No such file'; }
 is_well() { [ -z "$(complaints | tee /dev/stderr)" ]; }
-# A toy in an overlay over the same file, as in a container: another inode, which the gate doesn't see. It gets the new code; its first call is
-# told, and not judged: on a loaded machine 2 of 40 were old ones that nobody counted (known, not understood).
-is_met_in_overlay() {
-    local before word
-    before=$(old_calls)
-    word=$(first_word_in_overlay) || return 1
-    echo "first call: $word; old calls: $before, now $(old_calls)"
+# Toys in overlays over the same file, as in containers: other inodes, which the gate doesn't see, of a file that is where no patch says. Each
+# gets the new code; its very first call is a new one, or counted.
+are_met_in_overlays() {
+    local before word i
+    for i in 1 2 3 4 5; do
+        before=$(old_calls)
+        word=$(first_word_in_overlay) || return 1
+        echo "first call: $word; old calls: $before, now $(old_calls)"
+        [ "$word" = new ] || await has_counted_more_than "$before" || return 1
+    done
 }
+has_counted_more_than() { [ "$(old_calls)" -gt "$1" ]; }
 old_calls() { manager_says OldCalls | cut -d ' ' -f 2; }
 first_word_in_overlay() { # Fails when no new one follows.
     unshare --mount bash -c 'mount -t tmpfs none /run && mkdir /run/upper /run/work /run/merged &&
@@ -103,7 +107,7 @@ first_boot() {
     check "and lacks nothing" is_well
     check "what the next trigger needs of a killed one is pinned" test -e /sys/fs/bpf/syscare-net
     check "a trigger killed together with its guard is replaced" is_replaced
-    check "a toy in an overlay over the file, as in a container, gets the new code" is_met_in_overlay
+    check "toys in overlays over the file, as in containers, get the new code from their first call on, or that is counted" are_met_in_overlays
     echo '[service]
 busy-timeot=3' >/etc/syscare/syscare.conf
     check "a reload reads the settings again" systemctl reload syscared.service

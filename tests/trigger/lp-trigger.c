@@ -5,13 +5,13 @@
  *   lp-trigger [--without=gate|net|events|quiet|hold]... [--kill=VICTIM:N:STEP] [--slow=STEP] [--pin=PATH]
  *              ENTITY FILE...
  *
- * Prints "ready" once the files are watched; at the end a line for each process that was met, and the counts,
- * those of the steps (base/step.h) included. --kill: SIGKILL at the Nth time that STEP is made, for the
- * "trigger" itself, the net's "guard" or "both" at once; "service": as if the one that wants it had been
- * killed. --slow: whoever makes STEP takes half a second for it.
+ * Prints "ready" once the files are watched and all has settled; at the end a line for each process that was
+ * met, and the counts, those of the steps (base/step.h) included. --kill: SIGKILL at the Nth time that STEP
+ * is made, for the "trigger" itself, the net's "guard" or "both" at once; "service": as if the one that wants
+ * it had been killed. --slow: whoever makes STEP takes half a second for it.
  *
- * "u" on standard input: binds nothing any more, and prints "settled" when that has settled. "l": looks at
- * all processes.
+ * On standard input "u": binds nothing any more, and prints "settled" when that has settled; "l": looks at
+ * all processes; "c": prints the counts.
  */
 #include <fcntl.h>
 #include <glib-unix.h>
@@ -126,6 +126,27 @@ note_settled (gpointer user_data)
 }
 
 static void
+note_ready (gpointer user_data)
+{
+  printf ("ready\n");
+  fflush (stdout);
+}
+
+static void
+print_counts (LpTrigger *trigger)
+{
+  LpTriggerCounts counts = lp_trigger_counts (trigger);
+
+  printf ("counts met %" G_GUINT64_FORMAT " patched %" G_GUINT64_FORMAT " later %" G_GUINT64_FORMAT
+          " missed %" G_GUINT64_FORMAT " failed %" G_GUINT64_FORMAT " caught %" G_GUINT64_FORMAT
+          " spotted %" G_GUINT64_FORMAT " probed %" G_GUINT64_FORMAT " hits %" G_GUINT64_FORMAT
+          " signalled %" G_GUINT64_FORMAT " old %" G_GUINT64_FORMAT " lost %" G_GUINT64_FORMAT "\n",
+          counts.met, counts.patched, counts.later, counts.missed, counts.failed, counts.caught,
+          counts.spotted, counts.probed, counts.hits, counts.signalled, counts.old_calls, counts.lost);
+  fflush (stdout);
+}
+
+static void
 unbind (LpTrigger *trigger)
 {
   g_autoptr (GPtrArray) bindings = g_ptr_array_new ();
@@ -150,6 +171,8 @@ input_is_readable (int fd, GIOCondition condition, gpointer user_data)
         unbind (run->trigger);
       else if (byte == 'l')
         lp_trigger_look_at_all (run->trigger);
+      else if (byte == 'c')
+        print_counts (run->trigger);
       return G_SOURCE_CONTINUE;
     }
   g_main_loop_quit (run->loop);
@@ -184,22 +207,15 @@ run (LpTriggerFlags without, const char *pin, char **argv, GError **error)
     printf ("lack %s\n", (char *)lp_trigger_lacks (trigger)->pdata[i]);
   for (guint i = 0; i < problems->len; i++)
     printf ("problem %s\n", (char *)problems->pdata[i]);
-  printf ("ready\n");
-  fflush (stdout);
+  lp_trigger_settle (trigger, note_ready, NULL);
 
   Run reader = { loop, trigger };
   g_unix_fd_add (STDIN_FILENO, G_IO_IN | G_IO_HUP, input_is_readable, &reader);
   g_unix_fd_add (end_pipe[0], G_IO_IN, end_is_asked_for, loop);
   g_main_loop_run (loop);
   lp_trigger_close (trigger);
-  LpTriggerCounts counts = lp_trigger_counts (trigger);
   fputs (meetings->str, stdout);
-  printf ("counts met %" G_GUINT64_FORMAT " patched %" G_GUINT64_FORMAT " later %" G_GUINT64_FORMAT
-          " missed %" G_GUINT64_FORMAT " failed %" G_GUINT64_FORMAT " caught %" G_GUINT64_FORMAT
-          " spotted %" G_GUINT64_FORMAT " hits %" G_GUINT64_FORMAT " signalled %" G_GUINT64_FORMAT
-          " old %" G_GUINT64_FORMAT " lost %" G_GUINT64_FORMAT "\n",
-          counts.met, counts.patched, counts.later, counts.missed, counts.failed, counts.caught,
-          counts.spotted, counts.hits, counts.signalled, counts.old_calls, counts.lost);
+  print_counts (trigger);
   print_steps ();
   return TRUE;
 }

@@ -127,8 +127,8 @@ THREADS = '''
 
 
 class Talker:
-    def __init__(self, path):
-        self.process = subprocess.Popen([path], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    def __init__(self, command):
+        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
     def ask(self, calls=1):
         self.process.stdin.write(f'{calls}\n')
@@ -237,26 +237,72 @@ def overflow(things):
                 return
 
 
+# An overlay's upper layer may not lie on an overlay.
+IN_OVERLAY = ('mount -t tmpfs layers /mnt && mkdir /mnt/upper /mnt/work /mnt/merged && '
+              'mount -t overlay overlay -o "lowerdir=$1,upperdir=/mnt/upper,workdir=/mnt/work" /mnt/merged && exec "/mnt/merged/$2"')
+
+
+def in_overlay(path):
+    """The command that starts the program at @path as a container does: in an overlay mount of its own over the program's folder."""
+    return ['unshare', '-m', 'sh', '-c', IN_OVERLAY, 'sh', str(path.parent), path.name]
+
+
 def overlay(things):
     """A container's view: another mount over the same lower file. Some kernels' gates see that, and some don't: the net always does."""
-    script = 'mount -t overlay overlay -o "lowerdir=$1,upperdir=$2/upper,workdir=$2/work" "$2/merged" && exec "$2/merged/program"'
-    layers = things.folder / 'layers'
-    for name in ('upper', 'work', 'merged'):
-        (layers / name).mkdir(parents=True)
-    must('mount', '-t', 'tmpfs', 'layers', layers)  # an overlay's upper layer may not lie on an overlay
-    try:
-        for name in ('upper', 'work', 'merged'):
-            (layers / name).mkdir()
-        with Trigger(things.program) as trigger:
-            expect_new(start('unshare', '-m', 'sh', '-c', script, 'sh', things.program.folder, layers))
-            expect(trigger.finish()[1]['old'], 0, 'old calls')
-        # The mmap events see it, too, and a look at it may come before the net.
-        with Trigger(things.program, options=(*NET, '--without=events')) as trigger:
-            expect_new(start('unshare', '-m', 'sh', '-c', script, 'sh', things.program.folder, layers))
-            _, counts = trigger.finish()
-            expect((counts['caught'], counts['old']), (1, 0), counts)
-    finally:
-        must('umount', layers)
+    with Trigger(things.program) as trigger:
+        expect_new(start(*in_overlay(things.program.path)))
+        expect(trigger.finish()[1]['old'], 0, 'old calls')
+    # The mmap events see it, too.
+    with Trigger(things.program, options=(*NET, '--without=events')) as trigger:
+        expect_new(start(*in_overlay(things.program.path)))
+        _, counts = trigger.finish()
+        expect((counts['caught'], counts['old']), (1, 0), counts)
+
+
+def elsewhere(things):
+    """The program isn't where the patch says that it is, but somebody runs it: its file is found by him, and all others come into the net."""
+    with Talker(things.talker.path) as talker:
+        for options in (NET, (*NET, '--without=events')):
+            with Trigger(things.talker, things.folder / 'nowhere', options=options) as trigger:
+                expect(trigger.counts()['probed'], 1, 'files under the net')
+                expect(start(*in_overlay(things.talker.path), input='1\n').stdout, '2\n', 'in an overlay')
+                expect(start(things.talker.path, input='1\n').stdout, '2\n', 'at its place')
+                expect(talker.ask(), 2, 'the one that ran before')
+                counts = trigger.finish()[1]
+                expect(counts['old'], 0, f'old calls: {counts}')
+
+
+def copy_of(target, folder):
+    folder.mkdir(exist_ok=True)
+    return Path(shutil.copy(target.path, folder))
+
+
+def images(things):
+    """Containers whose image has a copy of the file, each with a mount of its own: once a process has shown the file of their layer, all that
+    come are caught."""
+    copy = copy_of(things.talker, things.folder / 'image')
+    for options in ((), NET):
+        with Trigger(things.talker, options=options) as trigger, Talker(in_overlay(copy)) as first:
+            olds = 0
+            while trigger.counts()['probed'] < 2:
+                olds += first.ask() == 1
+            for _ in range(20):
+                expect(start(*in_overlay(copy), input='1\n').stdout, '2\n', 'a later one')
+            expect(first.ask(), 2, 'the first one')
+            counts = trigger.finish()[1]
+            expect(counts['old'] >= (olds > 0), True, counts)
+
+
+def short_lived(things):
+    """The same where nobody stays long enough to show the file: whoever may have called unseen is counted."""
+    copy = copy_of(things.program, things.folder / 'image')
+    for options in ((), NET):
+        with Trigger(things.program, options=options) as trigger:
+            olds = [start(*in_overlay(copy)).stdout for _ in range(30)].count('old\n')
+            until = time.monotonic() + 60
+            while (counts := trigger.counts())['old'] < olds and time.monotonic() < until:
+                time.sleep(0.05)
+            expect(counts['old'] >= olds, True, f'{olds} old values: {counts}')
 
 
 def mapped_before(things):
@@ -476,6 +522,9 @@ TESTS = [
     ('1,000 children at once: the trigger lives, and whoever ran the old function is counted (hazard 23)', fork_bomb),
     ('lost hits are noticed and repaired by a look at all processes', overflow),
     ('an overlay mount over the same lower file, with and without the gate (hazard 27)', overlay),
+    ("a file that isn't where the patch says: found by the process that runs it (hazard 27)", elsewhere),
+    ('containers of one image: once its file is known, all are caught (hazard 27)', images),
+    ('containers of one image whose processes end at once: who may have been old is counted (hazard 27)', short_lived),
     ('a mapping that existed before (hazard 23)', mapped_before),
     ('a patched process never traps', no_traps),
     ('a restarted trigger recognises the processes that are patched (hazard 19a)', restarted_trigger),

@@ -109,11 +109,20 @@ class Trigger:
                 return
         raise RuntimeError('lp-trigger has ended')
 
+    @staticmethod
+    def read_counts(line):
+        words = line.split()[1:]
+        return dict(zip(words[::2], map(int, words[1::2])))
+
+    def counts(self):
+        self.process.stdin.write('c')
+        self.process.stdin.flush()
+        return self.read_counts(next(line for line in self.process.stdout if line.startswith('counts ')))
+
     def finish(self):
         """Ends it; (lines, counts)."""
         text, _ = self.process.communicate()
-        words = next(line for line in text.splitlines() if line.startswith('counts ')).split()[1:]
-        return text.splitlines(), dict(zip(words[::2], map(int, words[1::2])))
+        return text.splitlines(), self.read_counts(next(line for line in text.splitlines() if line.startswith('counts ')))
 
     def __enter__(self):
         return self
@@ -127,7 +136,7 @@ class Trigger:
 
 
 def start(*command, timeout=120, **options):
-    return subprocess.run([str(word) for word in command], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+    return subprocess.run([str(word) for word in command], **({'stdin': subprocess.DEVNULL} if 'input' not in options else {}), stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
                           text=True, timeout=timeout, **options)
 
 
