@@ -34,7 +34,6 @@ struct lp_net_control {
   unsigned long long patience;    /* nanoseconds: how long a thread waits quietly */
   unsigned int may_signal;        /* SIGSTOP may be sent: somebody is there to send SIGCONT in any case */
   unsigned int has_namespace;     /* the trigger isn't in the initial pid namespace, but in this one: */
-  unsigned long long namespace_device;
   unsigned long long namespace_inode;
   unsigned long long hits;      /* uprobe hits of all kinds */
   unsigned long long quiet;     /* threads that a tracer took over while they waited */

@@ -140,7 +140,6 @@ tell_namespace (LpNet *net)
 
   if (stat ("/proc/self/ns/pid", &file) != 0 || file.st_ino == INITIAL_NAMESPACE)
     return;
-  net->control->namespace_device = file.st_dev;
   net->control->namespace_inode = file.st_ino;
   net->control->has_namespace = TRUE;
 }

@@ -157,8 +157,8 @@ lp_trigger_end_readers (LpTrigger *trigger)
 
   if (trigger->readers == NULL)
     return;
-  if (trigger->readers->len > 0 && write (trigger->readers_end, &one, sizeof one) != sizeof one)
-    g_error ("the gate's readers can't be told to end: %s", g_strerror (errno));
+  while (trigger->readers->len > 0 && write (trigger->readers_end, &one, sizeof one) < 0 && errno == EINTR)
+    ;
   g_mutex_unlock (&trigger->lock);
   for (guint i = 0; i < trigger->readers->len; i++)
     g_thread_join (((LpGateReader *)trigger->readers->pdata[i])->thread);
