@@ -188,9 +188,11 @@ run_to_stop (LpRemote *remote, long request, gboolean event, GError **error)
   for (guint tries = 0; tries < 16; tries++)
     {
       remote->ran = TRUE;
-      remote->thread->stopped = FALSE;
-      if (ptrace (request, tid, 0, 0) != 0 && errno != ESRCH)
+      /* One that didn't come to its stop in time, as in a frozen control group, may stand in the stop that we
+       * want by now: it must not be sent on from there. */
+      if (remote->thread->stopped && ptrace (request, tid, 0, 0) != 0 && errno != ESRCH)
         break;
+      remote->thread->stopped = FALSE;
       int status = lp_stop_wait (remote->stop, remote->thread, CALL_TIMEOUT_MS, error);
       if (status < 0)
         return FALSE;

@@ -9,6 +9,7 @@ import sys
 import tempfile
 import textwrap
 import time
+from contextlib import suppress
 from pathlib import Path
 
 from targets import Target, Trigger, expect, must, run_tests, start
@@ -237,6 +238,41 @@ def stopped(things):
             process.stdin.close()
 
 
+def frozen(things):
+    """One that the control groups' freezer holds stops, but makes no system call for us: it isn't patched, and goes on as it was."""
+    groups = things.folder / 'groups'
+    groups.mkdir()
+    must('mount', '-t', 'cgroup2', 'groups', groups)
+    group = groups / f'odd-test-{os.getpid()}'
+    try:
+        group.mkdir()
+        with subprocess.Popen([things.asked.path], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+            (group / 'cgroup.procs').write_text(str(process.pid))
+            (group / 'cgroup.freeze').write_text('1')
+            while 'frozen 1' not in (group / 'cgroup.events').read_text():
+                time.sleep(0.01)
+            # On one processor, and before its tracer, so that it stands wherever it is sent at once.
+            cpus = {min(os.sched_getaffinity(0))}
+            os.sched_setaffinity(process.pid, cpus)
+            with suppress(PermissionError):
+                os.sched_setscheduler(process.pid, os.SCHED_FIFO, os.sched_param(10))
+            with Trigger(things.asked, options=(*NET, '--without=events')) as trigger:
+                os.sched_setaffinity(trigger.process.pid, cpus)
+                trigger.process.stdin.write('l')
+                trigger.process.stdin.flush()
+                lines, _ = trigger.finish()
+            (group / 'cgroup.freeze').write_text('0')
+            expect('step 1 all looked at' in lines, True, lines)
+            process.stdin.write('\n')
+            process.stdin.flush()
+            expect(process.stdout.readline(), '2\n', 'the old answer')
+            process.stdin.close()
+        expect(process.returncode, 0, 'exit status')
+        group.rmdir()
+    finally:
+        must('umount', '-l', groups)
+
+
 def text_relocations(things):
     """The linker writes into the library's code when it loads it, and makes it executable only then."""
     for options in WAYS:
@@ -307,6 +343,7 @@ TESTS = [
     ('a hard link, and a read-only bind mount', other_names),
     ('a virus scanner on the same file, set before and after', scanner),
     ('a program that is stopped', stopped),
+    ('a program in a frozen control group goes on as it was', frozen),
     ('a library with text relocations', text_relocations),
     ('the tracers are frozen: the deadline lets an opener go, and it is counted', deadline),
 ]
