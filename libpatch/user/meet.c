@@ -412,6 +412,9 @@ hold_meeting (Meeting *meeting)
   lp_step ("opener seized");
   meeting->keeper->allow (meeting->keeper->user_data);
   prctl (PR_SET_PDEATHSIG, 0);
+  /* An urgent one would send the thread to another processor at each of its steps, because it keeps this one
+   * from it; an ordinary one that waits is woken where the thread stops. */
+  lp_urgent_end ();
   lp_step ("opener let through");
   if (!seized)
     {
