@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Who reads the gate: on a machine with few processors a thread on each of them, so that the one on the
- * processor of the opener has its event at once; else, and when there are no threads to be had, the loop.
- * Must not know what is done about an opener.
+ * processor of the opener has its event at once; else one anywhere; and when there are no threads to be had,
+ * the loop. A thread can answer when it is the loop that opens a file. Must not know what is done about an
+ * opener.
  *
  * What belongs to the loop belongs to whoever has the trigger's lock: the loop has it except while it waits
  * for something to do. */
@@ -172,13 +173,15 @@ lp_trigger_end_readers (LpTrigger *trigger)
 static gboolean
 start_readers (LpTrigger *trigger, const GArray *processors)
 {
+  guint n = MAX (processors->len, 1);
+
   trigger->readers = g_ptr_array_new_with_free_func (reader_free);
-  trigger->readers_end = processors->len > 0 ? eventfd (0, EFD_CLOEXEC | EFD_NONBLOCK) : -1;
-  for (guint i = 0; trigger->readers_end >= 0 && i < processors->len; i++)
+  trigger->readers_end = eventfd (0, EFD_CLOEXEC | EFD_NONBLOCK);
+  for (guint i = 0; trigger->readers_end >= 0 && i < n; i++)
     {
       LpGateReader *reader = g_new0 (LpGateReader, 1);
       reader->trigger = trigger;
-      reader->processor = g_array_index (processors, int, i);
+      reader->processor = processors->len > 0 ? g_array_index (processors, int, i) : -1;
       reader->epoll = epoll_create1 (EPOLL_CLOEXEC);
       if (reader->epoll >= 0 && set_interest (reader, EPOLL_CTL_ADD, trigger->readers_end, EPOLLIN)
           && set_interest (reader, EPOLL_CTL_ADD, lp_gate_fd (trigger->gate), EPOLLIN))
@@ -190,7 +193,7 @@ start_readers (LpTrigger *trigger, const GArray *processors)
         }
       g_ptr_array_add (trigger->readers, reader);
     }
-  if (trigger->readers->len > 0 && trigger->readers->len == processors->len)
+  if (trigger->readers->len == n)
     return TRUE;
   lp_trigger_end_readers (trigger);
   return FALSE;

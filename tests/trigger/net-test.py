@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -272,6 +273,24 @@ def elsewhere(things):
                 expect(counts['old'], 0, f'old calls: {counts}')
 
 
+def two_layers(things):
+    """A name in an overlay beside the one of its lower file: to open the one asks for the other on newer kernels, and who asks himself waits for
+    ever."""
+    program = things.program
+    mounted = IN_OVERLAY.replace('exec "/mnt/merged/$2"', f'exec {sys.argv[2]} {program.entity} {program.path} "/mnt/merged/$2"')
+    command = ['unshare', '-m', 'sh', '-c', mounted, 'sh', program.path.parent, program.path.name]
+    with subprocess.Popen([str(word) for word in command], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as trigger:
+        watchdog = threading.Timer(60, trigger.kill)
+        watchdog.start()
+        lines = iter(trigger.stdout.readline, '')
+        is_ready = any(line == 'ready\n' for line in lines)
+        if is_ready:
+            expect_new(start(program.path))
+        trigger.communicate()
+        watchdog.cancel()
+        expect((is_ready, trigger.returncode), (True, 0))
+
+
 def copy_of(target, folder):
     folder.mkdir(exist_ok=True)
     return Path(shutil.copy(target.path, folder))
@@ -522,6 +541,7 @@ TESTS = [
     ('1,000 children at once: the trigger lives, and whoever ran the old function is counted (hazard 23)', fork_bomb),
     ('lost hits are noticed and repaired by a look at all processes', overflow),
     ('an overlay mount over the same lower file, with and without the gate (hazard 27)', overlay),
+    ('a file that has a name in an overlay, too (hazard 22h)', two_layers),
     ("a file that isn't where the patch says: found by the process that runs it (hazard 27)", elsewhere),
     ('containers of one image: once its file is known, all are caught (hazard 27)', images),
     ('containers of one image whose processes end at once: who may have been old is counted (hazard 27)', short_lived),
