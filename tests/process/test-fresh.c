@@ -30,20 +30,29 @@ run_child (const Child *child, int in)
   _exit (99);
 }
 
+/* The tracer's ticks interrupt it. */
+static int
+await_child (const Child *child)
+{
+  int status = 0, got;
+
+  do
+    got = waitpid (child->pid, &status, __WALL);
+  while (got < 0 && errno == EINTR);
+  g_assert_cmpint (got, ==, child->pid);
+  return status;
+}
+
 /* Runs it to the end of its exec; the registers there. */
 static void
 stop_at_start (Child *child, LpRegisters *registers)
 {
-  int status;
-
   g_assert_cmpint (ptrace (PTRACE_SEIZE, child->pid, 0, PTRACE_O_TRACEEXEC | PTRACE_O_EXITKILL), ==, 0);
   close (child->go);
-  g_assert_cmpint (waitpid (child->pid, &status, __WALL), ==, child->pid);
-  g_assert_cmpint (status >> 8, ==, SIGTRAP | PTRACE_EVENT_EXEC << 8);
+  g_assert_cmpint (await_child (child) >> 8, ==, SIGTRAP | PTRACE_EVENT_EXEC << 8);
   g_assert_cmpint (ptrace (PTRACE_INTERRUPT, child->pid, 0, 0), ==, 0);
   g_assert_cmpint (ptrace (PTRACE_CONT, child->pid, 0, 0), ==, 0);
-  g_assert_cmpint (waitpid (child->pid, &status, __WALL), ==, child->pid);
-  g_assert_cmpint (status >> 16, ==, PTRACE_EVENT_STOP);
+  g_assert_cmpint (await_child (child) >> 16, ==, PTRACE_EVENT_STOP);
   g_assert_cmpint (ptrace (PTRACE_GETREGS, child->pid, 0, registers), ==, 0);
 }
 
