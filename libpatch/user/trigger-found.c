@@ -22,16 +22,20 @@
 #define SURVEY_MS 5000
 
 static gboolean
+is_target_of_any (int fd, const GPtrArray *entities)
+{
+  for (guint i = 0; i < entities->len; i++)
+    if (lp_trigger_is_target (fd, entities->pdata[i]))
+      return TRUE;
+  return FALSE;
+}
+
+static gboolean
 is_wanted (const LpTrigger *trigger, int fd)
 {
   struct stat file;
 
-  if (fstat (fd, &file) != 0 || file.st_nlink == 0)
-    return FALSE;
-  for (guint i = 0; i < trigger->entities->len; i++)
-    if (lp_trigger_is_target (fd, trigger->entities->pdata[i]))
-      return TRUE;
-  return FALSE;
+  return fstat (fd, &file) == 0 && file.st_nlink > 0 && is_target_of_any (fd, trigger->entities);
 }
 
 void
@@ -100,15 +104,6 @@ is_new (Survey *survey, const LpMapping *mapping)
     }
   g_array_append_val (survey->seen, key);
   return TRUE;
-}
-
-static gboolean
-is_target_of_any (int fd, const GPtrArray *entities)
-{
-  for (guint i = 0; i < entities->len; i++)
-    if (lp_trigger_is_target (fd, entities->pdata[i]))
-      return TRUE;
-  return FALSE;
 }
 
 static void

@@ -6,8 +6,6 @@
 #include "process/maps.h"
 #include "user/trigger-private.h"
 
-#include <time.h>
-
 /* A process that has to be looked at again is, this long after it was met, and then no more: the next try
  * comes when something changes. */
 static const guint second_look_ms[] = { 1, 50, 500, 3000 };
@@ -52,15 +50,6 @@ lp_trigger_look_free (gpointer data)
   g_free (look);
 }
 
-static guint64
-monotonic_ns (void)
-{
-  struct timespec t;
-
-  clock_gettime (CLOCK_MONOTONIC, &t);
-  return (guint64)t.tv_sec * G_GUINT64_CONSTANT (1000000000) + (guint64)t.tv_nsec;
-}
-
 static void
 look_end (Look *look)
 {
@@ -97,7 +86,8 @@ look_again (Look *look)
   trigger->counts.failed++;
   if (trigger->net != NULL && look->hit.pid != 0)
     lp_net_ignore (trigger->net, &look->hit,
-                   look->is_hopeless ? LP_NET_FOREVER : monotonic_ns () + BUSY_PAUSE_NS, /* is_old= */ TRUE);
+                   look->is_hopeless ? LP_NET_FOREVER : lp_trigger_now_ns () + BUSY_PAUSE_NS,
+                   /* is_old= */ TRUE);
   look_end (look);
 }
 

@@ -24,13 +24,13 @@ typedef struct {
   LpCatchResult *result;
 } Caught;
 
-static guint64
-ms_from_now (guint ms)
+guint64
+lp_trigger_now_ns (void)
 {
   struct timespec t;
 
   clock_gettime (CLOCK_MONOTONIC, &t);
-  return (guint64)t.tv_sec * G_GUINT64_CONSTANT (1000000000) + (guint64)t.tv_nsec + (guint64)ms * 1000000;
+  return (guint64)t.tv_sec * G_GUINT64_CONSTANT (1000000000) + (guint64)t.tv_nsec;
 }
 
 static void
@@ -38,7 +38,7 @@ try_later (LpTrigger *trigger, const struct lp_net_hit *hit, const char *reason)
 {
   guint pause = lp_trigger_is_looking (trigger, (int)hit->pid) ? NEXT_PAUSE_MS : FIRST_PAUSE_MS;
 
-  lp_net_ignore (trigger->net, hit, ms_from_now (pause), /* is_old= */ TRUE);
+  lp_net_ignore (trigger->net, hit, lp_trigger_now_ns () + (guint64)pause * 1000000, /* is_old= */ TRUE);
   lp_trigger_plan_look (trigger, (int)hit->pid, hit, reason);
 }
 

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* The inside of LpTrigger, shared by trigger.c (the gate's keeper), trigger-look.c (looking again),
- * trigger-net.c (the net's keeper), trigger-bind.c (what is watched), trigger-found.c (what is watched
- * besides) and trigger-gate.c (who reads the gate). All of it belongs to the loop, unless it says otherwise;
- * the gate's readers take part in what says so, with the lock, which the loop has unless it waits. */
+ * trigger-net.c (the net's keeper), trigger-bind.c (what is watched), trigger-setting.c (on what the net is
+ * set), trigger-found.c (what is watched besides) and trigger-gate.c (who reads the gate). All of it belongs
+ * to the loop, unless it says otherwise; the gate's readers take part in what says so, with the lock, which
+ * the loop has unless it waits. */
 #pragma once
 
 #include "user/entries.h"
@@ -96,6 +97,9 @@ struct LpTrigger {
   gboolean closing;
 };
 
+/* As the kernel's part and its events count: CLOCK_MONOTONIC, nanoseconds. */
+guint64 lp_trigger_now_ns (void);
+
 /* Calls @func in the loop. Any thread. */
 void lp_trigger_run_in_loop (LpTrigger *trigger, GSourceFunc func, gpointer data);
 /* FALSE: there are too many. The thread must end with a call in the loop that counts trigger->threads down.
@@ -158,7 +162,13 @@ gboolean lp_trigger_lease_is_wanted (const LpTrigger *trigger, int fd);
 int lp_trigger_find_file (const GArray *watched, int fd);
 /* Whether the file behind @fd is the target of @entity. Any thread. */
 gboolean lp_trigger_is_target (int fd, LpEntity *entity);
-/* The set of found files has grown: the net is set on them, too, in a thread. */
+void lp_trigger_close_files (GArray *files);
+
+/* trigger-setting.c. Sets the uprobes for what is bound now; meanwhile gate and net are served. */
+void lp_trigger_set_net (LpTrigger *trigger, GPtrArray *problems);
+/* Likewise, until a setting that is under way is through. @problems: (nullable) */
+void lp_trigger_await_setting (LpTrigger *trigger, GPtrArray *problems);
+/* The set of found files has grown: the net is set on them, too, and nobody waits for it. */
 void lp_trigger_extend_net (LpTrigger *trigger);
 
 /* trigger-found.c. Takes @fd, which is on a target's file that may be kept open: it is watched from now on,
