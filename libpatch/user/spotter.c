@@ -66,7 +66,7 @@ close_ring (const Ring *ring)
 
 /* Mapped for reading only, it is written over when it is full. FALSE: errno says why. */
 static gboolean
-open_ring (struct perf_event_attr *attributes, int cpu, guint pages, int prot, Ring *ring)
+open_ring (const struct perf_event_attr *attributes, int cpu, guint pages, int prot, Ring *ring)
 {
   ring->size = (1 + pages) * (gsize)sysconf (_SC_PAGESIZE);
   ring->page = MAP_FAILED;
@@ -79,29 +79,22 @@ open_ring (struct perf_event_attr *attributes, int cpu, guint pages, int prot, R
 static gboolean
 open_ear (LpSpotter *spotter, int cpu)
 {
-  struct perf_event_attr attributes = { .size = sizeof attributes,
+  const struct perf_event_attr bell = { .size = sizeof bell,
                                         .type = PERF_TYPE_SOFTWARE,
                                         .config = PERF_COUNT_SW_DUMMY,
                                         .disabled = 1,
                                         .mmap = 1,
-                                        .mmap2 = 1,
-                                        .build_id = 1,
-                                        .sample_type = PERF_SAMPLE_TIME,
-                                        .sample_id_all = 1,
-                                        .use_clockid = 1,
-                                        .clockid = CLOCK_MONOTONIC,
                                         .watermark = 1,
-                                        .wakeup_watermark = G_MAXUINT32 };
-  struct perf_event_attr bell = { .size = sizeof bell,
-                                  .type = PERF_TYPE_SOFTWARE,
-                                  .config = PERF_COUNT_SW_DUMMY,
-                                  .disabled = 1,
-                                  .mmap = 1,
-                                  .watermark = 1,
-                                  .wakeup_watermark = 1 };
+                                        .wakeup_watermark = 1 };
+  struct perf_event_attr attributes = bell;
   struct epoll_event wanted = { .events = EPOLLIN };
   Ear ear = { .events = { .fd = -1, .page = MAP_FAILED }, .bell = { .fd = -1, .page = MAP_FAILED } };
 
+  attributes.mmap2 = attributes.build_id = 1;
+  attributes.sample_type = PERF_SAMPLE_TIME;
+  attributes.sample_id_all = attributes.use_clockid = 1;
+  attributes.clockid = CLOCK_MONOTONIC;
+  attributes.wakeup_watermark = G_MAXUINT32;
   if (open_ring (&attributes, cpu, RING_PAGES, PROT_READ | PROT_WRITE, &ear.events)
       && open_ring (&bell, cpu, BELL_PAGES, PROT_READ, &ear.bell)
       && epoll_ctl (spotter->epoll, EPOLL_CTL_ADD, ear.bell.fd, &wanted) == 0)

@@ -229,7 +229,7 @@ on_finished (gpointer data)
 }
 
 /* In any thread or tracer, as its last act: the trigger may be gone after it. The loop looks for itself at
- * each event of gate and spotter, and until it has collected all every DEADLINE_MS / 2: to wake it up for
+ * each event of the spotter, and until it has collected all every DEADLINE_MS / 2: to wake it up for
  * each one would disturb those who have just been let go. */
 static void
 hand_in (Held *held, gboolean is_urgent)

@@ -13,7 +13,7 @@ from contextlib import suppress
 from pathlib import Path
 from time import sleep
 
-from targets import Target, Trigger, expect, must, run_tests
+from targets import SILENT, Target, Trigger, expect, must, run_tests
 
 OPTIONS = {'gate': (), 'net': ('--without=gate',), 'signals': ('--without=gate', '--without=quiet'), 'events': ('--without=gate', '--without=net')}
 VICTIMS = ('trigger', 'guard', 'service')
@@ -35,23 +35,6 @@ CALLER = '''
       while (poll (&input, 1, 1) == 0);
       printf ("%d %d\\n", old, new);
       return 0;
-    }
-'''
-SILENT = '''
-    #include <stdio.h>
-    int answer (int x);
-    __attribute__ ((noinline, noipa)) int
-    answer (int x)
-    {
-    #ifdef PATCHED
-      if (x > 1000000)
-        puts ("far");
-      return x + 2;
-    #else
-      if (x > 1000000)
-        puts ("far away");
-      return x + 1;
-    #endif
     }
 '''
 

@@ -13,7 +13,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from targets import AGAIN, MAIN, PATIENT, Target, Trigger, expect, expect_new, must, run_tests, start
+from targets import AGAIN, MAIN, PATIENT, SILENT, Target, Trigger, expect, expect_new, must, run_tests, start
 
 NET = ('--without=gate',)
 # Calls as often as each line of its input says, and says what the last call returned.
@@ -32,24 +32,6 @@ TALKER = '''
           printf ("%d\\n", last);
         }
       return 0;
-    }
-'''
-# The same function without a word for each call.
-SILENT = '''
-    #include <stdio.h>
-    int answer (int x);
-    __attribute__ ((noinline, noipa)) int
-    answer (int x)
-    {
-    #ifdef PATCHED
-      if (x > 1000000)
-        puts ("far");
-      return x + 2;
-    #else
-      if (x > 1000000)
-        puts ("far away");
-      return x + 1;
-    #endif
     }
 '''
 # One whose first instruction can't be undone, so that the redirect stands at the entry, where no uprobe may be.

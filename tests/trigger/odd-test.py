@@ -12,7 +12,7 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
-from targets import Target, Trigger, expect, must, run_tests, start
+from targets import SILENT, Target, Trigger, expect, must, run_tests, start
 
 NET = ('--without=gate',)
 # Does what its argument says before it calls; the exit status says whether that was the new function.
@@ -79,23 +79,6 @@ STRANGE = '''
         }
       syscall (SYS_exit, status);
       return 91;
-    }
-'''
-SILENT = '''
-    #include <stdio.h>
-    int answer (int x);
-    __attribute__ ((noinline, noipa)) int
-    answer (int x)
-    {
-    #ifdef PATCHED
-      if (x > 1000000)
-        puts ("far");
-      return x + 2;
-    #else
-      if (x > 1000000)
-        puts ("far away");
-      return x + 1;
-    #endif
     }
 '''
 # Opens the file that it is told, as a linker does, and waits in calls that a careless tracer would interrupt.

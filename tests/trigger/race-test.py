@@ -8,7 +8,7 @@ import tempfile
 from collections import Counter
 from pathlib import Path
 
-from targets import Target, Trigger, expect, run_tests, start
+from targets import SILENT, Target, Trigger, expect, run_tests, start
 
 LP_LIVE = sys.argv[3]
 NET = ('--without=gate',)
@@ -37,23 +37,6 @@ BUSY = '''
         pthread_join (threads[i], NULL);
       printf ("%d\\n", old);
       return 0;
-    }
-'''
-SILENT = '''
-    #include <stdio.h>
-    int answer (int x);
-    __attribute__ ((noinline, noipa)) int
-    answer (int x)
-    {
-    #ifdef PATCHED
-      if (x > 1000000)
-        puts ("far");
-      return x + 2;
-    #else
-      if (x > 1000000)
-        puts ("far away");
-      return x + 1;
-    #endif
     }
 '''
 

@@ -22,6 +22,24 @@ ANSWER = '''
     #endif
     }
 '''
+# The same function without a word for each call.
+SILENT = '''
+    #include <stdio.h>
+    int answer (int x);
+    __attribute__ ((noinline, noipa)) int
+    answer (int x)
+    {
+    #ifdef PATCHED
+      if (x > 1000000)
+        puts ("far");
+      return x + 2;
+    #else
+      if (x > 1000000)
+        puts ("far away");
+      return x + 1;
+    #endif
+    }
+'''
 # Goes on calling until it gets the new answer, for some seconds at most.
 PATIENT = '''
     #include <unistd.h>
