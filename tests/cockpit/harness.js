@@ -16,6 +16,8 @@ export const axeSource = fs.readFileSync(modules.resolve("axe-core/axe.min.js"),
 
 /** Nothing takes so long on a busy machine: what does hangs. */
 export const PATIENCE = 60000;
+/** Of what the page shows when a case fails. */
+const MOST_WORDS = 3000;
 
 /** What root does and knows: methods of machine.py, each a promise; in this world, or in a new one of its own on the same network. */
 export async function bootMachine(version, { ownWorld = false } = {}) {
@@ -199,11 +201,21 @@ export async function runCases(cases, person) {
       failures++;
       console.log(`not ok ${index + 1} ${sentence}`);
       console.log(String(error.stack ?? error).replace(/^/gm, "# "));
+      await tellWhatIsShown(person());
       await pictureOfFailure(person(), index + 1);
     }
     console.error(`# ${((Date.now() - began) / 1000).toFixed(1)} s`);
   }
   return failures;
+}
+
+/** A log tells more with the words that were on the screen: a refusal stands in a dialog, which no awaited element names. */
+async function tellWhatIsShown(someone) {
+  for (const frame of someone?.page?.frames() ?? []) {
+    const words = await frame.locator("body").innerText({ timeout: 5000 }).catch(() => "");
+    if (words)
+      console.log(`# shown in ${frame.url()}:\n${words.slice(0, MOST_WORDS)}`.replace(/\n+/g, "\n#   "));
+  }
 }
 
 async function pictureOfFailure(someone, number) {
