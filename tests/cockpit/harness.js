@@ -16,7 +16,7 @@ export const axeSource = fs.readFileSync(modules.resolve("axe-core/axe.min.js"),
 
 /** Nothing takes so long on a busy machine: what does hangs. */
 export const PATIENCE = 60000;
-/** Of what the page shows when a case fails. */
+/** Of what the page shows when a case fails: the last ones, where dialogs and notices stand. */
 const MOST_WORDS = 3000;
 
 /** What root does and knows: methods of machine.py, each a promise; in this world, or in a new one of its own on the same network. */
@@ -209,12 +209,12 @@ export async function runCases(cases, person) {
   return failures;
 }
 
-/** A log tells more with the words that were on the screen: a refusal stands in a dialog, which no awaited element names. */
+/** A log tells more with the words that were on the screen: a refusal stands in a dialog, which no awaited element names. Of our pages only. */
 async function tellWhatIsShown(someone) {
-  for (const frame of someone?.page?.frames() ?? []) {
+  for (const frame of (someone?.page?.frames() ?? []).filter(one => one.url().includes("/syscare/"))) {
     const words = await frame.locator("body").innerText({ timeout: 5000 }).catch(() => "");
     if (words)
-      console.log(`# shown in ${frame.url()}:\n${words.slice(0, MOST_WORDS)}`.replace(/\n+/g, "\n#   "));
+      console.log(`# shown in ${frame.url()}:\n${words.slice(-MOST_WORDS)}`.replace(/\n+/g, "\n#   "));
   }
 }
 
