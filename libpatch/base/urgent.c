@@ -4,7 +4,6 @@
 
 #include <sched.h>
 #include <sys/resource.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #define FIRST_NICE (-20)
@@ -13,31 +12,18 @@
 static cpu_set_t usable; /* once asked */
 
 void
-lp_urgent_begin (LpUrgency urgency)
+lp_urgent_begin_again (LpUrgency urgency)
 {
   const struct sched_param parameter = { .sched_priority = (int)urgency };
 
-  setpriority (PRIO_PROCESS, 0, FIRST_NICE);
   sched_setscheduler (0, SCHED_FIFO, &parameter);
 }
 
-/* struct sched_attr of linux/sched/types.h, which can't be included beside sched.h; its first version. */
-typedef struct {
-  guint32 size, policy;
-  guint64 flags;
-  gint32 nice;
-  guint32 priority;
-  guint64 runtime, deadline, period;
-} SchedulingAttributes;
-G_STATIC_ASSERT (sizeof (SchedulingAttributes) == 48);
-
 void
-lp_urgent_yield (void)
+lp_urgent_begin (LpUrgency urgency)
 {
-  const SchedulingAttributes attributes = { .size = sizeof attributes, .policy = SCHED_OTHER };
-
-  syscall (SYS_sched_setattr, 0, &attributes, 0);
-  sched_yield ();
+  setpriority (PRIO_PROCESS, 0, FIRST_NICE);
+  lp_urgent_begin_again (urgency);
 }
 
 void
@@ -45,8 +31,7 @@ lp_urgent_end (void)
 {
   const struct sched_param parameter = { .sched_priority = 0 };
 
-  if (sched_getscheduler (0) == SCHED_FIFO)
-    sched_setscheduler (0, SCHED_OTHER, &parameter);
+  sched_setscheduler (0, SCHED_OTHER, &parameter);
 }
 
 GArray *

@@ -17,12 +17,10 @@ typedef enum {
 /* The calling thread, and what it starts from now on, goes first: for work of well under a millisecond.
  * Without the privilege it is done as far as possible, and it is no error. */
 void lp_urgent_begin (LpUrgency urgency);
+/* The same, for one that was urgent before. */
+void lp_urgent_begin_again (LpUrgency urgency);
 /* The calling thread is an ordinary one again, of the highest ordinary priority when it was urgent. */
 void lp_urgent_end (void);
-/* The same, and whoever waits for this processor runs first, as the one who was just let go. Without any
- * priority, because the highest one's share would still be due to the caller. */
-void lp_urgent_yield (void);
-
 /* A thread that is woken on another processor than the one who wakes it waits for that to be woken first,
  * which takes longer than the work itself (10 to 30 us in a virtual machine). So on a machine with few
  * processors somebody waits on each of them.

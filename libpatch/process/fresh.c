@@ -59,17 +59,18 @@ parse_stack (const guint64 *words, gsize n, Vector *vector)
   return FALSE;
 }
 
-/* A page's worth at a time, or less where the stack ends. */
+/* To the end of a page at a time, because the stack ends at one. */
 static gboolean
 read_vector (LpProcess *process, guint64 sp, Vector *vector)
 {
   guint64 words[VECTOR_MAX / sizeof (guint64)];
-  gsize have = 0, got = PAGE;
+  gsize have = 0, wanted = PAGE - sp % PAGE;
 
-  while (got == PAGE && have < sizeof words)
+  while (have + wanted <= sizeof words
+         && lp_process_read_some (process, sp + have, (char *)words + have, wanted) == wanted)
     {
-      got = lp_process_read_some (process, sp + have, (char *)words + have, PAGE);
-      have += got;
+      have += wanted;
+      wanted = PAGE;
       memset (vector, 0, sizeof *vector);
       if (parse_stack (words, have / sizeof (guint64), vector))
         return TRUE;
@@ -109,7 +110,7 @@ read_program (LpProcess *process, const Vector *vector, GArray *mappings)
 }
 
 gboolean
-lp_fresh_read (LpProcess *process, guint64 sp, LpMaps **maps, GPtrArray **modules)
+lp_fresh_read (LpProcess *process, guint64 sp, gboolean program_only, LpMaps **maps, GPtrArray **modules)
 {
   g_autoptr (LpMaps) known = g_new0 (LpMaps, 1);
   g_autoptr (GPtrArray) found = g_ptr_array_new_with_free_func ((GDestroyNotify)lp_module_free);
@@ -119,13 +120,14 @@ lp_fresh_read (LpProcess *process, guint64 sp, LpMaps **maps, GPtrArray **module
   if (!read_vector (process, sp, &vector))
     return FALSE;
   LpModule *program = read_program (process, &vector, known->mappings);
+  gboolean has_interpreter = vector.interpreter != 0 && !program_only;
   LpModule *interpreter
-      = vector.interpreter != 0 ? lp_module_read_at (process, vector.interpreter, known->mappings) : NULL;
+      = has_interpreter ? lp_module_read_at (process, vector.interpreter, known->mappings) : NULL;
   if (program != NULL)
     g_ptr_array_add (found, program);
   if (interpreter != NULL)
     g_ptr_array_add (found, interpreter);
-  if (program == NULL || (vector.interpreter != 0 && interpreter == NULL))
+  if (program == NULL || (has_interpreter && interpreter == NULL))
     return FALSE;
 
   if (vector.vdso != 0)

@@ -9,8 +9,10 @@
 G_BEGIN_DECLS
 
 /* Looks at @process (lp_process_hold()), whose thread stands at the end of an exec with stack pointer @sp.
- * @modules: (element-type LpModule): the program, and its interpreter if it has one. @maps: what is known to
- * be mapped; there may be more. FALSE, with neither: it isn't as expected, and must be looked at by /proc. */
-gboolean lp_fresh_read (LpProcess *process, guint64 sp, LpMaps **maps, GPtrArray **modules);
+ * @modules: (element-type LpModule): the program, and unless @program_only its interpreter if it has one.
+ * @maps: what is known to be mapped; there may be more. FALSE, with neither: it isn't as expected, and must
+ * be looked at by /proc. */
+gboolean lp_fresh_read (LpProcess *process, guint64 sp, gboolean program_only, LpMaps **maps,
+                        GPtrArray **modules);
 
 G_END_DECLS

@@ -129,7 +129,7 @@ choose_stopped_thread (LpStop *stop, GError **error)
           reason = "it runs 32-bit code";
           code = LP_ERROR_NOT_SUPPORTED;
         }
-      else if (in_restartable_sequence (process, thread->tid))
+      else if (!thread->is_new && in_restartable_sequence (process, thread->tid))
         reason = "every thread is inside a restartable sequence";
       else
         return thread;
@@ -469,7 +469,8 @@ give_back (LpRemote *remote, GError **error)
   gboolean returned = return_to_event_stop (remote, error);
   gboolean restored
       = ptrace (PTRACE_SETREGS, tid, 0, &remote->saved) == 0 && set_mask (remote, remote->saved_mask, NULL);
-  ptrace (PTRACE_SETOPTIONS, tid, 0, PTRACE_O_TRACESYSGOOD);
+  if (!remote->thread->is_new) /* which is let go next, and its options with it */
+    ptrace (PTRACE_SETOPTIONS, tid, 0, PTRACE_O_TRACESYSGOOD);
   if (remote->got_sigstop)
     kill (lp_process_pid (process), SIGSTOP);
   if (!returned)

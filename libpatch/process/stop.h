@@ -20,6 +20,7 @@ typedef struct {
   int signal;         /* one that was about to be delivered; given back at the release. 0 = none */
   gboolean stopped;   /* in a ptrace stop now */
   gboolean gone;      /* ended meanwhile */
+  gboolean is_new;    /* has executed nothing of its program yet */
   gboolean has_registers;
   gboolean registers_changed;
   LpRegisters registers; /* as they were at the stop */

@@ -42,6 +42,7 @@ typedef struct {
   GPtrArray *entities;
   const LpMeetKeeper *keeper;
   gboolean left;     /* the keeper was told that we are leaving */
+  gboolean let_go;   /* nobody is attached any more */
   gboolean orphaned; /* and that its process has ended */
   LpMeetResult *result;
 } Meeting;
@@ -145,6 +146,7 @@ adopt_thread (const Meeting *meeting, LpTarget *target)
 
   thread->has_registers = meeting->has_registers;
   thread->registers = meeting->registers;
+  thread->is_new = meeting->has_registers;
   return stop;
 }
 
@@ -164,7 +166,7 @@ let_go (Meeting *meeting, LpStop *stop)
   lp_step ("opener patched");
   tell_leaving (meeting);
   lp_stop_release (stop);
-  lp_urgent_yield (); /* it may wait for this processor, and what is left to do hasn't any hurry */
+  meeting->let_go = TRUE;
   lp_step ("opener let go");
 }
 
@@ -431,7 +433,8 @@ hold_meeting (Meeting *meeting)
     go_on = handle_stop (meeting, status);
   meeting_pid (meeting);
   tell_leaving (meeting);
-  ptrace (PTRACE_DETACH, meeting->tid, 0, 0); /* fails when it was let go already */
+  if (!meeting->let_go)
+    ptrace (PTRACE_DETACH, meeting->tid, 0, 0);
 }
 
 LpMeetResult *

@@ -275,7 +275,9 @@ lp_target_new_fresh (int pid, guint64 sp, GPtrArray *entities)
 
   target->is_fresh = TRUE;
   target->process = lp_process_hold (pid);
-  if (!lp_fresh_read (target->process, sp, &target->maps, &target->modules))
+  /* Where there is one patch, and it turns out to be the program's, the interpreter doesn't concern it. */
+  if (!lp_fresh_read (target->process, sp, /* program_only= */ entities->len == 1, &target->maps,
+                      &target->modules))
     return NULL;
   target->images = g_ptr_array_new_with_free_func ((GDestroyNotify)lp_image_free);
   for (guint i = 0; i < entities->len; i++)

@@ -22,7 +22,8 @@ typedef struct {
   gint state;         /* atomic, futex: MemberState */
   gint home;          /* the processor that it waits on; -1: any */
   gint processor;     /* atomic: where it waits */
-  gint pid;           /* atomic: of the tracer that has waited last */
+  gint pid;           /* atomic: of the tracer, once it has waited; 0 before */
+  gint is_unbound;    /* atomic: it may be on another processor than its home */
   LpPtracerFunc func; /* belongs to the one who gives while it waits, to the tracer and its thread then */
   void (*lost) (gpointer data);
   gpointer data;
@@ -51,6 +52,25 @@ this_processor (void)
   return syscall (SYS_getcpu, &processor, NULL, NULL) == 0 ? (int)processor : -1;
 }
 
+/* Goes first, and on its home, until it has been given work. Between two works whoever was let go by the
+ * first may wait for this processor: so nothing is done twice here. */
+static void
+become_ready (Member *member)
+{
+  gboolean is_first = g_atomic_int_get (&member->pid) == 0;
+
+  if (is_first)
+    lp_urgent_begin (LP_URGENCY_ACTS);
+  else
+    lp_urgent_begin_again (LP_URGENCY_ACTS);
+  if (!is_first && member->home >= 0 && !g_atomic_int_get (&member->is_unbound))
+    return;
+  g_atomic_int_set (&member->is_unbound, FALSE);
+  lp_urgent_bind (member->home);
+  g_atomic_int_set (&member->processor, this_processor ());
+  g_atomic_int_set (&member->pid, getpid ());
+}
+
 /* In the tracer. */
 static LpPtracerFunc
 next_work (gpointer data, gpointer *func_data)
@@ -60,10 +80,7 @@ next_work (gpointer data, gpointer *func_data)
   member->func = NULL;
   if (prctl (PR_SET_PDEATHSIG, SIGKILL) != 0 || getppid () != member->tracers->owner)
     return NULL;
-  lp_urgent_begin (LP_URGENCY_ACTS);
-  lp_urgent_bind (member->home);
-  g_atomic_int_set (&member->processor, this_processor ());
-  g_atomic_int_set (&member->pid, getpid ());
+  become_ready (member);
   g_atomic_int_set (&member->state, MEMBER_WAITS);
   while (g_atomic_int_get (&member->state) == MEMBER_WAITS && !g_atomic_int_get (&member->tracers->closing))
     syscall (SYS_futex, &member->state, FUTEX_WAIT_PRIVATE, MEMBER_WAITS, NULL, NULL, 0);
@@ -91,6 +108,7 @@ start (LpTracers *tracers, Member *member)
 {
   member->tracers = tracers;
   member->func = NULL;
+  member->pid = 0;
   member->state = MEMBER_BUSY;
   member->thread = g_thread_try_new ("tracer", member_thread, member, NULL);
   if (member->thread == NULL)
@@ -168,8 +186,10 @@ lp_tracers_unbind (LpTracers *tracers)
   for (guint i = 0; i < tracers->n; i++)
     {
       int pid = g_atomic_int_get (&tracers->members[i].pid);
-      if (g_atomic_int_get (&tracers->members[i].state) == MEMBER_BUSY && lp_ptracer_is_one (pid))
-        lp_urgent_unbind (pid);
+      if (g_atomic_int_get (&tracers->members[i].state) != MEMBER_BUSY || !lp_ptracer_is_one (pid))
+        continue;
+      lp_urgent_unbind (pid);
+      g_atomic_int_set (&tracers->members[i].is_unbound, TRUE);
     }
 }
 

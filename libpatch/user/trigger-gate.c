@@ -15,16 +15,10 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-/* All readers are woken for each opener, which makes it wait some 10 us for the other processors. When the
- * same one was first so many times, it reads alone for a while. */
-#define SAME_TIMES 8
-#define ALONE_TIMES 64
-
 struct LpGateReader {
   LpTrigger *trigger;
   int processor;
-  int epoll;         /* on the gate and on what ends it */
-  gboolean is_bound; /* to its processor; belongs to its thread */
+  int epoll; /* on the gate and on what ends it */
   GThread *thread;
 };
 
@@ -86,44 +80,6 @@ set_interest (const LpGateReader *reader, int operation, int fd, guint32 events)
   return epoll_ctl (reader->epoll, operation, fd, &event) == 0;
 }
 
-static void
-set_alone (LpTrigger *trigger, const LpGateReader *reader, gboolean alone)
-{
-  trigger->is_alone = alone;
-  trigger->n_same = 0;
-  for (guint i = 0; i < trigger->readers->len; i++)
-    if (trigger->readers->pdata[i] != reader || !alone)
-      set_interest (trigger->readers->pdata[i], EPOLL_CTL_MOD, lp_gate_fd (trigger->gate),
-                    alone ? 0 : EPOLLIN);
-}
-
-/* @reader has read the gate. With the lock. */
-static void
-note_reader (LpTrigger *trigger, const LpGateReader *reader)
-{
-  gboolean is_same = trigger->last_reader == reader;
-
-  trigger->last_reader = reader;
-  trigger->n_same = is_same ? trigger->n_same + 1 : 1;
-  if (trigger->is_alone && (!is_same || trigger->n_same >= ALONE_TIMES))
-    set_alone (trigger, reader, FALSE);
-  else if (!trigger->is_alone && trigger->n_same >= SAME_TIMES)
-    set_alone (trigger, reader, TRUE);
-}
-
-/* Whoever is alone must be able to make way for something more urgent. Without the lock. */
-static void
-choose_processor (LpGateReader *reader, gboolean is_alone)
-{
-  if (reader->is_bound != is_alone)
-    return;
-  reader->is_bound = !is_alone;
-  if (is_alone)
-    lp_urgent_unbind (0);
-  else
-    lp_urgent_bind (reader->processor);
-}
-
 static gpointer
 reader_thread (gpointer data)
 {
@@ -131,23 +87,14 @@ reader_thread (gpointer data)
   LpTrigger *trigger = reader->trigger;
   struct epoll_event event;
 
-  choose_processor (reader, /* is_alone= */ FALSE);
+  lp_urgent_bind (reader->processor);
   for (;;)
     {
       int n = epoll_wait (reader->epoll, &event, 1, -1);
-      gboolean has_read;
       if (n < 0 && errno != EINTR)
         return NULL;
-      if (n <= 0)
-        continue;
-      if (event.data.fd == trigger->readers_end || !lp_trigger_read_gate (trigger, &has_read))
+      if (n > 0 && (event.data.fd == trigger->readers_end || !lp_trigger_read_gate (trigger)))
         return NULL;
-      g_mutex_lock (&trigger->lock);
-      if (has_read)
-        note_reader (trigger, reader);
-      gboolean is_alone = trigger->is_alone && trigger->last_reader == reader;
-      g_mutex_unlock (&trigger->lock);
-      choose_processor (reader, is_alone);
     }
 }
 

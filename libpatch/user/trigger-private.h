@@ -35,18 +35,15 @@ typedef struct LpGateReader LpGateReader;
 struct LpTrigger {
   GMainContext *context;
   GMutex lock;
-  int owner;                       /* our process */
-  gint spared;                     /* atomic: process id, 0: nobody's */
-  LpGate *gate;                    /* NULL: there is none */
-  LpTracers *tracers;              /* with the lock: the gate's, which wait */
-  GPtrArray *readers;              /* LpGateReader; NULL: the loop reads the gate */
-  int readers_end;                 /* an eventfd that tells them to end */
-  const LpGateReader *last_reader; /* with the lock: who has read the gate */
-  guint n_same;                    /* with the lock: that many times without another one */
-  gboolean is_alone;               /* with the lock: nobody else reads it */
-  GSource *gate_source;            /* of the loop, when it reads the gate */
-  int deadline_fd;                 /* a timer that rings while somebody is held; -1: there is none */
-  gboolean is_timing;              /* with the lock: it does */
+  int owner;            /* our process */
+  gint spared;          /* atomic: process id, 0: nobody's */
+  LpGate *gate;         /* NULL: there is none */
+  LpTracers *tracers;   /* with the lock: the gate's, which wait */
+  GPtrArray *readers;   /* LpGateReader; NULL: the loop reads the gate */
+  int readers_end;      /* an eventfd that tells them to end */
+  GSource *gate_source; /* of the loop, when it reads the gate */
+  int deadline_fd;      /* a timer that rings while somebody is held; -1: there is none */
+  gboolean is_timing;   /* with the lock: it does */
   GSource *deadline_source;
   LpNet *net; /* NULL: there is none */
   GSource *net_source;
@@ -126,8 +123,8 @@ void lp_trigger_drop_looks (LpTrigger *trigger); /* what is planned, once no thr
 
 /* trigger.c */
 void lp_trigger_dispatch_gate (LpTrigger *trigger); /* reads what waits; never blocks */
-/* The same in a reader, without the lock. *@has_read: something did wait. FALSE: the gate is broken. */
-gboolean lp_trigger_read_gate (LpTrigger *trigger, gboolean *has_read);
+/* The same in a reader, without the lock. FALSE: the gate is broken. */
+gboolean lp_trigger_read_gate (LpTrigger *trigger);
 void lp_trigger_enforce_deadline (LpTrigger *trigger);
 void lp_trigger_collect (LpTrigger *trigger); /* reports the openers that were dealt with */
 

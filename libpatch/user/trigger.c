@@ -444,18 +444,11 @@ handle_in_loop (const LpGateEvent *event, gpointer user_data)
     admit (trigger, event);
 }
 
-typedef struct {
-  LpTrigger *trigger;
-  gboolean *has_read;
-} Reading;
-
 static void
 handle_in_reader (const LpGateEvent *event, gpointer user_data)
 {
-  const Reading *reading = user_data;
-  LpTrigger *trigger = reading->trigger;
+  LpTrigger *trigger = user_data;
 
-  *reading->has_read = TRUE;
   if (is_ours (trigger, event->tid))
     {
       lp_gate_allow (trigger->gate, event);
@@ -505,13 +498,11 @@ on_broken (gpointer data)
 }
 
 gboolean
-lp_trigger_read_gate (LpTrigger *trigger, gboolean *has_read)
+lp_trigger_read_gate (LpTrigger *trigger)
 {
   GError *error = NULL;
-  Reading reading = { trigger, has_read };
 
-  *has_read = FALSE;
-  if (lp_gate_dispatch (trigger->gate, handle_in_reader, &reading, &error))
+  if (lp_gate_dispatch (trigger->gate, handle_in_reader, trigger, &error))
     return TRUE;
   Broken *broken = g_new (Broken, 1);
   *broken = (Broken){ trigger, error };

@@ -95,13 +95,13 @@ check_refusals (LpProcess *process, guint64 sp)
   LpMaps *maps = NULL;
   GPtrArray *modules = NULL;
 
-  g_assert_false (lp_fresh_read (process, sp + 4, &maps, &modules)); /* not the vector */
-  g_assert_false (lp_fresh_read (process, 0x1000, &maps, &modules)); /* nothing is mapped there */
+  g_assert_false (lp_fresh_read (process, sp + 4, FALSE, &maps, &modules)); /* not the vector */
+  g_assert_false (lp_fresh_read (process, 0x1000, FALSE, &maps, &modules)); /* nothing is mapped there */
   /* More arguments than there are. */
   g_assert_true (lp_process_write (process, sp, endless, sizeof endless, 0, NULL));
   const guint64 many = G_MAXUINT64;
   g_assert_true (lp_process_write (process, sp, &many, sizeof many, 0, NULL));
-  g_assert_false (lp_fresh_read (process, sp, &maps, &modules));
+  g_assert_false (lp_fresh_read (process, sp, FALSE, &maps, &modules));
   g_assert_null (maps);
   g_assert_null (modules);
 }
@@ -120,7 +120,11 @@ look (gpointer data, GError **error)
   g_assert_true (lp_registers_leave_exec (&registers, &executed));
   g_assert_true (executed);
   g_autoptr (LpProcess) held = lp_process_hold (child->pid);
-  g_assert_true (lp_fresh_read (held, sp, &known, &modules));
+  g_assert_true (lp_fresh_read (held, sp, TRUE, &known, &modules));
+  g_assert_cmpuint (modules->len, ==, 1);
+  g_ptr_array_unref (modules);
+  lp_maps_free (known);
+  g_assert_true (lp_fresh_read (held, sp, FALSE, &known, &modules));
   g_autoptr (LpProcess) process = lp_process_open (child->pid, NULL);
   g_autoptr (LpMaps) seen = lp_maps_read (process, NULL);
   g_autoptr (GPtrArray) all = lp_modules_read (process, seen, NULL);
