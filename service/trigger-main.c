@@ -239,10 +239,11 @@ parse_arguments (int argc, char **argv)
   LpTriggerFlags without = 0;
 
   for (int i = 1; i < argc; i++)
-    without |= g_str_equal (argv[i], "--without=gate")     ? LP_TRIGGER_GATE
-               : g_str_equal (argv[i], "--without=net")    ? LP_TRIGGER_NET
-               : g_str_equal (argv[i], "--without=events") ? LP_TRIGGER_EVENTS
-                                                           : 0;
+    without |= g_str_equal (argv[i], "--without=gate")      ? LP_TRIGGER_GATE
+               : g_str_equal (argv[i], "--without=net")     ? LP_TRIGGER_NET
+               : g_str_equal (argv[i], "--without=events")  ? LP_TRIGGER_EVENTS
+               : g_str_equal (argv[i], "--without=lookout") ? LP_TRIGGER_LOOKOUT
+                                                            : 0;
   return without;
 }
 

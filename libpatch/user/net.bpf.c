@@ -18,33 +18,15 @@
 #include <bpf/bpf_helpers.h>
 #include <bpf/bpf_tracing.h>
 
+#include "namespace.bpf.h"
 #include "net-shared.h"
 
 #define SIGSTOP 19
 #define SIGCONT 18
 #define TRIES 16         /* slots that are looked at for a free one */
-#define LEVELS 33        /* of pid namespaces, MAX_PID_NS_LEVEL and the first */
 #define LOOKS (1u << 22) /* more than fit into any patience */
 
 /* The fields that are read; the loader finds where this kernel has them. */
-struct ns_common {
-  unsigned int inum;
-} __attribute__ ((preserve_access_index));
-
-struct pid_namespace {
-  struct ns_common ns;
-} __attribute__ ((preserve_access_index));
-
-struct upid {
-  int nr;
-  struct pid_namespace *ns;
-} __attribute__ ((preserve_access_index));
-
-struct pid {
-  unsigned int level;
-  struct upid numbers[1];
-} __attribute__ ((preserve_access_index));
-
 struct task_struct {
   struct pid *thread_pid;
   unsigned long long self_exec_id;
@@ -146,33 +128,6 @@ hold (struct lp_net_control *control, unsigned int index, unsigned int tid, cons
   return 0;
 }
 
-/* The number of @pid in the trigger's namespace, in which or below which it is; 0: it isn't. */
-static __attribute__ ((noinline)) int
-number_of (const struct pid *pid)
-{
-  const unsigned int zero = 0;
-  const struct lp_net_control *all = bpf_map_lookup_elem (&control, &zero);
-  unsigned int level = 0;
-
-  if (!all || bpf_core_read (&level, sizeof level, &pid->level))
-    return 0;
-  const struct upid *number = (const void *)pid + bpf_core_field_offset (struct pid, numbers);
-  for (unsigned int i = 0; i < LEVELS && i <= level;
-       i++, number = (const void *)number + bpf_core_type_size (struct upid))
-    {
-      const struct pid_namespace *namespace = 0;
-      unsigned int inode = 0;
-      int n = 0;
-      bpf_core_read (&namespace, sizeof namespace, &number->ns);
-      bpf_core_read (&inode, sizeof inode, &namespace->ns.inum);
-      if (inode != all->namespace_inode)
-        continue;
-      bpf_core_read (&n, sizeof n, &number->nr);
-      return n;
-    }
-  return 0;
-}
-
 /* Process and thread as the trigger knows them. 0: it can't see this process. */
 static __attribute__ ((noinline)) unsigned long long
 who_is_it (void)
@@ -183,7 +138,8 @@ who_is_it (void)
   if (!all || !all->has_namespace)
     return bpf_get_current_pid_tgid ();
   const struct task_struct *task = bpf_get_current_task_btf ();
-  unsigned int tid = number_of (task->thread_pid), pid = number_of (task->group_leader->thread_pid);
+  unsigned int tid = lp_number_of (task->thread_pid, all->namespace_inode),
+               pid = lp_number_of (task->group_leader->thread_pid, all->namespace_inode);
   return tid && pid ? (unsigned long long)pid << 32 | tid : 0;
 }
 

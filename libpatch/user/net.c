@@ -2,6 +2,7 @@
 /* The trigger's end of the net: loads the kernel's part, sets and takes uprobes, reads hits. Must not know
  * ptrace. */
 #include "user/net.h"
+#include "user/namespace.h"
 #include "user/net.skel.h"
 
 #include <bpf/bpf.h>
@@ -90,13 +91,6 @@ take_hit (void *data, void *record, size_t size)
   return 0;
 }
 
-/* What the library has to say goes nowhere: the errors that it returns are what we report. */
-static int
-say_nothing (enum libbpf_print_level level, const char *format, va_list arguments)
-{
-  return 0;
-}
-
 static guint
 read_pmu_type (void)
 {
@@ -130,20 +124,6 @@ load (LpNet *net, GError **error)
   return TRUE;
 }
 
-/* Source: include/linux/proc_ns.h, PROC_PID_INIT_INO. */
-#define INITIAL_NAMESPACE 0xEFFFFFFCu
-
-static void
-tell_namespace (LpNet *net)
-{
-  struct stat file;
-
-  if (stat ("/proc/self/ns/pid", &file) != 0 || file.st_ino == INITIAL_NAMESPACE)
-    return;
-  net->control->namespace_inode = file.st_ino;
-  net->control->has_namespace = TRUE;
-}
-
 LpNet *
 lp_net_new (const char *pin, GError **error)
 {
@@ -152,7 +132,7 @@ lp_net_new (const char *pin, GError **error)
   net->control = MAP_FAILED;
   net->guard_fd = -1;
   net->groups = g_ptr_array_new_with_free_func (group_free);
-  libbpf_set_print (say_nothing);
+  libbpf_set_print (NULL); /* what it has to say: the errors that it returns are what we report */
   net->pmu = read_pmu_type ();
   if (net->pmu == 0)
     {
@@ -161,7 +141,9 @@ lp_net_new (const char *pin, GError **error)
     }
   if (!load (net, error))
     return NULL;
-  tell_namespace (net);
+  guint64 inode = lp_pid_namespace_inode ();
+  net->control->has_namespace = inode != 0;
+  net->control->namespace_inode = inode;
   if (pin != NULL)
     {
       lp_net_end_remains (pin);

@@ -172,7 +172,7 @@ lp_trigger_bind (LpTrigger *trigger, GPtrArray *bindings, GPtrArray **problems, 
   g_ptr_array_unref (trigger->entries);
   trigger->entries = g_ptr_array_new_with_free_func ((GDestroyNotify)g_bytes_unref);
   lp_trigger_prune_found (trigger, before);
-  lp_trigger_set_spotter (trigger);
+  lp_trigger_set_watch (trigger);
   lp_step ("files watched");
   if (trigger->net != NULL)
     lp_trigger_set_net (trigger, *problems);

@@ -1,13 +1,16 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* The inside of LpTrigger, shared by trigger.c (the gate's keeper), trigger-look.c (looking again),
  * trigger-net.c (the net's keeper), trigger-bind.c (what is watched), trigger-setting.c (on what the net is
- * set), trigger-found.c (what is watched besides) and trigger-gate.c (who reads the gate). All of it belongs
+ * set), trigger-found.c (what is watched besides), trigger-gate.c (who reads the gate), trigger-lookout.c and
+ * trigger-spot.c (who maps what nobody watches). All of it belongs
  * to the loop, unless it says otherwise; the gate's readers take part in what says so, with the lock, which
  * the loop has unless it waits. */
 #pragma once
 
+#include "user/asker.h"
 #include "user/entries.h"
 #include "user/gate.h"
+#include "user/lookout.h"
 #include "user/net.h"
 #include "user/spotter.h"
 #include "user/tracers.h"
@@ -29,6 +32,8 @@ typedef struct {
 
 typedef struct LpSetting LpSetting;
 
+typedef struct LpAsking LpAsking;
+
 /* One thread that reads the gate. */
 typedef struct LpGateReader LpGateReader;
 
@@ -48,7 +53,17 @@ struct LpTrigger {
   LpNet *net; /* NULL: there is none */
   GSource *net_source;
   GSource *beat_source;    /* only while there are uprobes */
-  LpSpotter *spotter;      /* NULL: there is none */
+  GPtrArray *build_ids;    /* GBytes: of what is bound; replaced as a whole */
+  LpLookout *lookout;      /* NULL: there is none */
+  GSource *lookout_source; /* of the loop */
+  LpAsker *asker;          /* where there is a lookout */
+  gint asker_pid;          /* atomic; 0: there is none */
+  GSource *asker_source;
+  GQueue asked_later;     /* LpAsking: questions that wait for their turn */
+  GQueue asked;           /* LpAsking: that wait for their answers */
+  GSource *asking_source; /* sees to it that they don't take too long */
+  struct lp_lookout_sight last_sight;
+  LpSpotter *spotter;      /* takes the lookout's place; NULL: there is none */
   GSource *spotter_source; /* it is listened to, or will be again in a moment */
   guint n_quiet;           /* how often nothing has come from it meanwhile */
   gint n_found;            /* atomic: files that were found by it and have a gate since */
@@ -185,9 +200,21 @@ void lp_trigger_dispatch_net (LpTrigger *trigger);
 gboolean lp_trigger_was_hit (const LpTrigger *trigger, int pid);
 void lp_trigger_beat_net (LpTrigger *trigger, gboolean on);
 
+/* trigger-lookout.c. Sees to who maps the files of targets that nobody watches. */
+void lp_trigger_open_watch (LpTrigger *trigger, gboolean with_lookout);
+void lp_trigger_set_watch (LpTrigger *trigger); /* to what is bound now */
+void lp_trigger_close_watch (LpTrigger *trigger);
+
 /* trigger-spot.c */
 void lp_trigger_open_spotter (LpTrigger *trigger);
-void lp_trigger_set_spotter (LpTrigger *trigger); /* to what is bound now */
+void lp_trigger_set_spotter (LpTrigger *trigger);
 void lp_trigger_close_spotter (LpTrigger *trigger);
+/* Process @pid has mapped the file of a target at @time, by the name @path (nullable): finds out in a thread
+ * whether it may run old code, and sees to it. @file (taken): O_PATH; -1: the process is gone. */
+void lp_trigger_handle_copy (LpTrigger *trigger, int pid, guint64 time, const char *path, int file);
+/* FALSE: the mapping is ours, or was met at the gate just now. */
+gboolean lp_trigger_minds_mapping (const LpTrigger *trigger, int pid, guint64 start);
+/* The net is on each function that the bound patches replace. */
+gboolean lp_trigger_has_probes (const LpTrigger *trigger);
 
 G_END_DECLS

@@ -25,9 +25,9 @@
 typedef struct {
   LpTrigger *trigger;
   int pid;
-  int file;     /* O_PATH; -1: the process is gone */
-  guint64 time; /* of the mapping */
-  char *path;
+  int file;            /* O_PATH; -1: the process is gone */
+  guint64 time;        /* of the mapping */
+  char *path;          /* (nullable) */
   GArray *watched;     /* LpProbed, without time */
   GArray *probed;      /* LpProbed */
   gboolean is_probed;  /* where the net is, it catches whoever reaches an old function */
@@ -66,7 +66,8 @@ static gboolean
 was_seen (const LpTrigger *trigger, const Sighting *sighting)
 {
   return lp_trigger_was_hit (trigger, sighting->pid)
-         || (trigger->gate == NULL && sighting->is_probed && is_watched_path (trigger, sighting->path));
+         || (trigger->gate == NULL && sighting->is_probed && sighting->path != NULL
+             && is_watched_path (trigger, sighting->path));
 }
 
 static gboolean
@@ -140,13 +141,13 @@ sighting_thread (gpointer data)
   else
     {
       sighting->is_unknown = TRUE;
-      sighting->origin = lp_origin_open_path (sighting->path);
+      sighting->origin = sighting->path != NULL ? lp_origin_open_path (sighting->path) : -1;
     }
   lp_trigger_run_in_loop (trigger, sighting_finished, sighting);
   return NULL;
 }
 
-/* Its mapping is in the kernel's ring, too, which is read a little later. */
+/* Its mapping is told of, too, a little later. */
 static gboolean
 was_met (const LpTrigger *trigger, int pid, guint64 start)
 {
@@ -156,50 +157,71 @@ was_met (const LpTrigger *trigger, int pid, guint64 start)
   return FALSE;
 }
 
-/* At once, since it may end any moment. This asks neither the file's system nor us for anything. */
+gboolean
+lp_trigger_minds_mapping (const LpTrigger *trigger, int pid, guint64 start)
+{
+  return !trigger->closing && pid != getpid ()
+         && !g_hash_table_contains (trigger->held, GINT_TO_POINTER (pid)) && !was_met (trigger, pid, start);
+}
+
 static int
-open_mapped (const LpSpotted *spotted)
+open_mapped (int pid, guint64 start, guint64 end)
 {
   g_autofree char *path
-      = g_strdup_printf ("/proc/%d/map_files/%" G_GINT64_MODIFIER "x-%" G_GINT64_MODIFIER "x", spotted->pid,
-                         spotted->start, spotted->end);
+      = g_strdup_printf ("/proc/%d/map_files/%" G_GINT64_MODIFIER "x-%" G_GINT64_MODIFIER "x", pid, start,
+                         end);
 
   return open (path, O_PATH | O_CLOEXEC);
 }
 
-static void
-handle_sighting (const LpSpotted *spotted, gpointer user_data)
+gboolean
+lp_trigger_has_probes (const LpTrigger *trigger)
 {
-  LpTrigger *trigger = user_data;
+  gboolean has = trigger->net != NULL;
 
-  if (trigger->closing || spotted->pid == getpid ()
-      || g_hash_table_contains (trigger->held, GINT_TO_POINTER (spotted->pid))
-      || was_met (trigger, spotted->pid, spotted->start))
-    return; /* met at the gate just now */
-  Sighting *sighting = g_new0 (Sighting, 1);
-  sighting->trigger = trigger;
-  sighting->pid = spotted->pid;
-  sighting->file = open_mapped (spotted);
-  sighting->time = spotted->time;
-  sighting->path = g_strdup (spotted->path);
-  sighting->origin = -1;
-  sighting->is_probed = trigger->net != NULL;
   for (guint i = 0; i < trigger->entities->len; i++)
-    sighting->is_probed &= lp_entries_all_can_have_probes (trigger->entities->pdata[i]);
+    has &= lp_entries_all_can_have_probes (trigger->entities->pdata[i]);
+  return has;
+}
+
+void
+lp_trigger_handle_copy (LpTrigger *trigger, int pid, guint64 time, const char *path, int file)
+{
+  Sighting *sighting = g_new0 (Sighting, 1);
+
+  sighting->trigger = trigger;
+  sighting->pid = pid;
+  sighting->file = file;
+  sighting->time = time;
+  sighting->path = g_strdup (path);
+  sighting->origin = -1;
+  sighting->is_probed = lp_trigger_has_probes (trigger);
   sighting->probed = g_array_ref (trigger->probed);
   sighting->watched = g_array_new (FALSE, FALSE, sizeof (LpProbed));
   for (guint i = 0; i < trigger->watched->len; i++)
     {
-      struct stat file;
-      if (fstat (g_array_index (trigger->watched, int, i), &file) != 0)
+      struct stat status;
+      if (fstat (g_array_index (trigger->watched, int, i), &status) != 0)
         continue;
-      LpProbed one = { file.st_dev, file.st_ino, 0 };
+      LpProbed one = { status.st_dev, status.st_ino, 0 };
       g_array_append_val (sighting->watched, one);
     }
   if (lp_trigger_start_thread (trigger, "sighting", sighting_thread, sighting))
     return;
   sighting_free (sighting);
-  lp_trigger_plan_late_look (trigger, spotted->pid, "too many processes were starting at once");
+  lp_trigger_plan_late_look (trigger, pid, "too many processes were starting at once");
+}
+
+/* The file is opened at once, since the process may end any moment. This asks neither the file's system nor
+ * us for anything. */
+static void
+handle_sighting (const LpSpotted *spotted, gpointer user_data)
+{
+  LpTrigger *trigger = user_data;
+
+  if (lp_trigger_minds_mapping (trigger, spotted->pid, spotted->start))
+    lp_trigger_handle_copy (trigger, spotted->pid, spotted->time, spotted->path,
+                            open_mapped (spotted->pid, spotted->start, spotted->end));
 }
 
 static void
@@ -268,16 +290,8 @@ lp_trigger_open_spotter (LpTrigger *trigger)
 void
 lp_trigger_set_spotter (LpTrigger *trigger)
 {
-  g_autoptr (GPtrArray) build_ids = g_ptr_array_new_with_free_func ((GDestroyNotify)g_bytes_unref);
-
-  if (trigger->spotter == NULL)
-    return;
-  for (guint i = 0; i < trigger->entities->len && !trigger->closing; i++)
-    {
-      const LpEntityIdentity *identity = lp_entity_identity (trigger->entities->pdata[i]);
-      g_ptr_array_add (build_ids, g_bytes_new (identity->build_id, identity->build_id_size));
-    }
-  lp_spotter_set (trigger->spotter, build_ids);
+  if (trigger->spotter != NULL)
+    lp_spotter_set (trigger->spotter, trigger->build_ids);
 }
 
 void

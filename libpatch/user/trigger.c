@@ -229,7 +229,7 @@ on_finished (gpointer data)
 }
 
 /* In any thread or tracer, as its last act: the trigger may be gone after it. The loop looks for itself at
- * each event of the spotter, and until it has collected all every DEADLINE_MS / 2: to wake it up for
+ * each mapping that it is told of, and until it has collected all every DEADLINE_MS / 2: to wake it up for
  * each one would disturb those who have just been let go. */
 static void
 hand_in (Held *held, gboolean is_urgent)
@@ -379,15 +379,15 @@ is_thread_of (int tid, int pid)
   return syscall (SYS_tgkill, pid, tid, 0) == 0;
 }
 
-/* Ourselves and our tracers, which open the files that are mapped in a process, and whom we were told.
- * Without the lock: the loop may be the one who waits. */
+/* Ourselves, our tracers and the asker, which open the files that are mapped in a process, and whom we were
+ * told. Without the lock: the loop may be the one who waits. */
 static gboolean
 is_ours (const LpTrigger *trigger, int tid)
 {
   int spared = g_atomic_int_get (&trigger->spared);
 
   return is_thread_of (tid, trigger->owner) || lp_ptracer_is_one (tid)
-         || (spared > 0 && is_thread_of (tid, spared));
+         || tid == g_atomic_int_get (&trigger->asker_pid) || (spared > 0 && is_thread_of (tid, spared));
 }
 
 /* With the lock. */
@@ -536,6 +536,7 @@ lp_trigger_new (LpTriggerFlags without, const char *pin, LpTriggerReport report,
   trigger->lacks = g_ptr_array_new_with_free_func (g_free);
   trigger->entities = g_ptr_array_new_with_free_func ((GDestroyNotify)lp_entity_unref);
   trigger->entries = g_ptr_array_new_with_free_func ((GDestroyNotify)g_bytes_unref);
+  trigger->build_ids = g_ptr_array_new_with_free_func ((GDestroyNotify)g_bytes_unref);
   trigger->watched = g_array_new (FALSE, FALSE, sizeof (int));
   trigger->found = g_array_new (FALSE, FALSE, sizeof (int));
   trigger->probed = g_array_new (FALSE, FALSE, sizeof (LpProbed));
@@ -562,8 +563,8 @@ lp_trigger_new (LpTriggerFlags without, const char *pin, LpTriggerReport report,
   if (without & LP_TRIGGER_EVENTS)
     g_ptr_array_add (trigger->lacks, g_strdup ("events: switched off"));
   else
-    lp_trigger_open_spotter (trigger);
-  if (trigger->gate != NULL || trigger->net != NULL || trigger->spotter != NULL)
+    lp_trigger_open_watch (trigger, !(without & LP_TRIGGER_LOOKOUT));
+  if (trigger->gate != NULL || trigger->net != NULL || trigger->spotter != NULL || trigger->lookout != NULL)
     {
       /* Others are held until the loop, and the tracers that it starts, get to run. */
       g_autoptr (GArray) processors = lp_urgent_processors ();
@@ -593,7 +594,7 @@ lp_trigger_close (LpTrigger *trigger)
   trigger->closing = TRUE;
   lp_trigger_unwatch_all (trigger);
   lp_trigger_beat_net (trigger, FALSE);
-  lp_trigger_set_spotter (trigger);
+  lp_trigger_set_watch (trigger);
   /* Tracers that are under way end within MEETING_MS; the loop still answers for them, and handles their
    * results. */
   while (trigger->threads > 0 || trigger->n_meetings > 0)
@@ -609,7 +610,7 @@ lp_trigger_free (LpTrigger *trigger)
   lp_trigger_close (trigger);
   g_hash_table_unref (trigger->looks);
   lp_trigger_close_net (trigger);
-  lp_trigger_close_spotter (trigger);
+  lp_trigger_close_watch (trigger);
   lp_trigger_end_readers (trigger);
   drop_source (&trigger->gate_source);
   drop_source (&trigger->deadline_source);
@@ -626,6 +627,7 @@ lp_trigger_free (LpTrigger *trigger)
   g_array_unref (trigger->found);
   g_array_unref (trigger->probed);
   g_ptr_array_unref (trigger->lacks);
+  g_ptr_array_unref (trigger->build_ids);
   g_ptr_array_unref (trigger->entities);
   g_ptr_array_unref (trigger->entries);
   lp_trigger_end_loop (trigger);

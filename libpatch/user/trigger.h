@@ -28,6 +28,7 @@ typedef struct {
   guint64 failed;    /* can't be patched */
   guint64 caught;    /* patched because they reached an old function: whoever came by another way */
   guint64 spotted;   /* ran a copy of the file that nobody watched: looked at after the fact */
+  guint64 asked;     /* mappings of files of which it wasn't known whether they are a target's */
   guint64 probed;    /* files on which the uprobes stand now */
   guint64 hits;      /* of uprobes; a patched process has none */
   guint64 signalled; /* threads that could only be stopped by SIGSTOP */
@@ -37,11 +38,13 @@ typedef struct {
 
 /* The mechanisms. Each is used where the kernel has it. */
 typedef enum {
-  LP_TRIGGER_GATE = 1 << 0,   /* fanotify permission events on the files */
-  LP_TRIGGER_NET = 1 << 1,    /* uprobes on the replaced functions */
-  LP_TRIGGER_EVENTS = 1 << 2, /* the kernel's mmap events: copies of the file, some 10 ms after the fact */
-  LP_TRIGGER_QUIET = 1 << 3,  /* the net's way without a signal */
-  LP_TRIGGER_HOLD = 1 << 4,   /* holding who hits the net: hits are only told */
+  LP_TRIGGER_GATE = 1 << 0, /* fanotify permission events on the files */
+  LP_TRIGGER_NET = 1 << 1,  /* uprobes on the replaced functions */
+  LP_TRIGGER_EVENTS
+  = 1 << 2, /* being told of mappings: copies of the file, some milliseconds after the fact */
+  LP_TRIGGER_QUIET = 1 << 3,   /* the net's way without a signal */
+  LP_TRIGGER_HOLD = 1 << 4,    /* holding who hits the net: hits are only told */
+  LP_TRIGGER_LOOKOUT = 1 << 5, /* being told only of files that aren't known: all events are read */
 } LpTriggerFlags;
 
 /* See lp_trigger_settle(). */

@@ -2,8 +2,8 @@
 /* lp-trigger: the trigger by hand, for developers and tests. Binds an entity to files until its standard
  * input ends.
  *
- *   lp-trigger [--without=gate|net|events|quiet|hold]... [--kill=VICTIM:N:STEP] [--slow=STEP] [--pin=PATH]
- *              ENTITY FILE...
+ *   lp-trigger [--without=gate|net|events|lookout|quiet|hold]... [--kill=VICTIM:N:STEP] [--slow=STEP]
+ * [--pin=PATH] ENTITY FILE...
  *
  * Prints "ready" once the files are watched and all has settled; at the end a line for each process that was
  * met, and the counts, those of the steps (base/step.h) included. --kill: SIGKILL at the Nth time that STEP
@@ -140,9 +140,11 @@ print_counts (LpTrigger *trigger)
   printf ("counts met %" G_GUINT64_FORMAT " patched %" G_GUINT64_FORMAT " later %" G_GUINT64_FORMAT
           " missed %" G_GUINT64_FORMAT " failed %" G_GUINT64_FORMAT " caught %" G_GUINT64_FORMAT
           " spotted %" G_GUINT64_FORMAT " probed %" G_GUINT64_FORMAT " hits %" G_GUINT64_FORMAT
-          " signalled %" G_GUINT64_FORMAT " old %" G_GUINT64_FORMAT " lost %" G_GUINT64_FORMAT "\n",
+          " signalled %" G_GUINT64_FORMAT " old %" G_GUINT64_FORMAT " lost %" G_GUINT64_FORMAT
+          " asked %" G_GUINT64_FORMAT "\n",
           counts.met, counts.patched, counts.later, counts.missed, counts.failed, counts.caught,
-          counts.spotted, counts.probed, counts.hits, counts.signalled, counts.old_calls, counts.lost);
+          counts.spotted, counts.probed, counts.hits, counts.signalled, counts.old_calls, counts.lost,
+          counts.asked);
   fflush (stdout);
 }
 
@@ -240,17 +242,19 @@ main (int argc, char **argv)
     else if (g_str_has_prefix (argv[1], "--pin="))
       pin = argv[1] + strlen ("--pin=");
     else
-      without |= g_str_equal (argv[1], "--without=gate")    ? LP_TRIGGER_GATE
-                 : g_str_equal (argv[1], "--without=net")   ? LP_TRIGGER_NET
-                 : g_str_equal (argv[1], "--without=quiet") ? LP_TRIGGER_QUIET
-                 : g_str_equal (argv[1], "--without=hold")  ? LP_TRIGGER_HOLD
-                                                            : LP_TRIGGER_EVENTS;
+      without |= g_str_equal (argv[1], "--without=gate")      ? LP_TRIGGER_GATE
+                 : g_str_equal (argv[1], "--without=net")     ? LP_TRIGGER_NET
+                 : g_str_equal (argv[1], "--without=quiet")   ? LP_TRIGGER_QUIET
+                 : g_str_equal (argv[1], "--without=hold")    ? LP_TRIGGER_HOLD
+                 : g_str_equal (argv[1], "--without=lookout") ? LP_TRIGGER_LOOKOUT
+                                                              : LP_TRIGGER_EVENTS;
   if (order != NULL && g_strv_length (order) != 3)
     argc = 0;
   if (argc < 3)
     {
-      fprintf (stderr, "usage: lp-trigger [--without=gate|net|events|quiet|hold]... [--kill=VICTIM:N:STEP] "
-                       "[--slow=STEP] [--pin=PATH] ENTITY FILE...\n");
+      fprintf (stderr,
+               "usage: lp-trigger [--without=gate|net|events|lookout|quiet|hold]... [--kill=VICTIM:N:STEP] "
+               "[--slow=STEP] [--pin=PATH] ENTITY FILE...\n");
       return 2;
     }
   if (run (without, pin, argv, &error))

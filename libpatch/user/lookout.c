@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The trigger's end of the lookout. Must not know what the files are for. */
+#include "user/lookout.h"
+#include "user/lookout.skel.h"
+#include "user/namespace.h"
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <errno.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/sysmacros.h>
+#include <time.h>
+
+struct LpLookout {
+  struct lp_lookout *skeleton;
+  struct ring_buffer *ring;
+  struct lp_lookout_control *control;
+  guint64 lost; /* when we looked last */
+  LpLookoutFunc func;
+  gpointer user_data;
+};
+
+static int
+take_sight (void *data, void *record, size_t size)
+{
+  LpLookout *lookout = data;
+
+  if (size >= sizeof (struct lp_lookout_sight))
+    lookout->func (record, lookout->user_data);
+  return 0;
+}
+
+static gboolean
+load (LpLookout *lookout, GError **error)
+{
+  lookout->skeleton = lp_lookout__open ();
+  int result = lookout->skeleton != NULL ? lp_lookout__load (lookout->skeleton) : -errno;
+  if (result == 0)
+    result = lp_lookout__attach (lookout->skeleton);
+  if (result != 0)
+    {
+      lp_error_set_errno (error, result == -EPERM ? LP_ERROR_ACCESS_DENIED : LP_ERROR_KERNEL_UNSUPPORTED,
+                          -result, "the lookout's program can't be loaded into the kernel");
+      return FALSE;
+    }
+  lookout->control = mmap (NULL, sizeof *lookout->control, PROT_READ | PROT_WRITE, MAP_SHARED,
+                           bpf_map__fd (lookout->skeleton->maps.control), 0);
+  lookout->ring = ring_buffer__new (bpf_map__fd (lookout->skeleton->maps.sights), take_sight, lookout, NULL);
+  if (lookout->control != MAP_FAILED && lookout->ring != NULL)
+    return TRUE;
+  lp_error_set_errno (error, LP_ERROR_FAILED, errno, "the lookout's memory can't be mapped");
+  return FALSE;
+}
+
+LpLookout *
+lp_lookout_new (GError **error)
+{
+  g_autoptr (LpLookout) lookout = g_new0 (LpLookout, 1);
+
+  lookout->control = MAP_FAILED;
+  libbpf_set_print (NULL); /* what it has to say: the errors that it returns are what we report */
+  if (!load (lookout, error))
+    return NULL;
+  guint64 inode = lp_pid_namespace_inode ();
+  lookout->control->has_namespace = inode != 0;
+  lookout->control->namespace_inode = inode;
+  return g_steal_pointer (&lookout);
+}
+
+void
+lp_lookout_free (LpLookout *lookout)
+{
+  if (lookout == NULL)
+    return;
+  if (lookout->control != MAP_FAILED)
+    munmap (lookout->control, sizeof *lookout->control);
+  ring_buffer__free (lookout->ring);
+  lp_lookout__destroy (lookout->skeleton);
+  g_free (lookout);
+}
+
+void
+lp_lookout_set (LpLookout *lookout, gboolean on)
+{
+  __atomic_add_fetch (&lookout->control->epoch, 1, __ATOMIC_SEQ_CST);
+  __atomic_store_n (&lookout->control->is_on, on, __ATOMIC_SEQ_CST);
+}
+
+int
+lp_lookout_fd (const LpLookout *lookout)
+{
+  return ring_buffer__epoll_fd (lookout->ring);
+}
+
+gboolean
+lp_lookout_dispatch (LpLookout *lookout, LpLookoutFunc func, gpointer user_data)
+{
+  lookout->func = func;
+  lookout->user_data = user_data;
+  ring_buffer__consume (lookout->ring);
+  guint64 lost = __atomic_load_n (&lookout->control->lost, __ATOMIC_RELAXED), before = lookout->lost;
+  lookout->lost = lost;
+  return lost == before;
+}
+
+static void
+know (LpLookout *lookout, const struct lp_lookout_known *known)
+{
+  bpf_map_update_elem (bpf_map__fd (lookout->skeleton->maps.known), &known->file.key, known, BPF_ANY);
+}
+
+void
+lp_lookout_know (LpLookout *lookout, const struct lp_lookout_sight *sight, guint seconds)
+{
+  struct lp_lookout_known known = { .file = sight->file, .epoch = sight->epoch };
+  struct timespec now;
+
+  clock_gettime (CLOCK_MONOTONIC, &now);
+  known.until = ((guint64)now.tv_sec + seconds) * G_GUINT64_CONSTANT (1000000000);
+  know (lookout, &known);
+}
+
+static struct lp_lookout_key
+key_of (const struct stat *status)
+{
+  return (struct lp_lookout_key){ .inode = status->st_ino,
+                                  .device
+                                  = LP_LOOKOUT_DEVICE (major (status->st_dev), minor (status->st_dev)) };
+}
+
+void
+lp_lookout_know_file (LpLookout *lookout, const struct stat *status)
+{
+  const struct lp_lookout_known known = { .file = { .key = key_of (status),
+                                                    .size = (guint64)status->st_size,
+                                                    .changed = (guint64)status->st_ctim.tv_sec,
+                                                    .changed_ns = (guint32)status->st_ctim.tv_nsec },
+                                          .until = LP_LOOKOUT_FOREVER,
+                                          .epoch = lookout->control->epoch };
+
+  know (lookout, &known);
+}
+
+gboolean
+lp_lookout_is_of (const struct lp_lookout_sight *sight, const struct stat *status)
+{
+  const struct lp_lookout_key key = key_of (status);
+
+  return memcmp (&key, &sight->file.key, sizeof key) == 0;
+}

@@ -1,0 +1,306 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Asks of each file whose code somebody maps whether it is a target's: once, for the lookout doesn't tell of
+ * files that are known to be others. Where the kernel has no lookout, or files don't answer, the kernel's
+ * mmap events take its place (trigger-spot.c), which cost each start of a program some 20 us.
+ *
+ * To ask, the file is opened, by a process that nobody waits for (user/asker.h). */
+#include "user/trigger-private.h"
+
+#include <glib-unix.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define ASKED_MAX 8   /* at the same time */
+#define LATER_MAX 512 /* files that wait for these; more are looked for in all processes */
+#define LOOK_MS 500
+/* A file that hasn't answered in this time keeps others from being asked. */
+#define ANSWER_SECONDS 2
+/* What can't be told from times and size is asked again after this: a file on a server, whose attributes are
+ * kept for a while, or one that is written to by way of its mappings. */
+#define KNOWN_SECONDS 60
+/* A file that was changed a moment ago may yet change within the same time stamp. */
+#define SETTLED_SECONDS 3
+
+/* One question. */
+struct LpAsking {
+  struct lp_lookout_sight sight;
+  gint64 since;      /* monotonic microseconds: when it was asked */
+  gboolean was_held; /* by a tracer, which sees to a target's file */
+};
+
+/* Those that wait for their turn. */
+static void
+ask_next (LpTrigger *trigger)
+{
+  while (g_queue_get_length (&trigger->asked) < ASKED_MAX && !g_queue_is_empty (&trigger->asked_later))
+    {
+      LpAsking *asking = g_queue_peek_head (&trigger->asked_later);
+      const struct lp_lookout_sight *sight = &asking->sight;
+      asking->since = g_get_monotonic_time ();
+      if (!lp_asker_ask (trigger->asker, (int)sight->pid, sight->start, sight->end))
+        return; /* it has ended, which is told next */
+      g_queue_push_tail (&trigger->asked, g_queue_pop_head (&trigger->asked_later));
+    }
+}
+
+static gboolean
+is_target (const LpTrigger *trigger, const LpAskerAnswer *answer)
+{
+  g_autoptr (GBytes) build_id = g_bytes_new_static (answer->build_id, answer->build_id_size);
+
+  for (guint i = 0; i < trigger->build_ids->len; i++)
+    if (g_bytes_equal (trigger->build_ids->pdata[i], build_id))
+      return TRUE;
+  return FALSE;
+}
+
+/* The same size as a target's file: nearly always a copy of it. */
+static gboolean
+has_size_of_target (const LpTrigger *trigger, const LpAsking *asking)
+{
+  struct stat status;
+
+  for (guint i = 0; i < trigger->watched->len; i++)
+    if (fstat (g_array_index (trigger->watched, int, i), &status) == 0
+        && (guint64)status.st_size == asking->sight.file.size)
+      return TRUE;
+  return FALSE;
+}
+
+/* Whoever starts it is met at the gate, or can't reach an old function unseen by the net. */
+static gboolean
+is_seen_to (const LpTrigger *trigger, const LpAsking *asking)
+{
+  struct stat status;
+
+  for (guint i = 0; i < trigger->watched->len; i++)
+    if (fstat (g_array_index (trigger->watched, int, i), &status) == 0
+        && lp_lookout_is_of (&asking->sight, &status))
+      return trigger->gate != NULL || lp_trigger_has_probes (trigger);
+  return FALSE;
+}
+
+/* @answer's file is taken. */
+static void
+handle_answer (LpTrigger *trigger, const LpAsking *asking, LpAskerAnswer *answer)
+{
+  const struct lp_lookout_sight *sight = &asking->sight;
+  gint64 settled = (gint64)sight->file.changed + SETTLED_SECONDS;
+  gboolean is_other = answer->is_there && !is_target (trigger, answer);
+
+  if (is_other && settled < g_get_real_time () / G_USEC_PER_SEC)
+    lp_lookout_know (trigger->lookout, sight, KNOWN_SECONDS);
+  if (trigger->closing || is_other || asking->was_held || is_seen_to (trigger, asking)
+      || (!answer->is_there && !has_size_of_target (trigger, asking)))
+    {
+      if (answer->file >= 0)
+        close (answer->file);
+      return;
+    }
+  lp_trigger_handle_copy (trigger, (int)sight->pid, sight->time, /* path= */ NULL, answer->file);
+}
+
+static void
+drop_source (GSource **source)
+{
+  if (*source == NULL)
+    return;
+  g_source_destroy (*source);
+  g_clear_pointer (source, g_source_unref);
+}
+
+static void
+close_lookout (LpTrigger *trigger)
+{
+  if (trigger->lookout == NULL)
+    return;
+  drop_source (&trigger->lookout_source);
+  drop_source (&trigger->asking_source);
+  drop_source (&trigger->asker_source);
+  g_queue_clear_full (&trigger->asked_later, g_free);
+  g_queue_clear_full (&trigger->asked, g_free);
+  g_atomic_int_set (&trigger->asker_pid, 0);
+  g_clear_pointer (&trigger->asker, lp_asker_free);
+  g_clear_pointer (&trigger->lookout, lp_lookout_free);
+}
+
+/* Those whose questions won't be answered any more, as far as one may guess; all others are left to the look
+ * at all processes, which takes its time where files don't answer. */
+static void
+look_at_likely (LpTrigger *trigger, const GQueue *questions)
+{
+  for (const GList *link = questions->head; link != NULL; link = link->next)
+    {
+      const LpAsking *asking = link->data;
+      if (!asking->was_held && has_size_of_target (trigger, asking))
+        lp_trigger_handle_copy (trigger, (int)asking->sight.pid, asking->sight.time, /* path= */ NULL,
+                                /* file= */ -1);
+    }
+}
+
+/* A file's system doesn't answer, or the asker has ended: the lookout is given up for good, because whoever
+ * has made that happen can do it again. */
+static void
+give_up (LpTrigger *trigger)
+{
+  look_at_likely (trigger, &trigger->asked);
+  look_at_likely (trigger, &trigger->asked_later);
+  close_lookout (trigger);
+  lp_trigger_open_spotter (trigger);
+  lp_trigger_set_spotter (trigger);
+  lp_trigger_scan (trigger); /* whoever wasn't asked about */
+}
+
+static gboolean
+asker_is_readable (int fd, GIOCondition condition, gpointer user_data)
+{
+  LpTrigger *trigger = user_data;
+  LpAskerAnswer answer;
+  int result;
+
+  while ((result = lp_asker_read (trigger->asker, &answer)) > 0)
+    {
+      g_autofree LpAsking *asking = g_queue_pop_head (&trigger->asked);
+      if (asking != NULL)
+        handle_answer (trigger, asking, &answer);
+    }
+  if (result < 0)
+    {
+      give_up (trigger);
+      return G_SOURCE_REMOVE;
+    }
+  ask_next (trigger);
+  return G_SOURCE_CONTINUE;
+}
+
+static gboolean
+on_look_time (gpointer data)
+{
+  LpTrigger *trigger = data;
+  gint64 oldest = g_get_monotonic_time () - ANSWER_SECONDS * G_USEC_PER_SEC;
+
+  const LpAsking *first = g_queue_peek_head (&trigger->asked);
+
+  if (first != NULL && first->since >= oldest)
+    return G_SOURCE_CONTINUE;
+  g_clear_pointer (&trigger->asking_source, g_source_unref);
+  if (first != NULL)
+    give_up (trigger);
+  return G_SOURCE_REMOVE;
+}
+
+static void
+start_looking (LpTrigger *trigger)
+{
+  if (trigger->asking_source != NULL)
+    return;
+  trigger->asking_source = g_timeout_source_new (LOOK_MS);
+  g_source_set_callback (trigger->asking_source, on_look_time, trigger, NULL);
+  g_source_attach (trigger->asking_source, trigger->context);
+}
+
+static void
+handle_sight (const struct lp_lookout_sight *sight, gpointer user_data)
+{
+  LpTrigger *trigger = user_data;
+
+  /* Its end may be changed a moment later, which is told, too. */
+  gboolean is_same = trigger->last_sight.pid == sight->pid && trigger->last_sight.start == sight->start
+                     && memcmp (&trigger->last_sight.file, &sight->file, sizeof sight->file) == 0;
+  trigger->last_sight = *sight;
+  if (is_same || trigger->closing || (int)sight->pid == getpid ())
+    return;
+  trigger->counts.asked++;
+  if (g_queue_get_length (&trigger->asked_later) >= LATER_MAX)
+    {
+      lp_trigger_scan (trigger);
+      return;
+    }
+  LpAsking *asking = g_new0 (LpAsking, 1);
+  asking->sight = *sight;
+  asking->was_held = !lp_trigger_minds_mapping (trigger, (int)sight->pid, sight->start);
+  g_queue_push_tail (&trigger->asked_later, asking);
+}
+
+static gboolean
+lookout_is_readable (int fd, GIOCondition condition, gpointer user_data)
+{
+  LpTrigger *trigger = user_data;
+
+  lp_trigger_collect (trigger); /* so that nobody seems to be held who isn't */
+  if (!lp_lookout_dispatch (trigger->lookout, handle_sight, trigger))
+    lp_trigger_scan (trigger);
+  ask_next (trigger);
+  if (!g_queue_is_empty (&trigger->asked))
+    start_looking (trigger);
+  return G_SOURCE_CONTINUE;
+}
+
+static gboolean
+open_lookout (LpTrigger *trigger)
+{
+  trigger->lookout = lp_lookout_new (NULL);
+  if (trigger->lookout != NULL)
+    trigger->asker = lp_asker_new (NULL);
+  if (trigger->asker == NULL)
+    {
+      g_clear_pointer (&trigger->lookout, lp_lookout_free);
+      return FALSE;
+    }
+  g_atomic_int_set (&trigger->asker_pid, lp_asker_pid (trigger->asker));
+  trigger->asker_source = g_unix_fd_source_new (lp_asker_fd (trigger->asker), G_IO_IN | G_IO_HUP);
+  g_source_set_callback (trigger->asker_source, G_SOURCE_FUNC (asker_is_readable), trigger, NULL);
+  g_source_attach (trigger->asker_source, trigger->context);
+  trigger->lookout_source = g_unix_fd_source_new (lp_lookout_fd (trigger->lookout), G_IO_IN);
+  g_source_set_callback (trigger->lookout_source, G_SOURCE_FUNC (lookout_is_readable), trigger, NULL);
+  g_source_attach (trigger->lookout_source, trigger->context);
+  return TRUE;
+}
+
+/* Whoever starts one of the watched files need not be told of. */
+static void
+set_lookout (LpTrigger *trigger)
+{
+  struct stat status;
+  gboolean is_seen_to = trigger->gate != NULL || lp_trigger_has_probes (trigger);
+
+  if (trigger->lookout == NULL)
+    return;
+  lp_lookout_set (trigger->lookout, trigger->build_ids->len > 0);
+  for (guint i = 0; is_seen_to && i < trigger->watched->len; i++)
+    if (fstat (g_array_index (trigger->watched, int, i), &status) == 0)
+      lp_lookout_know_file (trigger->lookout, &status);
+}
+
+/* ---- the one or the other ---- */
+
+void
+lp_trigger_open_watch (LpTrigger *trigger, gboolean with_lookout)
+{
+  if (!with_lookout || !open_lookout (trigger))
+    lp_trigger_open_spotter (trigger);
+}
+
+void
+lp_trigger_set_watch (LpTrigger *trigger)
+{
+  GPtrArray *build_ids = g_ptr_array_new_with_free_func ((GDestroyNotify)g_bytes_unref);
+
+  for (guint i = 0; i < trigger->entities->len && !trigger->closing; i++)
+    {
+      const LpEntityIdentity *identity = lp_entity_identity (trigger->entities->pdata[i]);
+      g_ptr_array_add (build_ids, g_bytes_new (identity->build_id, identity->build_id_size));
+    }
+  g_ptr_array_unref (trigger->build_ids);
+  trigger->build_ids = build_ids;
+  set_lookout (trigger);
+  lp_trigger_set_spotter (trigger);
+}
+
+void
+lp_trigger_close_watch (LpTrigger *trigger)
+{
+  close_lookout (trigger);
+  lp_trigger_close_spotter (trigger);
+}
