@@ -120,6 +120,8 @@ def at_once_in_its_place(things):
     """The same within the same moment of the file system's clock."""
     file = things.folder / 'at-once'
     other, target = Path('/bin/true').read_bytes(), things.program.path.read_bytes()
+    size = max(len(other), len(target))
+    other, target = other.ljust(size, b'\0'), target.ljust(size, b'\0')
     with Trigger(things.program):
         for _ in range(20):
             file.write_bytes(other)
