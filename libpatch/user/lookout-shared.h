@@ -33,10 +33,8 @@ struct lp_lookout_known {
 };
 
 struct lp_lookout_control {
-  unsigned int is_on;
   unsigned int epoch;         /* what was said in another one isn't true any more */
   unsigned int has_namespace; /* the trigger isn't in the initial pid namespace, but in this one: */
-  unsigned int reserved;
   unsigned long long namespace_inode;
   unsigned long long lost; /* sights that nobody was told of, because the ring was full */
 };

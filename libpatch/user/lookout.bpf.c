@@ -204,7 +204,7 @@ BPF_PROG (written, const char *function, const struct ma_state *state, unsigned 
     return 0;
   struct lp_lookout_control *all = bpf_map_lookup_elem (&control, &zero);
   struct lp_lookout_file file = { 0 };
-  if (!all || !all->is_on || !read_file (inode, &file) || is_known (&file, all->epoch))
+  if (!all || !read_file (inode, &file) || is_known (&file, all->epoch))
     return 0;
   unsigned int pid = who_is_it (all, task);
   if (pid)

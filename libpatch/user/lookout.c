@@ -14,6 +14,7 @@
 
 struct LpLookout {
   struct lp_lookout *skeleton;
+  struct bpf_link *link; /* while it is on */
   struct ring_buffer *ring;
   struct lp_lookout_control *control;
   guint64 lost; /* when we looked last */
@@ -31,13 +32,29 @@ take_sight (void *data, void *record, size_t size)
   return 0;
 }
 
+/* 0, or a negative error number. */
+static int
+attach (LpLookout *lookout)
+{
+  lookout->link = bpf_program__attach (lookout->skeleton->progs.written);
+  return lookout->link != NULL ? 0 : -errno;
+}
+
+static void
+detach (LpLookout *lookout)
+{
+  if (lookout->link != NULL)
+    bpf_link__destroy (lookout->link);
+  lookout->link = NULL;
+}
+
 static gboolean
 load (LpLookout *lookout, GError **error)
 {
   lookout->skeleton = lp_lookout__open ();
   int result = lookout->skeleton != NULL ? lp_lookout__load (lookout->skeleton) : -errno;
   if (result == 0)
-    result = lp_lookout__attach (lookout->skeleton);
+    result = attach (lookout);
   if (result != 0)
     {
       lp_error_set_errno (error, result == -EPERM ? LP_ERROR_ACCESS_DENIED : LP_ERROR_KERNEL_UNSUPPORTED,
@@ -65,6 +82,7 @@ lp_lookout_new (GError **error)
   guint64 inode = lp_pid_namespace_inode ();
   lookout->control->has_namespace = inode != 0;
   lookout->control->namespace_inode = inode;
+  detach (lookout); /* it could be attached */
   return g_steal_pointer (&lookout);
 }
 
@@ -75,16 +93,19 @@ lp_lookout_free (LpLookout *lookout)
     return;
   if (lookout->control != MAP_FAILED)
     munmap (lookout->control, sizeof *lookout->control);
+  detach (lookout);
   ring_buffer__free (lookout->ring);
   lp_lookout__destroy (lookout->skeleton);
   g_free (lookout);
 }
 
-void
+gboolean
 lp_lookout_set (LpLookout *lookout, gboolean on)
 {
   __atomic_add_fetch (&lookout->control->epoch, 1, __ATOMIC_SEQ_CST);
-  __atomic_store_n (&lookout->control->is_on, on, __ATOMIC_SEQ_CST);
+  if (!on)
+    detach (lookout);
+  return !on || lookout->link != NULL || attach (lookout) == 0;
 }
 
 int
@@ -117,27 +138,28 @@ lp_lookout_know (LpLookout *lookout, const struct lp_lookout_sight *sight, guint
   struct timespec now;
 
   clock_gettime (CLOCK_MONOTONIC, &now);
-  known.until = ((guint64)now.tv_sec + seconds) * G_GUINT64_CONSTANT (1000000000);
+  known.until
+      = seconds != 0 ? ((guint64)now.tv_sec + seconds) * G_GUINT64_CONSTANT (1000000000) : LP_LOOKOUT_FOREVER;
   know (lookout, &known);
 }
 
-static struct lp_lookout_key
-key_of (const struct stat *status)
+static struct lp_lookout_file
+file_of (const struct stat *status)
 {
-  return (struct lp_lookout_key){ .inode = status->st_ino,
-                                  .device
-                                  = LP_LOOKOUT_DEVICE (major (status->st_dev), minor (status->st_dev)) };
+  return (struct lp_lookout_file){
+    .key = { .inode = status->st_ino,
+             .device = LP_LOOKOUT_DEVICE (major (status->st_dev), minor (status->st_dev)) },
+    .size = (guint64)status->st_size,
+    .changed = (guint64)status->st_ctim.tv_sec,
+    .changed_ns = (guint32)status->st_ctim.tv_nsec,
+  };
 }
 
 void
 lp_lookout_know_file (LpLookout *lookout, const struct stat *status)
 {
-  const struct lp_lookout_known known = { .file = { .key = key_of (status),
-                                                    .size = (guint64)status->st_size,
-                                                    .changed = (guint64)status->st_ctim.tv_sec,
-                                                    .changed_ns = (guint32)status->st_ctim.tv_nsec },
-                                          .until = LP_LOOKOUT_FOREVER,
-                                          .epoch = lookout->control->epoch };
+  const struct lp_lookout_known known
+      = { .file = file_of (status), .until = LP_LOOKOUT_FOREVER, .epoch = lookout->control->epoch };
 
   know (lookout, &known);
 }
@@ -145,7 +167,8 @@ lp_lookout_know_file (LpLookout *lookout, const struct stat *status)
 gboolean
 lp_lookout_is_of (const struct lp_lookout_sight *sight, const struct stat *status)
 {
-  const struct lp_lookout_key key = key_of (status);
+  const struct lp_lookout_file file = file_of (status);
 
-  return memcmp (&key, &sight->file.key, sizeof key) == 0;
+  return file.key.inode == sight->file.key.inode && file.size == sight->file.size
+         && file.changed == sight->file.changed && file.changed_ns == sight->file.changed_ns;
 }

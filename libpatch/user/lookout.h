@@ -22,8 +22,8 @@ LpLookout *lp_lookout_new (GError **error);
 void lp_lookout_free (LpLookout *lookout);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (LpLookout, lp_lookout_free)
 
-/* Nothing is known any more. */
-void lp_lookout_set (LpLookout *lookout, gboolean on);
+/* Nothing is known any more. While it is off it costs nobody anything. FALSE: it can't be switched on. */
+gboolean lp_lookout_set (LpLookout *lookout, gboolean on);
 
 /* Readable when lp_lookout_dispatch() has something to do. */
 int lp_lookout_fd (const LpLookout *lookout);
@@ -31,13 +31,13 @@ int lp_lookout_fd (const LpLookout *lookout);
  * lost. */
 gboolean lp_lookout_dispatch (LpLookout *lookout, LpLookoutFunc func, gpointer user_data);
 
-/* The file of @sight is known as long as it has this content, but not longer than @seconds, and until
- * lp_lookout_set(); if that was called since the sight, nothing happens. */
+/* The file of @sight is known as long as it has this content, but not longer than @seconds (0: no limit), and
+ * until lp_lookout_set(); if that was called since the sight, nothing happens. */
 void lp_lookout_know (LpLookout *lookout, const struct lp_lookout_sight *sight, guint seconds);
-/* So is the file that @status is of, without a limit. Where stat() and the kernel have other numbers for it
- * (btrfs, overlayfs) it stays unknown, and is told of each time. */
+/* So is the file that @status is of, without a limit. Where stat() and the kernel have other numbers for its
+ * file system (btrfs, overlayfs) it is still told of. */
 void lp_lookout_know_file (LpLookout *lookout, const struct stat *status);
-/* Whether that is the file of @sight; with the same exception. */
+/* Whether that is the file of @sight, whatever its file system's number. */
 gboolean lp_lookout_is_of (const struct lp_lookout_sight *sight, const struct stat *status);
 
 G_END_DECLS

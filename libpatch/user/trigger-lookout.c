@@ -29,6 +29,18 @@ struct LpAsking {
   gboolean was_held; /* by a tracer, which sees to a target's file */
 };
 
+static gboolean on_look_time (gpointer data);
+
+static void
+start_looking (LpTrigger *trigger)
+{
+  if (trigger->asking_source != NULL)
+    return;
+  trigger->asking_source = g_timeout_source_new (LOOK_MS);
+  g_source_set_callback (trigger->asking_source, on_look_time, trigger, NULL);
+  g_source_attach (trigger->asking_source, trigger->context);
+}
+
 /* Those that wait for their turn. */
 static void
 ask_next (LpTrigger *trigger)
@@ -41,6 +53,7 @@ ask_next (LpTrigger *trigger)
       if (!lp_asker_ask (trigger->asker, (int)sight->pid, sight->start, sight->end))
         return; /* it has ended, which is told next */
       g_queue_push_tail (&trigger->asked, g_queue_pop_head (&trigger->asked_later));
+      start_looking (trigger);
     }
 }
 
@@ -68,7 +81,8 @@ has_size_of_target (const LpTrigger *trigger, const LpAsking *asking)
   return FALSE;
 }
 
-/* Whoever starts it is met at the gate, or can't reach an old function unseen by the net. */
+/* Whoever runs it can't reach an old function unseen by the net, not even by an overlay that hides it from
+ * the gate. */
 static gboolean
 is_seen_to (const LpTrigger *trigger, const LpAsking *asking)
 {
@@ -77,7 +91,7 @@ is_seen_to (const LpTrigger *trigger, const LpAsking *asking)
   for (guint i = 0; i < trigger->watched->len; i++)
     if (fstat (g_array_index (trigger->watched, int, i), &status) == 0
         && lp_lookout_is_of (&asking->sight, &status))
-      return trigger->gate != NULL || lp_trigger_has_probes (trigger);
+      return lp_trigger_has_probes (trigger);
   return FALSE;
 }
 
@@ -89,9 +103,13 @@ handle_answer (LpTrigger *trigger, const LpAsking *asking, LpAskerAnswer *answer
   gint64 settled = (gint64)sight->file.changed + SETTLED_SECONDS;
   gboolean is_other = answer->is_there && !is_target (trigger, answer);
 
-  if (is_other && settled < g_get_real_time () / G_USEC_PER_SEC)
+  gboolean is_watched = !is_other && is_seen_to (trigger, asking);
+
+  if (is_watched)
+    lp_lookout_know (trigger->lookout, sight, /* seconds= */ 0);
+  else if (is_other && settled < g_get_real_time () / G_USEC_PER_SEC)
     lp_lookout_know (trigger->lookout, sight, KNOWN_SECONDS);
-  if (trigger->closing || is_other || asking->was_held || is_seen_to (trigger, asking)
+  if (trigger->closing || is_other || asking->was_held || is_watched
       || (!answer->is_there && !has_size_of_target (trigger, asking)))
     {
       if (answer->file >= 0)
@@ -152,20 +170,31 @@ give_up (LpTrigger *trigger)
   lp_trigger_scan (trigger); /* whoever wasn't asked about */
 }
 
+/* FALSE: the asker has ended. */
 static gboolean
-asker_is_readable (int fd, GIOCondition condition, gpointer user_data)
+take_answers (LpTrigger *trigger)
 {
-  LpTrigger *trigger = user_data;
   LpAskerAnswer answer;
   int result;
 
   while ((result = lp_asker_read (trigger->asker, &answer)) > 0)
     {
       g_autofree LpAsking *asking = g_queue_pop_head (&trigger->asked);
+      LpAsking *next = g_queue_peek_head (&trigger->asked);
+      if (next != NULL)
+        next->since = g_get_monotonic_time (); /* it had to wait until now */
       if (asking != NULL)
         handle_answer (trigger, asking, &answer);
     }
-  if (result < 0)
+  return result == 0;
+}
+
+static gboolean
+asker_is_readable (int fd, GIOCondition condition, gpointer user_data)
+{
+  LpTrigger *trigger = user_data;
+
+  if (!take_answers (trigger))
     {
       give_up (trigger);
       return G_SOURCE_REMOVE;
@@ -179,25 +208,17 @@ on_look_time (gpointer data)
 {
   LpTrigger *trigger = data;
   gint64 oldest = g_get_monotonic_time () - ANSWER_SECONDS * G_USEC_PER_SEC;
+  gboolean lives = take_answers (trigger); /* should it be us who were kept from working */
 
+  if (lives)
+    ask_next (trigger);
   const LpAsking *first = g_queue_peek_head (&trigger->asked);
-
-  if (first != NULL && first->since >= oldest)
+  if (lives && first != NULL && first->since >= oldest)
     return G_SOURCE_CONTINUE;
   g_clear_pointer (&trigger->asking_source, g_source_unref);
-  if (first != NULL)
+  if (!lives || first != NULL)
     give_up (trigger);
   return G_SOURCE_REMOVE;
-}
-
-static void
-start_looking (LpTrigger *trigger)
-{
-  if (trigger->asking_source != NULL)
-    return;
-  trigger->asking_source = g_timeout_source_new (LOOK_MS);
-  g_source_set_callback (trigger->asking_source, on_look_time, trigger, NULL);
-  g_source_attach (trigger->asking_source, trigger->context);
 }
 
 static void
@@ -232,8 +253,6 @@ lookout_is_readable (int fd, GIOCondition condition, gpointer user_data)
   if (!lp_lookout_dispatch (trigger->lookout, handle_sight, trigger))
     lp_trigger_scan (trigger);
   ask_next (trigger);
-  if (!g_queue_is_empty (&trigger->asked))
-    start_looking (trigger);
   return G_SOURCE_CONTINUE;
 }
 
@@ -258,16 +277,21 @@ open_lookout (LpTrigger *trigger)
   return TRUE;
 }
 
-/* Whoever starts one of the watched files need not be told of. */
+/* Whoever starts one of the watched files need not be told of, see is_seen_to(). */
 static void
 set_lookout (LpTrigger *trigger)
 {
   struct stat status;
-  gboolean is_seen_to = trigger->gate != NULL || lp_trigger_has_probes (trigger);
+  gboolean is_seen_to = lp_trigger_has_probes (trigger);
 
   if (trigger->lookout == NULL)
     return;
-  lp_lookout_set (trigger->lookout, trigger->build_ids->len > 0);
+  if (!lp_lookout_set (trigger->lookout, trigger->build_ids->len > 0))
+    {
+      close_lookout (trigger);
+      lp_trigger_open_spotter (trigger);
+      return;
+    }
   for (guint i = 0; is_seen_to && i < trigger->watched->len; i++)
     if (fstat (g_array_index (trigger->watched, int, i), &status) == 0)
       lp_lookout_know_file (trigger->lookout, &status);
