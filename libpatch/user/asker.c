@@ -52,7 +52,7 @@ read_build_id (LpAskerAnswer *answer)
   answer->is_there = TRUE;
   g_autoptr (GBytes) build_id = lp_elf_peek_build_id_fd (fd);
   const void *bytes = build_id != NULL ? g_bytes_get_data (build_id, &size) : NULL;
-  if (size <= sizeof answer->build_id)
+  if (size > 0 && size <= sizeof answer->build_id)
     {
       memcpy (answer->build_id, bytes, size);
       answer->build_id_size = (guint8)size;
