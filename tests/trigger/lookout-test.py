@@ -120,7 +120,7 @@ def in_its_place(things):
     time.sleep(SETTLED)
     with Trigger(things.program) as trigger:
         asked_for(trigger, [file])
-        expect(asked_for(trigger, [file], 10) <= 5, True, 'it is known')
+        expect(asked_for(trigger, [file], 100) < 50, True, 'it is known')
         file.write_bytes(things.program.path.read_bytes())
         expect_found(file)
         expect(trigger.finish()[1]['spotted'] >= 1, True, 'spotted')
