@@ -213,7 +213,7 @@ def is_running(pid):
     try:
         with open(f'/proc/{pid}/stat', encoding='utf-8') as file:
             return file.read().rsplit(')', 1)[1].split()[0] not in 'ZX'
-    except FileNotFoundError:
+    except (FileNotFoundError, ProcessLookupError):  # before it is opened, or before it is read
         return False
 
 
