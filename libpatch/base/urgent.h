@@ -21,6 +21,7 @@ void lp_urgent_begin (LpUrgency urgency);
 void lp_urgent_begin_again (LpUrgency urgency);
 /* The calling thread is an ordinary one again, of the highest ordinary priority when it was urgent. */
 void lp_urgent_end (void);
+
 /* A thread that is woken on another processor than the one who wakes it waits for that to be woken first,
  * which takes longer than the work itself (10 to 30 us in a virtual machine). So on a machine with few
  * processors somebody waits on each of them.

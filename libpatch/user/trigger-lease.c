@@ -49,8 +49,7 @@ lp_trigger_close_leases (LpTrigger *trigger)
   g_clear_pointer (&trigger->leased, g_hash_table_unref);
   if (trigger->lease_source == NULL)
     return;
-  g_source_destroy (trigger->lease_source);
-  g_clear_pointer (&trigger->lease_source, g_source_unref);
+  lp_trigger_drop_source (&trigger->lease_source);
   close (trigger->lease_fd);
 }
 

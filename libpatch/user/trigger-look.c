@@ -41,11 +41,7 @@ lp_trigger_look_free (gpointer data)
 {
   Look *look = data;
 
-  if (look->wait != NULL)
-    {
-      g_source_destroy (look->wait);
-      g_source_unref (look->wait);
-    }
+  lp_trigger_drop_source (&look->wait);
   lp_meet_result_free (look->result);
   g_free (look);
 }
@@ -321,8 +317,5 @@ void
 lp_trigger_drop_looks (LpTrigger *trigger)
 {
   g_hash_table_remove_all (trigger->looks);
-  if (trigger->scan_source == NULL)
-    return;
-  g_source_destroy (trigger->scan_source);
-  g_clear_pointer (&trigger->scan_source, g_source_unref);
+  lp_trigger_drop_source (&trigger->scan_source);
 }

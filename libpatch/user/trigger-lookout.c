@@ -68,17 +68,24 @@ is_target (const LpTrigger *trigger, const LpAskerAnswer *answer)
   return FALSE;
 }
 
-/* The same size as a target's file: nearly always a copy of it. */
+/* Whether @is says so of one of the watched files. */
 static gboolean
-has_size_of_target (const LpTrigger *trigger, const LpAsking *asking)
+is_any_watched (const LpTrigger *trigger, const LpAsking *asking,
+                gboolean (*is) (const struct lp_lookout_sight *sight, const struct stat *status))
 {
   struct stat status;
 
   for (guint i = 0; i < trigger->watched->len; i++)
-    if (fstat (g_array_index (trigger->watched, int, i), &status) == 0
-        && (guint64)status.st_size == asking->sight.file.size)
+    if (fstat (g_array_index (trigger->watched, int, i), &status) == 0 && is (&asking->sight, &status))
       return TRUE;
   return FALSE;
+}
+
+/* The same size as a target's file: nearly always a copy of it. */
+static gboolean
+has_size (const struct lp_lookout_sight *sight, const struct stat *status)
+{
+  return (guint64)status->st_size == sight->file.size;
 }
 
 /* Whoever runs it can't reach an old function unseen by the net, not even by an overlay that hides it from
@@ -86,13 +93,7 @@ has_size_of_target (const LpTrigger *trigger, const LpAsking *asking)
 static gboolean
 is_seen_to (const LpTrigger *trigger, const LpAsking *asking)
 {
-  struct stat status;
-
-  for (guint i = 0; i < trigger->watched->len; i++)
-    if (fstat (g_array_index (trigger->watched, int, i), &status) == 0
-        && lp_lookout_is_of (&asking->sight, &status))
-      return lp_trigger_has_probes (trigger);
-  return FALSE;
+  return is_any_watched (trigger, asking, lp_lookout_is_of) && lp_trigger_has_probes (trigger);
 }
 
 /* @answer's file is taken. */
@@ -102,7 +103,6 @@ handle_answer (LpTrigger *trigger, const LpAsking *asking, LpAskerAnswer *answer
   const struct lp_lookout_sight *sight = &asking->sight;
   gint64 settled = (gint64)sight->file.changed + SETTLED_SECONDS;
   gboolean is_other = answer->is_there && !is_target (trigger, answer);
-
   gboolean is_watched = !is_other && is_seen_to (trigger, asking);
 
   if (is_watched)
@@ -110,7 +110,7 @@ handle_answer (LpTrigger *trigger, const LpAsking *asking, LpAskerAnswer *answer
   else if (is_other && settled < g_get_real_time () / G_USEC_PER_SEC)
     lp_lookout_know (trigger->lookout, sight, KNOWN_SECONDS);
   if (trigger->closing || is_other || asking->was_held || is_watched
-      || (!answer->is_there && !has_size_of_target (trigger, asking)))
+      || (!answer->is_there && !is_any_watched (trigger, asking, has_size)))
     {
       if (answer->file >= 0)
         close (answer->file);
@@ -120,22 +120,13 @@ handle_answer (LpTrigger *trigger, const LpAsking *asking, LpAskerAnswer *answer
 }
 
 static void
-drop_source (GSource **source)
-{
-  if (*source == NULL)
-    return;
-  g_source_destroy (*source);
-  g_clear_pointer (source, g_source_unref);
-}
-
-static void
 close_lookout (LpTrigger *trigger)
 {
   if (trigger->lookout == NULL)
     return;
-  drop_source (&trigger->lookout_source);
-  drop_source (&trigger->asking_source);
-  drop_source (&trigger->asker_source);
+  lp_trigger_drop_source (&trigger->lookout_source);
+  lp_trigger_drop_source (&trigger->asking_source);
+  lp_trigger_drop_source (&trigger->asker_source);
   g_queue_clear_full (&trigger->asked_later, g_free);
   g_queue_clear_full (&trigger->asked, g_free);
   g_atomic_int_set (&trigger->asker_pid, 0);
@@ -151,7 +142,7 @@ look_at_likely (LpTrigger *trigger, const GQueue *questions)
   for (const GList *link = questions->head; link != NULL; link = link->next)
     {
       const LpAsking *asking = link->data;
-      if (!asking->was_held && has_size_of_target (trigger, asking))
+      if (!asking->was_held && is_any_watched (trigger, asking, has_size))
         lp_trigger_handle_copy (trigger, (int)asking->sight.pid, asking->sight.time, /* path= */ NULL,
                                 /* file= */ -1);
     }

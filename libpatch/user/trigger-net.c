@@ -168,15 +168,6 @@ on_beat_time (gpointer data)
   return G_SOURCE_CONTINUE;
 }
 
-static void
-drop_source (GSource **source)
-{
-  if (*source == NULL)
-    return;
-  g_source_destroy (*source);
-  g_clear_pointer (source, g_source_unref);
-}
-
 void
 lp_trigger_beat_net (LpTrigger *trigger, gboolean on)
 {
@@ -184,7 +175,7 @@ lp_trigger_beat_net (LpTrigger *trigger, gboolean on)
     return;
   lp_net_beat (trigger->net, on ? BEAT_MS : 0);
   if (!on)
-    drop_source (&trigger->beat_source);
+    lp_trigger_drop_source (&trigger->beat_source);
   else if (trigger->beat_source == NULL)
     {
       trigger->beat_source = g_timeout_source_new (BEAT_INTERVAL_MS);
@@ -196,7 +187,7 @@ lp_trigger_beat_net (LpTrigger *trigger, gboolean on)
 void
 lp_trigger_close_net (LpTrigger *trigger)
 {
-  drop_source (&trigger->net_source);
-  drop_source (&trigger->beat_source);
+  lp_trigger_drop_source (&trigger->net_source);
+  lp_trigger_drop_source (&trigger->beat_source);
   g_clear_pointer (&trigger->net, lp_net_free);
 }

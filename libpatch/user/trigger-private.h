@@ -112,6 +112,9 @@ struct LpTrigger {
 /* As the kernel's part and its events count: CLOCK_MONOTONIC, nanoseconds. */
 guint64 lp_trigger_now_ns (void);
 
+/* Ends a source of the loop, if there is one. */
+void lp_trigger_drop_source (GSource **source);
+
 /* Calls @func in the loop. Any thread. */
 void lp_trigger_run_in_loop (LpTrigger *trigger, GSourceFunc func, gpointer data);
 /* FALSE: there are too many. The thread must end with a call in the loop that counts trigger->threads down.

@@ -297,10 +297,6 @@ lp_trigger_set_spotter (LpTrigger *trigger)
 void
 lp_trigger_close_spotter (LpTrigger *trigger)
 {
-  if (trigger->spotter_source != NULL)
-    {
-      g_source_destroy (trigger->spotter_source);
-      g_clear_pointer (&trigger->spotter_source, g_source_unref);
-    }
+  lp_trigger_drop_source (&trigger->spotter_source);
   g_clear_pointer (&trigger->spotter, lp_spotter_free);
 }

@@ -478,8 +478,7 @@ lp_trigger_dispatch_gate (LpTrigger *trigger)
   if (works)
     return;
   report_broken (trigger, error->message);
-  g_source_destroy (trigger->gate_source);
-  g_clear_pointer (&trigger->gate_source, g_source_unref);
+  lp_trigger_drop_source (&trigger->gate_source);
 }
 
 typedef struct {
@@ -579,8 +578,8 @@ lp_trigger_new (LpTriggerFlags without, const char *pin, LpTriggerReport report,
   return NULL;
 }
 
-static void
-drop_source (GSource **source)
+void
+lp_trigger_drop_source (GSource **source)
 {
   if (*source == NULL)
     return;
@@ -612,8 +611,8 @@ lp_trigger_free (LpTrigger *trigger)
   lp_trigger_close_net (trigger);
   lp_trigger_close_watch (trigger);
   lp_trigger_end_readers (trigger);
-  drop_source (&trigger->gate_source);
-  drop_source (&trigger->deadline_source);
+  lp_trigger_drop_source (&trigger->gate_source);
+  lp_trigger_drop_source (&trigger->deadline_source);
   if (trigger->deadline_fd >= 0)
     close (trigger->deadline_fd);
   g_clear_pointer (&trigger->tracers, lp_tracers_free);

@@ -54,6 +54,19 @@ BY_HAND = '''
 '''
 
 
+# Needs nothing that a dynamic linker would have to see to.
+LEAF = '''
+    int answer (int x);
+    __attribute__ ((noinline, noipa)) int
+    answer (int x)
+    {
+    #ifdef PATCHED
+      return x > 1000000 ? x / 7 : x + 2;
+    #else
+      return x > 1000000 ? x / 9 : x + 1;
+    #endif
+    }
+'''
 # Maps a file as code, and touches nothing of it.
 MAPS = '''
     #include <fcntl.h>
@@ -241,20 +254,6 @@ class Things:
         self.by_hand = folder / 'by-hand'
         must('gcc', '-O2', folder / 'by-hand.c', '-o', self.by_hand)
 
-
-# Needs nothing that a dynamic linker would have to see to.
-LEAF = '''
-    int answer (int x);
-    __attribute__ ((noinline, noipa)) int
-    answer (int x)
-    {
-    #ifdef PATCHED
-      return x > 1000000 ? x / 7 : x + 2;
-    #else
-      return x > 1000000 ? x / 9 : x + 1;
-    #endif
-    }
-'''
 
 TESTS = [
     ('the files of a program are asked about once, and those that are watched not at all', once),
