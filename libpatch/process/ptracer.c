@@ -19,7 +19,10 @@
 #define TICK_US 5000 /* how exactly a limit on waiting is kept */
 #define STACK (1u << 20)
 /* No work takes this long. Should our other threads be killed while they hold a lock that the tracer needs
- * (the allocator's), it must not hold its process for good. */
+ * (the allocator's: fork() has all of it), it must not hold its process for good. First it lets go of it
+ * properly; where it can't even do that, its end does. */
+#define RESCUE_SECONDS 8
+#define ORPHAN_SECONDS 1 /* after our other threads have ended */
 #define WORK_SECONDS 10
 #define TRACERS_MAX 512
 
@@ -37,6 +40,11 @@ static gint tracers[TRACERS_MAX]; /* atomic: their process ids, 0: free */
 /* Of the thread that has started the tracer, whose thread-local memory the tracer uses. */
 static __thread void (*watch_func) (gpointer data);
 static __thread gpointer watch_data;
+static __thread void (*rescue_func) (gpointer data);
+static __thread gpointer rescue_data;
+static __thread gboolean is_deferred;
+static __thread gint64 overdue_at; /* monotonic microseconds */
+static __thread int owner;
 
 gboolean
 lp_ptracer_is_one (int pid)
@@ -84,6 +92,34 @@ lp_ptracer_watch (void (*func) (gpointer data), gpointer data, gboolean soon)
     set_ticks (SOON_US, TICK_US);
 }
 
+void
+lp_ptracer_set_rescue (void (*func) (gpointer data), gpointer data)
+{
+  rescue_func = NULL;
+  __atomic_signal_fence (__ATOMIC_SEQ_CST);
+  rescue_data = data;
+  __atomic_signal_fence (__ATOMIC_SEQ_CST);
+  rescue_func = func;
+}
+
+void
+lp_ptracer_defer_rescue (gboolean on)
+{
+  __atomic_signal_fence (__ATOMIC_SEQ_CST);
+  is_deferred = on;
+  __atomic_signal_fence (__ATOMIC_SEQ_CST);
+}
+
+static gboolean
+is_overdue (void)
+{
+  gint64 now = g_get_monotonic_time ();
+
+  if (getppid () != owner)
+    overdue_at = MIN (overdue_at, now + ORPHAN_SECONDS * G_USEC_PER_SEC);
+  return now > overdue_at;
+}
+
 /* Makes waitpid() come back to look at the time. */
 static void
 on_tick (int number)
@@ -92,6 +128,12 @@ on_tick (int number)
 
   if (watch_func != NULL)
     watch_func (watch_data);
+  if (is_overdue () && !is_deferred)
+    {
+      if (rescue_func != NULL)
+        rescue_func (rescue_data);
+      _exit (1);
+    }
   errno = before;
 }
 
@@ -139,6 +181,7 @@ serve (Run *run, int watchdog)
       run->done = func == NULL;
       if (run->done)
         return;
+      overdue_at = g_get_monotonic_time () + RESCUE_SECONDS * G_USEC_PER_SEC;
       set_watchdog (watchdog, WORK_SECONDS);
       set_ticks (TICK_US, TICK_US);
       run->result = func (data, run->error);
@@ -207,6 +250,7 @@ run (Run *run, GError **error)
   /* The new process shares memory and descriptors with us, and (as after vfork()) this thread stands still
    * until it ends, so that it may use this thread's everything. But it is a process: a SIGKILL for us doesn't
    * hit it. */
+  owner = getpid ();
   sigfillset (&all);
   pthread_sigmask (SIG_SETMASK, &all, &before);
   int *address = keep_thread_number (&written_instead);
@@ -215,7 +259,8 @@ run (Run *run, GError **error)
   if (address != NULL)
     syscall (SYS_set_tid_address, address);
   pthread_sigmask (SIG_SETMASK, &before, NULL);
-  watch_func = NULL;
+  watch_func = rescue_func = NULL;
+  is_deferred = FALSE;
   if (pid < 0)
     lp_error_set_errno (error, LP_ERROR_FAILED, errnum, "can't start a tracer");
   else

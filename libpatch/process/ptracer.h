@@ -12,8 +12,8 @@ G_BEGIN_DECLS
 /* What happens in the tracer. */
 typedef gboolean (*LpPtracerFunc) (gpointer data, GError **error);
 
-/* Runs @func in a tracer and waits for it. No work takes longer than ten seconds: the tracer is killed then.
- * Errors: those of @func; LP_ERROR_FAILED. */
+/* Runs @func in a tracer and waits for it. No work takes longer than ten seconds, or one after our end: the
+ * tracer is ended then. Errors: those of @func; LP_ERROR_FAILED. */
 gboolean lp_ptracer_run (LpPtracerFunc func, gpointer data, GError **error);
 
 /* What a tracer that serves does next: blocks in it until there is something to do. NULL: nothing more. */
@@ -29,5 +29,12 @@ gboolean lp_ptracer_is_one (int pid);
  * longer than some 5 ms, or 0.2 ms (@soon, which itself takes some 10 us), and then again and again, until
  * this is called with NULL. */
 void lp_ptracer_watch (void (*func) (gpointer data), gpointer data, gboolean soon);
+
+/* In a tracer. @func (NULL: nobody), which may only do what a signal handler may, lets go of everybody as he
+ * was before: it is called, and the tracer ended, when a work takes too long, as it does when it needs a lock
+ * that a killed thread had. Holds for the present work. */
+void lp_ptracer_set_rescue (void (*func) (gpointer data), gpointer data);
+/* In a tracer. While @on, nothing of that happens: for what must not stay half done, and needs no lock. */
+void lp_ptracer_defer_rescue (gboolean on);
 
 G_END_DECLS

@@ -43,6 +43,8 @@ struct LpRemote {
   guint64 instruction;  /* of a system call; 0 until one is needed */
   gboolean ran;         /* the thread has left its first stop */
   gboolean got_sigstop; /* a SIGSTOP came meanwhile: it can't be blocked, so it is sent again */
+  guint64 covered;      /* where code of ours stands in the place of @uncovered; 0: nowhere */
+  const guint8 *uncovered;
 };
 
 static guint64
@@ -153,6 +155,8 @@ set_mask (LpRemote *remote, guint64 mask, GError **error)
   return FALSE;
 }
 
+static void rescue (gpointer data);
+
 LpRemote *
 lp_remote_begin (LpStop *stop, const LpMaps *maps, GError **error)
 {
@@ -175,6 +179,7 @@ lp_remote_begin (LpStop *stop, const LpMaps *maps, GError **error)
       return NULL;
     }
   remote->mask = remote->saved_mask;
+  lp_stop_set_borrower (stop, rescue, remote);
   return g_steal_pointer (&remote);
 }
 
@@ -395,6 +400,13 @@ run_to_last_call (LpRemote *remote, guint64 code, GError **error)
 }
 
 static gboolean
+uncover (LpRemote *remote, GError **error)
+{
+  return lp_process_write (lp_stop_process (remote->stop), remote->covered, remote->uncovered, LP_BATCH_SIZE,
+                           remote->thread->tid, error);
+}
+
+static gboolean
 run_batch (LpRemote *remote, guint64 code, guint64 table, guint n, GError **error)
 {
   LpRegisters registers = remote->saved;
@@ -409,6 +421,7 @@ run_batch (LpRemote *remote, guint64 code, guint64 table, guint n, GError **erro
                           lp_process_pid (lp_stop_process (remote->stop)), tid);
       return FALSE;
     }
+  remote->ran = TRUE;
   gboolean done = run_to_last_call (remote, code, error);
   remote->ran = !done;
   /* Whoever is still in the code must leave it before it is taken away. */
@@ -434,20 +447,22 @@ lp_remote_run (LpRemote *remote, guint64 code, LpRemoteCall *calls, guint n, con
   gssize at = find_code_room (page, lp_process_read_some (process, code, page, sizeof page));
   if (at < 0)
     return refuse_batch (remote, "there are breakpoints in its code", error);
-  const guint8 *present = page + at;
   code += (guint64)at;
 
   memset (&batch, 0, G_STRUCT_OFFSET (Batch, text));
   add_calls (&batch, address, 0, calls, n);
   add_calls (&batch, address, n, last_calls, G_N_ELEMENTS (last_calls));
   memcpy (batch.text, text, strlen (text) + 1);
-  if (!lp_process_write (process, address, &batch, size, tid, error)
-      || !lp_process_write (process, code, lp_registers_batch, LP_BATCH_SIZE, tid, error))
+  if (!lp_process_write (process, address, &batch, size, tid, error))
     return FALSE;
-  gboolean done = run_batch (remote, code, address, n, error);
+  remote->uncovered = page + at;
+  remote->covered = code;
+  gboolean done = lp_process_write (process, code, lp_registers_batch, LP_BATCH_SIZE, tid, error)
+                  && run_batch (remote, code, address, n, error);
   /* A thread that can't be stopped would run into whatever stands there. */
   if (!remote->ran)
-    done = lp_process_write (process, code, present, LP_BATCH_SIZE, tid, done ? error : NULL) && done;
+    done = uncover (remote, done ? error : NULL) && done;
+  remote->covered = 0;
   if (!done || !lp_process_read (process, address, &batch, G_STRUCT_OFFSET (Batch, text), error))
     return FALSE;
   for (guint i = 0; i < n && (i == 0 || calls[i - 1].result >= 0); i++)
@@ -482,11 +497,28 @@ give_back (LpRemote *remote, GError **error)
   return FALSE;
 }
 
+/* In a signal handler, amidst anything. */
+static void
+rescue (gpointer data)
+{
+  LpRemote *remote = data;
+
+  if (remote->covered != 0)
+    {
+      if (!return_to_event_stop (remote, NULL))
+        return;
+      remote->ran = FALSE;
+      uncover (remote, NULL);
+    }
+  give_back (remote, NULL);
+}
+
 gboolean
 lp_remote_end (LpRemote *remote, GError **error)
 {
   gboolean done = give_back (remote, error);
 
+  lp_stop_set_borrower (remote->stop, NULL, NULL);
   g_free (remote);
   return done;
 }

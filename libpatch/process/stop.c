@@ -18,6 +18,8 @@ struct LpStop {
   GPtrArray *threads; /* LpThread */
   guint64 started_ns;
   guint64 duration_ns;
+  void (*give_back) (gpointer borrower);
+  gpointer borrower;
 };
 
 static guint64
@@ -29,6 +31,23 @@ now_ns (void)
   return (guint64)t.tv_sec * G_GUINT64_CONSTANT (1000000000) + t.tv_nsec;
 }
 
+/* In a signal handler, amidst anything: all go on as they were. What they would be told beyond that (a call
+ * that is made again) needs memory. */
+static void
+rescue (gpointer data)
+{
+  const LpStop *stop = data;
+
+  if (stop->give_back != NULL)
+    stop->give_back (stop->borrower);
+  for (guint i = 0; i < stop->threads->len; i++)
+    {
+      const LpThread *thread = g_ptr_array_index (stop->threads, i);
+      if (thread->stopped && !thread->gone)
+        ptrace (PTRACE_DETACH, thread->tid, 0, (long)thread->signal);
+    }
+}
+
 LpStop *
 lp_stop_new (LpProcess *process)
 {
@@ -37,7 +56,18 @@ lp_stop_new (LpProcess *process)
   stop->process = process;
   stop->sharers = g_ptr_array_new ();
   stop->threads = g_ptr_array_new_with_free_func (g_free);
+  lp_ptracer_set_rescue (rescue, stop);
   return stop;
+}
+
+void
+lp_stop_set_borrower (LpStop *stop, void (*give_back) (gpointer borrower), gpointer borrower)
+{
+  stop->give_back = NULL;
+  __atomic_signal_fence (__ATOMIC_SEQ_CST);
+  stop->borrower = borrower;
+  __atomic_signal_fence (__ATOMIC_SEQ_CST);
+  stop->give_back = give_back;
 }
 
 void
@@ -72,6 +102,7 @@ lp_stop_free (LpStop *stop)
   if (stop == NULL)
     return;
   lp_stop_release (stop);
+  lp_ptracer_set_rescue (NULL, NULL);
   g_ptr_array_unref (stop->threads);
   g_ptr_array_unref (stop->sharers);
   g_free (stop);

@@ -57,6 +57,10 @@ LpThread *lp_stop_get_thread (LpStop *stop, guint index);
 /* Reads @thread's registers once. Errors: LP_ERROR_PROCESS_GONE, LP_ERROR_FAILED. */
 gboolean lp_stop_read_registers (LpStop *stop, LpThread *thread, GError **error);
 
+/* @give_back (NULL: nobody) gives @borrower's thread its registers back, should the tracer have to end
+ * amidst its work (lp_ptracer_set_rescue()): it may only do what a signal handler may. */
+void lp_stop_set_borrower (LpStop *stop, void (*give_back) (gpointer borrower), gpointer borrower);
+
 /* Waits for the next ptrace stop of @thread. Returns the wait status, or -1 when it ended. Errors:
  * LP_ERROR_PROCESS_GONE, LP_ERROR_PROCESS_BUSY (@timeout_ms is over). */
 int lp_stop_wait (LpStop *stop, LpThread *thread, guint timeout_ms, GError **error);

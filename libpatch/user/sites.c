@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Plans and writes redirects. Must not know where the threads are. */
 #include "user/sites.h"
+#include "process/ptracer.h"
 
 #include <string.h>
 
@@ -290,8 +291,8 @@ count_pages (const GArray *changes)
   return g_hash_table_size (pages);
 }
 
-gboolean
-lp_sites_write (LpProcess *process, const GArray *changes, int stopped_tid, guint *pages, GError **error)
+static gboolean
+write_changes (LpProcess *process, const GArray *changes, int stopped_tid, GError **error)
 {
   /* The notes first: a redirect must never stand without its image knowing what was there before. */
   for (guint i = 0; i < changes->len; i++)
@@ -317,6 +318,17 @@ lp_sites_write (LpProcess *process, const GArray *changes, int stopped_tid, guin
         g_prefix_error (error, "and the original code could not be put back: ");
       return FALSE;
     }
-  *pages += count_pages (changes);
   return TRUE;
+}
+
+gboolean
+lp_sites_write (LpProcess *process, const GArray *changes, int stopped_tid, guint *pages, GError **error)
+{
+  lp_ptracer_defer_rescue (TRUE);
+  gboolean done = write_changes (process, changes, stopped_tid, error);
+  lp_ptracer_defer_rescue (FALSE);
+
+  if (done)
+    *pages += count_pages (changes);
+  return done;
 }
