@@ -232,24 +232,18 @@ read_messages (gpointer data)
   return NULL;
 }
 
-/* "--without=WORD" switches a mechanism off, for tests. The lookout is switched on by "--with=lookout" only:
- * a trigger that is killed while it looks at programs that are just starting, as the lookout has them looked
- * at, made 3 of 400 end with SIGSEGV (tests/trigger/faults-test.py --rounds 600, "events"); with the mmap
- * events none of 400 did. */
+/* "--without=WORD" switches a mechanism off, for tests. */
 static LpTriggerFlags
 parse_arguments (int argc, char **argv)
 {
-  LpTriggerFlags without = LP_TRIGGER_LOOKOUT;
+  LpTriggerFlags without = 0;
 
   for (int i = 1; i < argc; i++)
-    {
-      without |= g_str_equal (argv[i], "--without=gate")     ? LP_TRIGGER_GATE
-                 : g_str_equal (argv[i], "--without=net")    ? LP_TRIGGER_NET
-                 : g_str_equal (argv[i], "--without=events") ? LP_TRIGGER_EVENTS
-                                                             : 0;
-      if (g_str_equal (argv[i], "--with=lookout"))
-        without &= ~LP_TRIGGER_LOOKOUT;
-    }
+    without |= g_str_equal (argv[i], "--without=gate")      ? LP_TRIGGER_GATE
+               : g_str_equal (argv[i], "--without=net")     ? LP_TRIGGER_NET
+               : g_str_equal (argv[i], "--without=events")  ? LP_TRIGGER_EVENTS
+               : g_str_equal (argv[i], "--without=lookout") ? LP_TRIGGER_LOOKOUT
+                                                            : 0;
   return without;
 }
 
