@@ -32,6 +32,7 @@ typedef struct {
   GPtrArray *entries;
   LpCatchResult *result;
   gboolean was_signalled; /* the kernel's part sent it SIGSTOP */
+  gboolean has_ended;     /* the hold: the thread may be held again by now, in the same slot */
 } Catch;
 
 static void
@@ -184,6 +185,7 @@ catch_in_tracer (gpointer data, GError **error)
       work->result->old_call = !gone;
       work->result->was_held = lp_net_is_held (work->net, work->hit);
       lp_net_end (work->net, work->hit);
+      work->has_ended = TRUE;
       return TRUE;
     }
   lp_step ("caught thread seized");
@@ -204,6 +206,7 @@ catch_in_tracer (gpointer data, GError **error)
   work->was_signalled = lp_net_was_signalled (work->net, work->hit);
   /* While it is held still, so that it never is seen to be stopped by a signal longer than needed. */
   lp_net_end (work->net, work->hit);
+  work->has_ended = TRUE;
   lp_step ("hold ended");
   return TRUE;
 }
@@ -213,7 +216,9 @@ lp_catch (LpNet *net, const struct lp_net_hit *hit, GPtrArray *entities, GPtrArr
 {
   LpCatchResult *result = g_new0 (LpCatchResult, 1);
   gint64 started = g_get_monotonic_time ();
-  Catch work = { getpid (), net, hit, entities, entries, result, /* was_signalled= */ FALSE };
+  Catch work = {
+    .owner = getpid (), .net = net, .hit = hit, .entities = entities, .entries = entries, .result = result
+  };
   g_autoptr (GError) error = NULL;
 
   result->meeting = g_new0 (LpMeetResult, 1);
@@ -223,7 +228,9 @@ lp_catch (LpNet *net, const struct lp_net_hit *hit, GPtrArray *entities, GPtrArr
   result->was_held = lp_net_is_held (net, hit);
   if (!lp_ptracer_run (catch_in_tracer, &work, &error))
     set_outcome (&work, LP_MEET_LATER, error->message);
-  lp_net_end (net, hit); /* there was no tracer, or it was killed */
+  lp_step ("catch's tracer over");
+  if (!work.has_ended) /* there was no tracer, or it was killed */
+    lp_net_end (net, hit);
   g_autoptr (LpProcess) process = work.was_signalled ? lp_process_open ((int)hit->pid, NULL) : NULL;
   if (process != NULL)
     wake_parent (process);

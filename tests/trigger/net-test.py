@@ -404,6 +404,16 @@ def traced_process(things):
         expect(counts['caught'], 0, lines)
 
 
+def held_again(things):
+    """A thread that can't be patched is held again before whoever had it then is done with it: each call is counted all the same."""
+    with Trigger(things.talker, options=(*NET, "--slow=catch's tracer over")) as trigger:
+        done = subprocess.run(['strace', '-o', '/dev/null', things.talker.path], input='100\n100\n', stdout=subprocess.PIPE, text=True, timeout=120,
+                              check=False)
+        expect((done.returncode, done.stdout), (0, '1\n1\n'))
+        counts = trigger.finish()[1]
+        expect(counts['old'], counts['hits'], counts)
+
+
 def overwritten(things):
     """Another program is copied over the file, as `cp` does it, into the same inode: it runs as it would anywhere; the old content is bound again."""
     kept, said = things.folder / 'kept', start(things.other).stdout
@@ -536,6 +546,7 @@ TESTS = [
     ('eight threads that call all the time (hazard 14)', many_threads),
     ('a static program and one at a fixed address', static_and_fixed),
     ('a library', library),
+    ('a thread that is held again at once: each old call is counted (hazard 23)', held_again),
     ('a process that a debugger has is left alone, and its calls are counted (hazard 26)', traced_process),
     ('another program is copied over the file: it is none of ours', overwritten),
     ('a copy of the file is found by its Build-ID and bound (hazard 27)', copies),
