@@ -8,6 +8,9 @@
 
 #include <polkit/polkit.h>
 
+/* A question that isn't put to a user is answered at once, or polkit hangs. Callers wait 25 s by default. */
+#define SILENT_SECONDS 20
+
 struct ScAuthority {
   PolkitAuthority *polkit; /* NULL until first needed */
   char *trouble;           /* why it didn't answer the last question, NULL when it did */
@@ -102,6 +105,9 @@ typedef struct {
   PolkitDetails *details;
   ScAskHow how;
   ScAnswer answer;
+  GSource *gone;    /* while it is open: the caller leaves */
+  GSource *silence; /* and: polkit takes too long */
+  gboolean is_over; /* polkit's answer doesn't matter any more */
 } ScAsk;
 
 static void
@@ -117,6 +123,27 @@ ask_free (gpointer data)
 }
 
 static void
+drop_source (GSource **source)
+{
+  if (*source == NULL)
+    return;
+  g_source_destroy (*source);
+  g_source_unref (g_steal_pointer (source));
+}
+
+/* FALSE: it was over before. */
+static gboolean
+end_question (ScAsk *ask)
+{
+  gboolean is_first = !ask->is_over;
+
+  drop_source (&ask->gone);
+  drop_source (&ask->silence);
+  ask->is_over = TRUE;
+  return is_first;
+}
+
+static void
 record (const ScAsk *ask, const char *decision)
 {
   const ScLogFields fields = {
@@ -129,22 +156,59 @@ record (const ScAsk *ask, const char *decision)
 }
 
 static void
-return_failure (GTask *task, const GError *error)
+return_left (GTask *task)
+{
+  record (g_task_get_task_data (task), "caller left");
+  g_task_return_new_error (task, LP_ERROR, LP_ERROR_CANCELLED, "the caller left the bus");
+}
+
+static void
+return_failure (GTask *task, const char *reason)
 {
   ScAsk *ask = g_task_get_task_data (task);
 
   if (g_cancellable_is_cancelled (ask->caller->gone))
     {
-      record (ask, "caller left");
-      g_task_return_new_error (task, LP_ERROR, LP_ERROR_CANCELLED, "the caller left the bus");
+      return_left (task);
       return;
     }
   record (ask, "polkit failed");
-  set_trouble (ask->authority, error->message);
+  set_trouble (ask->authority, reason);
   g_task_return_new_error (task, LP_ERROR, LP_ERROR_ACCESS_DENIED,
                            "nobody can be authorised, because polkit does not answer: %s\n"
                            "install polkit, or see why it doesn't start (journalctl -u polkit)",
-                           error->message);
+                           reason);
+}
+
+static gboolean
+on_gone (GCancellable *cancellable, gpointer task)
+{
+  if (end_question (g_task_get_task_data (task)))
+    return_left (task);
+  return G_SOURCE_REMOVE;
+}
+
+static gboolean
+on_silence (gpointer task)
+{
+  if (end_question (g_task_get_task_data (task)))
+    return_failure (task, "it has been asked for 20 seconds");
+  return G_SOURCE_REMOVE;
+}
+
+static void
+watch_question (GTask *task)
+{
+  ScAsk *ask = g_task_get_task_data (task);
+
+  ask->gone = g_cancellable_source_new (ask->caller->gone);
+  g_source_set_callback (ask->gone, G_SOURCE_FUNC (on_gone), g_object_ref (task), g_object_unref);
+  g_source_attach (ask->gone, g_main_context_get_thread_default ());
+  if (ask->how == SC_ASK_INTERACTIVELY)
+    return;
+  ask->silence = g_timeout_source_new_seconds (SILENT_SECONDS);
+  g_source_set_callback (ask->silence, on_silence, g_object_ref (task), g_object_unref);
+  g_source_attach (ask->silence, g_main_context_get_thread_default ());
 }
 
 static ScAnswer
@@ -165,9 +229,11 @@ on_answer (GObject *source, GAsyncResult *result, gpointer user_data)
   g_autoptr (PolkitAuthorizationResult) answer
       = polkit_authority_check_authorization_finish (POLKIT_AUTHORITY (source), result, &error);
 
+  if (!end_question (ask))
+    return;
   if (answer == NULL)
     {
-      return_failure (task, error);
+      return_failure (task, error->message);
       return;
     }
   ask->answer = read_answer (answer);
@@ -176,6 +242,10 @@ on_answer (GObject *source, GAsyncResult *result, gpointer user_data)
   g_task_return_boolean (task, TRUE);
 }
 
+/* polkit takes a question back by itself when the one whom it is about leaves the bus. It isn't asked to do
+ * so as well: the two together make polkitd 122 with GLib 2.74 wait for itself, with all that need it
+ * (g_cancellable_cancel() calls what needs the connection's lock, which the answer of the first has and waits
+ * in g_cancellable_disconnect()). */
 static void
 send_question (GTask *task)
 {
@@ -186,7 +256,7 @@ send_question (GTask *task)
                                         ask->how == SC_ASK_INTERACTIVELY
                                             ? POLKIT_CHECK_AUTHORIZATION_FLAGS_ALLOW_USER_INTERACTION
                                             : POLKIT_CHECK_AUTHORIZATION_FLAGS_NONE,
-                                        ask->caller->gone, on_answer, task);
+                                        /* cancellable= */ NULL, on_answer, task);
 }
 
 static void
@@ -195,15 +265,17 @@ on_polkit (GObject *source, GAsyncResult *result, gpointer user_data)
   g_autoptr (GTask) task = user_data;
   ScAsk *ask = g_task_get_task_data (task);
   g_autoptr (GError) error = NULL;
-  PolkitAuthority *polkit = polkit_authority_get_finish (result, &error);
+  g_autoptr (PolkitAuthority) polkit = polkit_authority_get_finish (result, &error);
 
+  if (ask->is_over)
+    return;
   if (polkit == NULL)
     {
-      return_failure (task, error);
+      end_question (ask);
+      return_failure (task, error->message);
       return;
     }
   g_set_object (&ask->authority->polkit, polkit);
-  g_object_unref (polkit);
   send_question (g_steal_pointer (&task));
 }
 
@@ -235,6 +307,7 @@ sc_authority_ask_async (ScAuthority *authority, ScCaller *caller, const ScQuesti
   ask->details = make_details (question);
   ask->how = how;
   g_task_set_task_data (task, ask, ask_free);
+  watch_question (task);
   if (authority->polkit != NULL)
     send_question (task);
   else

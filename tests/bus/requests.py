@@ -3,7 +3,10 @@
 """A request is frozen before polkit is asked: what changes during the question ends it [40]. Inside tools/world."""
 import os
 import shutil
+import signal
 import sys
+
+from gi.repository import GLib
 
 from stage import (Agent, Client, MANAGER, PATCHES, PATH, Process, Service, Story, User, add_rule, clear, compile_program, equal, fails,
                    make_bundle, manifest, patch_path)
@@ -119,6 +122,34 @@ def _():
     user.end()
     assert agent.cancelled.get(timeout=30)
     equal((root.state(ONE), root.get(ONE, 'org.openeuler.SysCare1.Patch', 'Job'), toy.ask(10)), ('not-applied', '/', 20))
+
+
+@story.case('callers that leave, one after the other: polkit goes on answering')
+def _():
+    for _number in range(20):  # polkit was seen to hang after one of some thirty, when it was asked twice to take a question back
+        user, agent, _question = asking()
+        user.end()
+        assert agent.cancelled.get(timeout=30)
+    user, agent, _question = asking()
+    agent.refuse()
+    fails('.AccessDenied', user.result)
+    user.end()
+
+
+@story.case('a polkit that hangs is told of, before the caller\'s patience is over')
+def _():
+    polkit = root.connection.call_sync('org.freedesktop.DBus', '/org/freedesktop/DBus', 'org.freedesktop.DBus', 'GetConnectionUnixProcessID',
+                                       GLib.Variant('(s)', ('org.freedesktop.PolicyKit1',)), None, 0, -1, None).unpack()[0]
+    os.kill(polkit, signal.SIGSTOP)
+    try:
+        fails('.AccessDenied', root.submit, 'apply', [ONE])
+        degraded = root.get(PATH, MANAGER, 'Degraded')
+    finally:
+        os.kill(polkit, signal.SIGCONT)
+    assert any('polkit' in line for line in degraded), degraded
+    root.do('apply', ONE)
+    root.do('remove', ONE)
+    equal([line for line in root.get(PATH, MANAGER, 'Degraded') if 'polkit' in line], [])
 
 
 @story.case('the generation that was expected')
