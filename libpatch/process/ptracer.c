@@ -43,8 +43,14 @@ static __thread gpointer watch_data;
 static __thread void (*rescue_func) (gpointer data);
 static __thread gpointer rescue_data;
 static __thread gboolean is_deferred;
-static __thread gint64 overdue_at; /* monotonic microseconds */
-static __thread int owner;
+
+/* Of the work under way: also of this thread, whose tracer may have one of its own. */
+typedef struct {
+  gint64 overdue_at; /* monotonic microseconds */
+  int owner;
+  int watchdog; /* a timer; -1: there is none */
+} Limits;
+static __thread Limits limits;
 
 gboolean
 lp_ptracer_is_one (int pid)
@@ -110,33 +116,6 @@ lp_ptracer_defer_rescue (gboolean on)
   __atomic_signal_fence (__ATOMIC_SEQ_CST);
 }
 
-static gboolean
-is_overdue (void)
-{
-  gint64 now = g_get_monotonic_time ();
-
-  if (getppid () != owner)
-    overdue_at = MIN (overdue_at, now + ORPHAN_SECONDS * G_USEC_PER_SEC);
-  return now > overdue_at;
-}
-
-/* Makes waitpid() come back to look at the time. */
-static void
-on_tick (int number)
-{
-  int before = errno;
-
-  if (watch_func != NULL)
-    watch_func (watch_data);
-  if (is_overdue () && !is_deferred)
-    {
-      if (rescue_func != NULL)
-        rescue_func (rescue_data);
-      _exit (1);
-    }
-  errno = before;
-}
-
 /* SIGKILL, because a tracer that hangs may do so in the kernel, where nothing else wakes it. By the system
  * calls themselves: the C library's timer_create() may allocate. -1: there is none. */
 static int
@@ -157,6 +136,42 @@ set_watchdog (int timer, guint seconds)
     syscall (SYS_timer_settime, timer, 0, &limit, NULL);
 }
 
+static gboolean
+is_overdue (void)
+{
+  gint64 now = g_get_monotonic_time ();
+
+  if (getppid () != limits.owner)
+    limits.overdue_at = MIN (limits.overdue_at, now + ORPHAN_SECONDS * G_USEC_PER_SEC);
+  return now > limits.overdue_at;
+}
+
+/* Lets go properly, for which it may have to wait: a borrowed thread that is frozen, or whose file isn't
+ * opened, mustn't go on with the registers that it has. */
+static void
+end_early (void)
+{
+  if (rescue_func != NULL)
+    {
+      set_watchdog (limits.watchdog, 0);
+      rescue_func (rescue_data);
+    }
+  _exit (1);
+}
+
+/* Makes waitpid() come back to look at the time. */
+static void
+on_tick (int number)
+{
+  int before = errno;
+
+  if (watch_func != NULL)
+    watch_func (watch_data);
+  if (is_overdue () && !is_deferred)
+    end_early ();
+  errno = before;
+}
+
 /* Whether a thread is still attached to us. A thread that runs can't be detached from without a stop, which
  * it would see (calls that come back with EINTR); the end of its tracer lets it go unseen. Source: ptrace(2).
  */
@@ -170,7 +185,7 @@ holds_somebody (void)
 
 /* One work after the other; the timers run only while there is one. */
 static void
-serve (Run *run, int watchdog)
+serve (Run *run)
 {
   gpointer data = run->data;
 
@@ -181,8 +196,8 @@ serve (Run *run, int watchdog)
       run->done = func == NULL;
       if (run->done)
         return;
-      overdue_at = g_get_monotonic_time () + RESCUE_SECONDS * G_USEC_PER_SEC;
-      set_watchdog (watchdog, WORK_SECONDS);
+      limits.overdue_at = g_get_monotonic_time () + RESCUE_SECONDS * G_USEC_PER_SEC;
+      set_watchdog (limits.watchdog, WORK_SECONDS);
       set_ticks (TICK_US, TICK_US);
       run->result = func (data, run->error);
       run->done = TRUE;
@@ -191,7 +206,7 @@ serve (Run *run, int watchdog)
       if (holds_somebody ())
         return;
       set_ticks (0, 0);
-      set_watchdog (watchdog, 0);
+      set_watchdog (limits.watchdog, 0);
     }
 }
 
@@ -213,7 +228,8 @@ run_tracer (void *data)
   sigaction (SIGALRM, &action, NULL);
   sigprocmask (SIG_UNBLOCK, &tick, NULL);
   setpriority (PRIO_PROCESS, 0, -20);
-  serve (run, make_watchdog ());
+  limits.watchdog = make_watchdog ();
+  serve (run);
   leave (pid);
   return 0; /* clone() ends this process, and nothing else: memory and descriptors are the caller's */
 }
@@ -250,7 +266,11 @@ run (Run *run, GError **error)
   /* The new process shares memory and descriptors with us, and (as after vfork()) this thread stands still
    * until it ends, so that it may use this thread's everything. But it is a process: a SIGKILL for us doesn't
    * hit it. */
-  owner = getpid ();
+  const Limits outer = limits; /* of a tracer that starts another one */
+  const typeof (rescue_func) outer_rescue = rescue_func;
+  const gpointer outer_data = rescue_data;
+  lp_ptracer_set_rescue (NULL, NULL);
+  limits.owner = getpid ();
   sigfillset (&all);
   pthread_sigmask (SIG_SETMASK, &all, &before);
   int *address = keep_thread_number (&written_instead);
@@ -259,8 +279,10 @@ run (Run *run, GError **error)
   if (address != NULL)
     syscall (SYS_set_tid_address, address);
   pthread_sigmask (SIG_SETMASK, &before, NULL);
-  watch_func = rescue_func = NULL;
+  watch_func = NULL;
   is_deferred = FALSE;
+  limits = outer;
+  lp_ptracer_set_rescue (outer_rescue, outer_data);
   if (pid < 0)
     lp_error_set_errno (error, LP_ERROR_FAILED, errnum, "can't start a tracer");
   else

@@ -147,7 +147,7 @@ set_mask (LpRemote *remote, guint64 mask, GError **error)
 {
   if (mask == remote->mask)
     return TRUE;
-  remote->mask = mask;
+  remote->mask = mask; /* as far as one knows: give_back() doesn't ask */
   if (ptrace (PTRACE_SETSIGMASK, remote->thread->tid, KERNEL_SIGSET_SIZE, &mask) == 0)
     return TRUE;
   lp_error_set_errno (error, LP_ERROR_FAILED, errno, "process %d: can't hold back the signals of thread %d",
@@ -251,21 +251,27 @@ lp_remote_call (LpRemote *remote, long number, const guint64 arguments[6], gint6
 }
 
 /* Brings the thread into a PTRACE_EVENT_STOP, which lies in the kernel's signal code before the decision
- * about restarting a call. */
+ * about restarting a call. However long that takes (its control group may be frozen, somebody may not answer
+ * who is asked about a file): whatever the program does from here on must not happen, if it came that far, it
+ * stands at our instruction's successor. FALSE: the thread has ended. */
 static gboolean
-return_to_event_stop (LpRemote *remote, GError **error)
+return_to_event_stop (LpRemote *remote)
 {
-  if (!remote->ran)
-    return TRUE;
-  /* Whatever the program does from here on must not happen: if it came that far, it stands at our
-   * instruction's successor. */
-  if (ptrace (PTRACE_INTERRUPT, remote->thread->tid, 0, 0) != 0)
+  LpThread *thread = remote->thread;
+
+  while (remote->ran)
     {
-      lp_error_set_errno (error, LP_ERROR_FAILED, errno, "process %d: can't stop thread %d again",
-                          lp_process_pid (lp_stop_process (remote->stop)), remote->thread->tid);
-      return FALSE;
+      siginfo_t info;
+      /* Asked, because we may be in a signal handler, between a stop and the note of it. */
+      thread->stopped = ptrace (PTRACE_GETSIGINFO, thread->tid, 0, &info) == 0;
+      if (thread->stopped && info.si_code >> 8 == PTRACE_EVENT_STOP)
+        break;
+      if (thread->gone || ptrace (PTRACE_INTERRUPT, thread->tid, 0, 0) != 0)
+        return FALSE;
+      remote->ran = !run_to_stop (remote, PTRACE_CONT, TRUE, NULL);
     }
-  return run_to_stop (remote, PTRACE_CONT, TRUE, error);
+  remote->ran = FALSE;
+  return TRUE;
 }
 
 /* ---- several calls in one go ---- */
@@ -399,6 +405,36 @@ run_to_last_call (LpRemote *remote, guint64 code, GError **error)
   return FALSE;
 }
 
+/* Whether the signal that the thread sends itself in the end waits for it. */
+static gboolean
+last_signal_waits (const LpRemote *remote)
+{
+  struct __ptrace_peeksiginfo_args which = { .off = 0, .flags = 0, .nr = 1 };
+  siginfo_t info;
+
+  for (; ptrace (PTRACE_PEEKSIGINFO, remote->thread->tid, &which, &info) == 1; which.off++)
+    if (info.si_signo == SIGTRAP && info.si_code == SI_TKILL)
+      return TRUE;
+  return FALSE;
+}
+
+/* Whoever is still in the code must leave it before it is taken away, and its signal is none of the
+ * program's: a stop of ours comes before that. */
+static void
+leave_batch (LpRemote *remote)
+{
+  int tid = remote->thread->tid, status = 0;
+
+  if (!return_to_event_stop (remote) || !last_signal_waits (remote))
+    return;
+  while (!remote->thread->gone && (status >> 16 != 0 || WSTOPSIG (status) != SIGTRAP))
+    {
+      remote->got_sigstop |= status >> 16 == 0 && WSTOPSIG (status) == SIGSTOP;
+      ptrace (PTRACE_CONT, tid, 0, 0);
+      status = lp_stop_wait (remote->stop, remote->thread, CALL_TIMEOUT_MS, NULL);
+    }
+}
+
 static gboolean
 uncover (LpRemote *remote, GError **error)
 {
@@ -423,10 +459,10 @@ run_batch (LpRemote *remote, guint64 code, guint64 table, guint n, GError **erro
     }
   remote->ran = TRUE;
   gboolean done = run_to_last_call (remote, code, error);
-  remote->ran = !done;
-  /* Whoever is still in the code must leave it before it is taken away. */
-  if (!done && return_to_event_stop (remote, NULL))
+  if (done)
     remote->ran = FALSE;
+  else
+    leave_batch (remote);
   return done;
 }
 
@@ -459,9 +495,7 @@ lp_remote_run (LpRemote *remote, guint64 code, LpRemoteCall *calls, guint n, con
   remote->covered = code;
   gboolean done = lp_process_write (process, code, lp_registers_batch, LP_BATCH_SIZE, tid, error)
                   && run_batch (remote, code, address, n, error);
-  /* A thread that can't be stopped would run into whatever stands there. */
-  if (!remote->ran)
-    done = uncover (remote, done ? error : NULL) && done;
+  done = uncover (remote, done ? error : NULL) && done;
   remote->covered = 0;
   if (!done || !lp_process_read (process, address, &batch, G_STRUCT_OFFSET (Batch, text), error))
     return FALSE;
@@ -481,19 +515,17 @@ give_back (LpRemote *remote, GError **error)
   LpProcess *process = lp_stop_process (remote->stop);
   int tid = remote->thread->tid;
 
-  gboolean returned = return_to_event_stop (remote, error);
-  gboolean restored
-      = ptrace (PTRACE_SETREGS, tid, 0, &remote->saved) == 0 && set_mask (remote, remote->saved_mask, NULL);
+  gboolean returned = return_to_event_stop (remote);
+  gboolean restored = ptrace (PTRACE_SETREGS, tid, 0, &remote->saved) == 0
+                      && ptrace (PTRACE_SETSIGMASK, tid, KERNEL_SIGSET_SIZE, &remote->saved_mask) == 0;
   if (!remote->thread->is_new) /* which is let go next, and its options with it */
     ptrace (PTRACE_SETOPTIONS, tid, 0, PTRACE_O_TRACESYSGOOD);
   if (remote->got_sigstop)
     kill (lp_process_pid (process), SIGSTOP);
-  if (!returned)
-    return FALSE;
-  if (restored)
+  if (returned && restored)
     return TRUE;
-  lp_error_set_errno (error, LP_ERROR_FAILED, errno, "process %d: can't give thread %d its registers back",
-                      lp_process_pid (process), tid);
+  lp_error_set_errno (error, returned ? LP_ERROR_FAILED : LP_ERROR_PROCESS_GONE, returned ? errno : 0,
+                      "process %d: can't give thread %d its registers back", lp_process_pid (process), tid);
   return FALSE;
 }
 
@@ -505,9 +537,7 @@ rescue (gpointer data)
 
   if (remote->covered != 0)
     {
-      if (!return_to_event_stop (remote, NULL))
-        return;
-      remote->ran = FALSE;
+      leave_batch (remote);
       uncover (remote, NULL);
     }
   give_back (remote, NULL);

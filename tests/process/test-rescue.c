@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* A tracer that waits for ever, as for a lock of a killed thread, amidst its work on a child of this test:
- * the child goes on as if nothing had been. Without a rescue the tracer's end (its watchdog's doing) would
- * leave the child with the tracer's registers. */
+/* A tracer that waits for ever, as for a lock of a killed thread, or is slow, amidst its work on a child of
+ * this test: the child goes on as if nothing had been. Without a rescue the tracer's end (its watchdog's
+ * doing) would leave the child with the tracer's registers. */
 #include "process/remote.h"
 
 #include <errno.h>
@@ -120,6 +120,47 @@ hang_in_calls (gpointer data, GError **error)
   return lp_remote_end (remote, error);
 }
 
+/* The end comes amidst anything. */
+static gboolean
+call_on_and_on (gpointer data, GError **error)
+{
+  Child *child = data;
+  g_autoptr (LpStop) stop = lp_stop_new (child->process);
+  g_autoptr (LpMaps) maps = lp_maps_read (child->process, error);
+  const guint64 none[6] = { 0 };
+  gint64 result;
+
+  g_assert_true (lp_stop_all (stop, 5000, error));
+  g_assert_cmpint (write (child->told, "h", 1), ==, 1);
+  for (;;)
+    {
+      LpRemote *remote = lp_remote_begin (stop, maps, NULL);
+      g_assert_true (lp_remote_call (remote, SYS_getpid, none, &result, NULL));
+      g_assert_true (lp_remote_end (remote, NULL));
+    }
+  return TRUE;
+}
+
+static gboolean
+call_at_once_on_and_on (gpointer data, GError **error)
+{
+  Child *child = data;
+  g_autoptr (LpStop) stop = lp_stop_new (child->process);
+  g_autoptr (LpMaps) maps = lp_maps_read (child->process, error);
+
+  g_assert_true (lp_stop_all (stop, 5000, error));
+  LpRemote *remote = lp_remote_begin (stop, maps, error);
+  g_assert_cmpint (write (child->told, "h", 1), ==, 1);
+  for (;;)
+    {
+      LpRemoteCall calls[] = { { SYS_getpid }, { SYS_getppid } };
+      guint made;
+      g_assert_true (
+          lp_remote_run (remote, code_page (), calls, G_N_ELEMENTS (calls), "", NULL, &made, NULL));
+    }
+  return TRUE;
+}
+
 static gboolean
 hang_while_stopped (gpointer data, GError **error)
 {
@@ -171,6 +212,16 @@ main (int argc, char **argv)
   g_test_add ("/rescue/" name, Child, (gconstpointer)func, set_up, test_owner_killed, tear_down)
   ADD ("a tracer hangs between two calls of a borrowed thread (hazard 22)", hang_between_calls);
   ADD ("a borrowed thread doesn't come back from its calls (hazard 22)", hang_in_calls);
+  /* Where it comes is a matter of chance. */
+  for (guint i = 0; i < 4; i++)
+    {
+      g_autofree char *name = g_strdup_printf ("/rescue/a tracer that is slow, %u (hazard 22)", i);
+      g_autofree char *at_once
+          = g_strdup_printf ("/rescue/one that has several calls made, %u (hazard 22)", i);
+      g_test_add (name, Child, (gconstpointer)call_on_and_on, set_up, test_owner_killed, tear_down);
+      g_test_add (at_once, Child, (gconstpointer)call_at_once_on_and_on, set_up, test_owner_killed,
+                  tear_down);
+    }
   ADD ("a tracer hangs while all threads stand still (hazard 22)", hang_while_stopped);
   return g_test_run ();
 }
