@@ -2,11 +2,17 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Several that patch the same busy process at the same time, as a job's worker and the trigger do when a patch is activated: the process
 lives, and the patch is in it once. TAP on standard output. usage: race-test.py LP-DIFF LP-TRIGGER LP-LIVE"""
+import ctypes
+import os
+import select
+import struct
 import subprocess
 import sys
 import tempfile
+import threading
 from collections import Counter
 from pathlib import Path
+from time import sleep
 
 from targets import SILENT, Target, Trigger, expect, run_tests, start
 
@@ -39,6 +45,45 @@ BUSY = '''
       return 0;
     }
 '''
+
+
+FAN_CLASS_CONTENT, FAN_MARK_ADD, FAN_OPEN_PERM, FAN_ALLOW, AT_FDCWD = 4, 1, 0x10000, 1, -100  # linux/fanotify.h
+LATE_SECONDS = 6  # calls of a borrowed thread are given up sooner
+
+
+class LateGate:
+    """Somebody else who is asked about each opening of @path, as a virus scanner: answers the first program of @name late."""
+
+    def __init__(self, path, name):
+        libc = ctypes.CDLL(None, use_errno=True)
+        self.name, self.was_asked, self.over = name, threading.Event(), False
+        self.group = libc.fanotify_init(FAN_CLASS_CONTENT, os.O_RDONLY)
+        if self.group < 0 or libc.fanotify_mark(self.group, FAN_MARK_ADD, ctypes.c_uint64(FAN_OPEN_PERM), AT_FDCWD, os.fsencode(path)):
+            raise OSError(ctypes.get_errno(), 'fanotify')
+        self.thread = threading.Thread(target=self.answer_all)
+        self.thread.start()
+
+    def answer_all(self):
+        while not self.over:
+            if select.select([self.group], [], [], 0.1)[0]:
+                event = os.read(self.group, 24)  # one that fits: struct fanotify_event_metadata
+                file, pid = struct.unpack_from('=ii', event, 16)
+                threading.Thread(target=self.answer, args=(file, pid)).start()
+
+    def answer(self, file, pid):
+        if not self.was_asked.is_set() and Path(f'/proc/{pid}/comm').read_text() == f'{self.name}\n':
+            self.was_asked.set()
+            sleep(LATE_SECONDS)
+        os.write(self.group, struct.pack('=iI', file, FAN_ALLOW))
+        os.close(file)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.over = True
+        self.thread.join()
+        os.close(self.group)
 
 
 class Things:
@@ -104,7 +149,20 @@ def while_it_is_taken_away(things):
                 process.wait()
 
 
+def late_image(things):
+    """Somebody doesn't let a borrowed thread open the patch's image for long: it waits, and goes on as itself."""
+    for options in ((), NET):
+        with Trigger(things.target, options=options) as trigger:
+            with LateGate(things.target.entity, 'busy') as gate:
+                process = subprocess.Popen([things.target.path], stdout=subprocess.PIPE, text=True)
+                expect(gate.was_asked.wait(30), True, f'{options}: the image is opened')
+                out, _ = process.communicate(timeout=60)
+                expect((process.returncode, out.strip().isdigit()), (0, True), f'{options}: {out}')
+            trigger.finish()
+
+
 TESTS = [
+    ('somebody else answers late when the image is opened: nobody is harmed (hazard 22)', late_image),
     ('a program that starts while its patch is taken away: it has it by the time that this is done, or not at all', while_it_is_taken_away),
     ('processes that start while the trigger binds: none is harmed, however many threads call (hazard 22)', starting_processes),
     ('a running process that two apply to while the trigger binds: the patch is in it once, and goes as a whole', running_process),
