@@ -3,6 +3,7 @@
 #include "user/catch.h"
 #include "base/step.h"
 #include "base/urgent.h"
+#include "process/sharing.h"
 #include "user/entries.h"
 
 #include <errno.h>
@@ -117,21 +118,65 @@ may_pass (const GError *error)
          || g_error_matches (error, LP_ERROR, LP_ERROR_CHANGED);
 }
 
+/* Whether a thread of process @pid can't be stopped at present. */
+static gboolean
+is_unstoppable (int pid)
+{
+  g_autoptr (LpProcess) process = lp_process_open (pid, NULL);
+  g_autoptr (GArray) threads = process != NULL ? lp_process_threads (process, NULL) : NULL;
+
+  for (guint i = 0; threads != NULL && i < threads->len; i++)
+    {
+      g_autofree char *state = lp_process_status (process, g_array_index (threads, int, i), "State");
+      if (state != NULL && state[0] == 'D')
+        return TRUE;
+    }
+  return FALSE;
+}
+
+/* Everybody else in the memory of the process, whose threads stand still. Where there is nobody, as nearly
+ * always, nothing is to be done. */
+static gboolean
+stop_sharers (LpTarget *target, LpStop *stop, const GArray *sharers, int known_number, GError **error)
+{
+  int pid = lp_process_pid (lp_target_process (target));
+
+  /* Who waits for the end of its vfork() waits for whom we hold: to wait for him would take all of the time.
+   */
+  for (guint i = 0; i < sharers->len; i++)
+    if (is_unstoppable (g_array_index (sharers, int, i)))
+      {
+        lp_error_set (error, LP_ERROR_PROCESS_BUSY, NULL,
+                      "process %d: process %d, which shares its memory, can't be stopped", pid,
+                      g_array_index (sharers, int, i));
+        return FALSE;
+      }
+  lp_target_set_sharers (target, sharers, known_number);
+  return lp_target_stop_everybody (target, stop, error);
+}
+
+/* *@held is the target, if there is one, to be freed after @stop. */
 static void
-patch_here (Catch *work, LpStop *stop)
+patch_here (Catch *work, LpStop *stop, LpTarget **held)
 {
   g_autoptr (GError) error = NULL;
-  g_autoptr (LpTarget) target = NULL;
+  int known_number = lp_process_last_number ();
+  g_autoptr (GArray) sharers = lp_process_sharers ((int)work->hit->pid, /* since= */ 0);
 
   if (!lp_stop_all (stop, STOP_TIMEOUT_MS, &error))
     {
       set_outcome (work, LP_MEET_LATER, error->message);
       return;
     }
-  target = lp_target_new ((int)work->hit->pid, work->entities, &error);
+  LpTarget *target = *held = lp_target_new ((int)work->hit->pid, work->entities, &error);
   if (target == NULL)
     {
       set_outcome (work, LP_MEET_FAILED, error->message);
+      return;
+    }
+  if (!stop_sharers (target, stop, sharers, known_number, &error))
+    {
+      set_outcome (work, LP_MEET_LATER, error->message);
       return;
     }
   lp_target_keep_order (target, NULL);
@@ -194,10 +239,11 @@ catch_in_tracer (gpointer data, GError **error)
   lp_urgent_end ();
   lp_step ("caught thread taken over");
   g_autoptr (GError) local_error = NULL;
+  g_autoptr (LpTarget) target = NULL; /* freed last */
   g_autoptr (LpStop) stop = await_thread (work, process, &local_error);
   lp_step ("caught thread stopped");
   if (stop != NULL)
-    patch_here (work, stop);
+    patch_here (work, stop, &target);
   else if (g_error_matches (local_error, LP_ERROR, LP_ERROR_PROCESS_GONE))
     set_outcome (work, LP_MEET_NOT_CONCERNED, "");
   else

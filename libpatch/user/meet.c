@@ -4,6 +4,7 @@
 #include "user/meet.h"
 #include "base/step.h"
 #include "base/urgent.h"
+#include "process/sharing.h"
 #include "process/stop.h"
 #include "user/entries.h"
 #include "user/target.h"
@@ -130,12 +131,14 @@ resume (const Meeting *meeting, int request, int signal)
   return ptrace (request, meeting->tid, 0, (long)signal) == 0;
 }
 
+/* Whether nobody else runs on its memory, neither a thread nor a process made by clone(CLONE_VM). */
 static gboolean
-is_single_threaded (const LpProcess *process)
+is_alone (const LpProcess *process)
 {
   g_autoptr (GArray) threads = lp_process_threads (process, NULL);
+  g_autoptr (GArray) sharers = lp_process_sharers (lp_process_pid (process), /* since= */ 0);
 
-  return threads != NULL && threads->len == 1;
+  return threads != NULL && threads->len == 1 && sharers->len == 0;
 }
 
 static LpStop *
@@ -240,8 +243,8 @@ patch_program (Meeting *meeting)
     set_outcome (meeting, LP_MEET_FAILED, error->message);
   else if (!lp_target_needs (target, LP_STEP_ACTIVATE))
     set_outcome (meeting, LP_MEET_NOT_CONCERNED, "");
-  else if (!meeting->executed && !is_single_threaded (lp_target_process (target)))
-    set_outcome (meeting, LP_MEET_LATER, "its other threads run the target already");
+  else if (!meeting->executed && !is_alone (lp_target_process (target)))
+    set_outcome (meeting, LP_MEET_LATER, "others run the target in its memory already");
   else
     patch_target (meeting, target);
 }

@@ -264,10 +264,9 @@ find_new_sharers (LpTarget *target)
   return target->sharers->len - before;
 }
 
-/* Stops everybody who runs on the process's memory. Once all that are known stand still, only a process that
- * one of them had just made can be missing. */
-static gboolean
-stop_everybody (LpTarget *target, LpStop *stop, GError **error)
+/* Once all that are known stand still, only a process that one of them had just made can be missing. */
+gboolean
+lp_target_stop_everybody (LpTarget *target, LpStop *stop, GError **error)
 {
   guint added = target->sharers->len;
 
@@ -316,7 +315,7 @@ stop_and_look (Work *work, Scene *scene, GError **error)
   scene->is_held = work->held != NULL;
   scene->is_new = work->is_new;
   scene->stop = scene->is_held ? work->held : lp_stop_new (target->process);
-  if (!scene->is_held && !stop_everybody (target, scene->stop, error))
+  if (!scene->is_held && !lp_target_stop_everybody (target, scene->stop, error))
     return FALSE;
   if (scene->is_new)
     {

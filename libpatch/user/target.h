@@ -37,6 +37,10 @@ LpProcess *lp_target_process (LpTarget *target);
  * look), are found by the steps themselves. */
 void lp_target_set_sharers (LpTarget *target, const GArray *pids, int known_number);
 
+/* Has everybody who runs on the process's memory stand still: @stop, which may hold some of its threads
+ * already, is over all of them then, and must be freed before the target. Errors: lp_stop_all(). */
+gboolean lp_target_stop_everybody (LpTarget *target, LpStop *stop, GError **error);
+
 /* Whether @step would change anything as far as can be seen now; also FALSE when no entity concerns the
  * process. */
 gboolean lp_target_concerns (const LpTarget *target); /* whether any entity does */

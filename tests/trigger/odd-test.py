@@ -102,6 +102,75 @@ READER = '''
       return bad;
     }
 '''
+# Two processes in one memory, the second made by clone() or vfork() as the argument says, call the same function: 0 when that came out right.
+SHARED = '''
+    #define _GNU_SOURCE
+    #include <sched.h>
+    #include <unistd.h>
+    int answer (int x);
+    volatile int is_inside, may_leave;
+    __attribute__ ((noinline, noipa, aligned (4096))) int
+    answer (int x)
+    {
+      if (x == 99)
+        for (is_inside = 1; !may_leave;)
+          usleep (1000);
+    #ifdef PATCHED
+      return x + 2;
+    #else
+      return x + 1;
+    #endif
+    }
+'''
+SHARER = '''
+    #include <signal.h>
+    #include <stdio.h>
+    #include <stdlib.h>
+    #include <string.h>
+    #include <sys/wait.h>
+    static char stack[1 << 16], big[300000], *arguments[] = { big, big, 0 };
+    static int stay (void *data) { return answer (99) == 0; }
+    static int exec_in_vain (void *path) { return execv (path, arguments) == 0; }
+    int main (int argc, char **argv)
+    {
+      int status, pid = 0, number = 0;
+      if (strcmp (argv[1], "clone") == 0)
+        pid = clone (stay, stack + sizeof stack, CLONE_VM | SIGCHLD, 0);
+      while (pid > 0 && !is_inside)
+        usleep (1000);
+      printf ("there\\n");
+      fflush (stdout);
+      if (getchar () == EOF)
+        return 90;
+      if (strcmp (argv[1], "vfork") == 0)
+        {
+          pid = vfork ();
+          if (pid == 0)
+            _exit (answer (1) == 3 ? 0 : 1);
+          waitpid (pid, &status, 0);
+          printf ("%d\\n", status != 0);
+          return answer (1) == 3 ? 0 : 1;
+        }
+      if (strcmp (argv[1], "exec") == 0) /* too long an argument */
+        {
+          memset (big, 'x', sizeof big - 1);
+          pid = clone (exec_in_vain, stack + sizeof stack, CLONE_VM | SIGCHLD, argv[0]);
+          while (waitpid (pid, &status, WNOHANG) == 0)
+            for (int i = 0; i < 1000; i++)
+              number += answer (1);
+          return WIFEXITED (status) && WEXITSTATUS (status) == 0 && number > 0 ? 0 : 1;
+        }
+      int early = answer (1);
+      may_leave = 1;
+      waitpid (pid, &status, 0);
+      if (early != 2 || status != 0)
+        return 1;
+      for (int i = 0; i < 500; i++, usleep (10000))
+        if (answer (1) == 3)
+          return 0;
+      return 2;
+    }
+'''
 WAYS = ((), NET)
 
 
@@ -281,6 +350,28 @@ def deadline(things):
         expect((counts['missed'], done.returncode == 0 or counts['old'] > 0), (1, True), f'{done} {lines}')
 
 
+def shared_memory(things):
+    """While another process runs the old function in the same memory, nobody gets the new one; whoever called in vain is counted."""
+    for what in ('clone', 'vfork'):
+        with subprocess.Popen([things.sharer.path, what], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+            expect(process.stdout.readline(), 'there\n')
+            with Trigger(things.sharer, options=(*NET, '--without=events')) as trigger:
+                output = process.communicate('\n', timeout=120)[0]
+                lines, counts = trigger.finish()
+                expect((process.returncode, counts['old'] >= int(output or 1)), (0, True), f'{what}: {output} {lines}')
+
+
+def exec_in_vain(things):
+    """A process fails to execute the target while another one runs it in the same memory: its code isn't replaced under that one's feet."""
+    for _ in range(10):
+        with subprocess.Popen([things.sharer.path, 'exec'], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+            expect(process.stdout.readline(), 'there\n')
+            with Trigger(things.sharer, options=('--without=net', '--without=events')) as trigger:
+                process.communicate('\n', timeout=120)
+                lines, counts = trigger.finish()
+                expect((process.returncode, counts['met']), (0, 1), lines)
+
+
 class Things:
     def __init__(self, folder, gate_source):
         self.folder = folder
@@ -297,6 +388,7 @@ class Things:
                 }
               return 0;
             }''')
+        self.sharer = Target(folder, 'sharer', ['-pie'], main=SHARER, answer=SHARED)
         self.reader = self.compile('reader', READER)
         self.gate = folder / 'gate'
         must('gcc', '-O2', '-D_GNU_SOURCE', gate_source, '-o', self.gate)
@@ -328,6 +420,8 @@ TESTS = [
     ('a program that is stopped', stopped),
     ('a program in a frozen control group goes on as it was', frozen),
     ('a library with text relocations', text_relocations),
+    ('two processes in one memory: none runs the new function while the other one is in the old one (hazard 14)', shared_memory),
+    ("two processes in one memory: one's exec fails, the other one goes on (hazard 14)", exec_in_vain),
     ('the tracers are frozen: the deadline lets an opener go, and it is counted', deadline),
 ]
 
