@@ -3,6 +3,7 @@
 """The net on real processes: whoever reaches an old function by a way that the gate doesn't see is caught there, and the very call that
 was caught is a new one. TAP on standard output. usage: net-test.py LP-DIFF LP-TRIGGER UPROBE-HELPER-SOURCE"""
 import os
+import select
 import shutil
 import signal
 import subprocess
@@ -81,6 +82,29 @@ OTHER = '''
       unsigned x = 1;
       TEN (3) TEN (5) TEN (7) TEN (9) TEN (11) TEN (13) TEN (15) TEN (17) TEN (19) TEN (21) TEN (23) TEN (25) TEN (27) TEN (29) TEN (31)
       printf ("%u\\n", x);
+      return 0;
+    }
+'''
+# Counts the SIGCONTs that it is sent, and its calls that one interrupts, from the call of the function on until the second byte of its input.
+CONTINUED = '''
+    #include <errno.h>
+    #include <signal.h>
+    #include <unistd.h>
+    int answer (int x);
+    static volatile int times;
+    static void on_signal (int number) { times++; }
+    int main (void)
+    {
+      struct sigaction action = { .sa_handler = on_signal };
+      char byte;
+      int interrupted = 0;
+      sigaction (SIGCONT, &action, 0);
+      if (read (0, &byte, 1) != 1)
+        return 1;
+      answer (1);
+      while (read (0, &byte, 1) < 0 && errno == EINTR)
+        interrupted++;
+      printf ("%d %d\\n", times, interrupted);
       return 0;
     }
 '''
@@ -480,6 +504,24 @@ def killed_trigger(things):
     expect(start(things.program.path).stdout, 'old\n')
 
 
+def continued_once(things):
+    """The guard of a killed trigger sends SIGCONT to whom it finds stopped, and to nobody again and again."""
+    for step in ('hit read', 'caught thread seized', 'caught process patched'):
+        with subprocess.Popen([things.continued.path], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+            with Trigger(things.continued, options=(*NET, '--without=quiet', f'--kill=trigger:1:{step}')) as trigger:
+                children = Path(f'/proc/{trigger.process.pid}/task/{trigger.process.pid}/children').read_text().split()
+                guard = os.pidfd_open(next(int(pid) for pid in children if Path(f'/proc/{pid}/comm').read_text() == 'syscare-guard\n'))
+                process.stdin.write(b'1')
+                process.stdin.flush()
+                select.select([guard], [], [])
+                os.close(guard)
+            process.stdin.write(b'2')
+            output = process.communicate(timeout=120)[0]
+            times, interrupted = map(int, output.split())
+            # The guard, and at the same moment a tracer that is still at work.
+            expect((process.returncode, 1 <= times <= 2, interrupted <= times), (0, True, True), f'{step}: {output}')
+
+
 def frozen_trigger(things):
     """A frozen trigger: who hits within its last heartbeat may be stopped until it is killed, who hits later isn't (hazards 22, 22g)."""
     with Trigger(things.program, options=NET) as trigger:
@@ -507,6 +549,7 @@ class Things:
         self.unwatched = Target(folder, 'unwatched', ['-pie'], main=PATIENT, answer=UNWATCHED)
         self.talker = Target(folder, 'talker', ['-pie'], main=TALKER, answer=SILENT)
         self.written = Target(folder, 'written', ['-pie'], answer=SILENT)
+        self.continued = Target(folder, 'continued', ['-pie'], main=CONTINUED, answer=SILENT)
         self.other = folder / 'other'
         (folder / 'other.c').write_text(OTHER)
         must('gcc', '-O2', '-fPIE', '-pie', folder / 'other.c', '-o', self.other)
@@ -554,6 +597,7 @@ TESTS = [
     ('a function that no uprobe can watch is patched by the mmap events without the gate', unwatched),
     ('without uprobes and events the gate is left', gate_alone),
     ('a killed trigger leaves nobody stopped (hazards 22, 22g)', killed_trigger),
+    ("a killed trigger's guard sends SIGCONT to whom it finds stopped, once (hazard 22)", continued_once),
     ('a frozen trigger stops nobody for long (hazards 22, 22g)', frozen_trigger),
 ]
 
