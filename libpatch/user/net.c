@@ -43,7 +43,8 @@ typedef struct {
   dev_t device;
   ino_t inode;
   GArray *offsets; /* guint64, ascending */
-  GArray *links;   /* int: one link, or one perf event per offset */
+  GArray *links;   /* int: one link, or one perf event per offset, -1 where it couldn't be set */
+  gboolean is_one_link;
 } Group;
 
 struct LpNet {
@@ -66,7 +67,8 @@ group_free (gpointer data)
   Group *group = data;
 
   for (guint i = 0; i < group->links->len; i++)
-    close (g_array_index (group->links, int, i));
+    if (g_array_index (group->links, int, i) >= 0)
+      close (g_array_index (group->links, int, i));
   g_array_unref (group->links);
   g_array_unref (group->offsets);
   g_free (group);
@@ -242,6 +244,25 @@ link_one (const LpNet *net, const char *path, guint64 offset)
   return -1;
 }
 
+/* Sets the uprobes that aren't set yet, as many as can be. */
+static gboolean
+attach_each (const LpNet *net, const char *path, Group *group, GError **error)
+{
+  gboolean done = TRUE;
+
+  for (guint i = 0; i < group->offsets->len; i++)
+    {
+      int *link = &g_array_index (group->links, int, i);
+      if (*link >= 0)
+        continue;
+      *link = link_one (net, path, g_array_index (group->offsets, guint64, i));
+      if (*link < 0 && done)
+        lp_error_set_errno (error, LP_ERROR_FAILED, errno, "a uprobe can't be set");
+      done &= *link >= 0;
+    }
+  return done;
+}
+
 static gboolean
 attach (LpNet *net, int fd, Group *group, GError **error)
 {
@@ -252,22 +273,13 @@ attach (LpNet *net, int fd, Group *group, GError **error)
       int link = link_many (net, path, group->offsets);
       if (link >= 0)
         {
-          g_array_append_val (group->links, link);
+          g_array_index (group->links, int, 0) = link;
+          group->is_one_link = TRUE;
           return TRUE;
         }
       net->no_multi = TRUE;
     }
-  for (guint i = 0; i < group->offsets->len; i++)
-    {
-      int link = link_one (net, path, g_array_index (group->offsets, guint64, i));
-      if (link < 0)
-        {
-          lp_error_set_errno (error, LP_ERROR_FAILED, errno, "a uprobe can't be set");
-          return FALSE;
-        }
-      g_array_append_val (group->links, link);
-    }
-  return TRUE;
+  return attach_each (net, path, group, error);
 }
 
 static int
@@ -299,6 +311,17 @@ add_offset (GArray *offsets, guint64 offset)
   g_array_append_val (offsets, offset);
 }
 
+/* All of its offsets are known. */
+static void
+finish_group (Group *group)
+{
+  const int none = -1;
+
+  g_array_sort (group->offsets, compare_offsets);
+  for (guint i = 0; i < group->offsets->len; i++)
+    g_array_append_val (group->links, none);
+}
+
 /* The groups that @probes make, without links; @fds: one descriptor for each. */
 static GPtrArray *
 plan_groups (const GArray *probes, GArray *fds)
@@ -325,7 +348,7 @@ plan_groups (const GArray *probes, GArray *fds)
       add_offset (group->offsets, probe->offset);
     }
   for (guint i = 0; i < groups->len; i++)
-    g_array_sort (((Group *)groups->pdata[i])->offsets, compare_offsets);
+    finish_group (groups->pdata[i]);
   return groups;
 }
 
@@ -334,6 +357,28 @@ same_offsets (const Group *a, const Group *b)
 {
   return a->offsets->len == b->offsets->len
          && memcmp (a->offsets->data, b->offsets->data, a->offsets->len * sizeof (guint64)) == 0;
+}
+
+/* Whether all of the uprobes of @group stand. */
+static gboolean
+is_whole (const Group *group)
+{
+  for (guint i = 0; i < group->links->len && !group->is_one_link; i++)
+    if (g_array_index (group->links, int, i) < 0)
+      return FALSE;
+  return TRUE;
+}
+
+/* Gives @group what stands of @old. */
+static void
+take_over (Group *group, Group *old)
+{
+  if (!same_offsets (group, old))
+    return; /* all are set anew before the old ones go */
+  GArray *empty = group->links;
+  group->links = old->links;
+  group->is_one_link = old->is_one_link;
+  old->links = empty;
 }
 
 gboolean
@@ -347,13 +392,9 @@ lp_net_set (LpNet *net, const GArray *probes, GError **error)
   for (guint i = 0; i < net->groups->len; i++)
     {
       Group *group = net->groups->pdata[i], *old = find_group (before, group->device, group->inode);
-      if (old != NULL && same_offsets (old, group) && old->links->len > 0)
-        {
-          GArray *empty = group->links;
-          group->links = old->links;
-          old->links = empty;
-        }
-      else if (!attach (net, g_array_index (fds, int, i), group, done ? error : NULL))
+      if (old != NULL)
+        take_over (group, old);
+      if (!is_whole (group) && !attach (net, g_array_index (fds, int, i), group, done ? error : NULL))
         done = FALSE;
     }
   return done;

@@ -108,6 +108,52 @@ CONTINUED = '''
       return 0;
     }
 '''
+# Two functions, in one of which an input line results in a call.
+PAIR = SILENT.replace('puts', 'perror').replace('answer', 'reply') + '''
+    #include <string.h>
+    int answer (int x);
+    int main (int argc, char **argv)
+    {
+      char line[32];
+      setvbuf (stdout, NULL, _IOLBF, 0);
+      while (fgets (line, sizeof line, stdin))
+        printf ("%d\\n", strcmp (argv[1], "answer") == 0 ? answer (0) : reply (0));
+      return 0;
+    }
+'''
+# Preloaded: an older kernel, which has one perf event for each uprobe, and can't make the second of them.
+FLAWED = '''
+    #define _GNU_SOURCE
+    #include <dlfcn.h>
+    #include <errno.h>
+    #include <linux/bpf.h>
+    #include <linux/perf_event.h>
+    #include <stdarg.h>
+    #include <sys/syscall.h>
+    #define UPROBE_MULTI 48
+    static long (*next) (long, ...);
+    static int uprobes;
+    long
+    syscall (long number, ...)
+    {
+      long words[6];
+      va_list list;
+      va_start (list, number);
+      for (int i = 0; i < 6; i++)
+        words[i] = va_arg (list, long);
+      va_end (list);
+      if (next == 0)
+        next = (long (*) (long, ...)) dlsym (RTLD_NEXT, "syscall");
+      const union bpf_attr *bpf = (const void *) words[1];
+      const struct perf_event_attr *event = (const void *) words[0];
+      errno = EINVAL;
+      if (number == SYS_bpf && words[0] == BPF_LINK_CREATE && bpf->link_create.attach_type == UPROBE_MULTI)
+        return -1;
+      if (number == SYS_perf_event_open && event->uprobe_path != 0 && ++uprobes == 2)
+        return -1;
+      return next (number, words[0], words[1], words[2], words[3], words[4], words[5]);
+    }
+'''
 THREADS = '''
     #include <pthread.h>
     #include <unistd.h>
@@ -469,6 +515,23 @@ def copies(things):
         expect(0 < trigger.finish()[1]['spotted'] < 10, True, 'spotted')  # the others were met at their start
 
 
+def missing_uprobe(things):
+    """One of a file's uprobes can't be set, which is told: it is tried again when another file is found."""
+    copy = copy_of(things.pair, things.folder / 'image')
+    with Talker([things.pair.path, 'answer']) as first, Talker([things.pair.path, 'reply']) as second:
+        os.environ['LD_PRELOAD'] = str(things.flawed)
+        try:
+            trigger = Trigger(things.pair)
+        finally:
+            del os.environ['LD_PRELOAD']
+        with trigger, Talker([copy, 'answer']) as other:
+            expect((any("a uprobe can't be set" in problem for problem in trigger.problems), trigger.counts()['probed']), (True, 0), trigger.problems)
+            until = time.monotonic() + 60
+            while trigger.counts()['probed'] < 2 and time.monotonic() < until:
+                start(copy, 'answer', input='1\n')
+            expect((first.ask(), second.ask(), other.ask(), trigger.counts()['probed']), (2, 2, 2, 2))
+
+
 def events_alone(things):
     """Neither fanotify nor uprobes: the kernel's mmap events are left, some milliseconds after the fact."""
     with Trigger(things.patient, options=('--without=gate', '--without=net')) as trigger:
@@ -550,6 +613,10 @@ class Things:
         self.talker = Target(folder, 'talker', ['-pie'], main=TALKER, answer=SILENT)
         self.written = Target(folder, 'written', ['-pie'], answer=SILENT)
         self.continued = Target(folder, 'continued', ['-pie'], main=CONTINUED, answer=SILENT)
+        self.pair = Target(folder, 'pair', ['-pie'], main=PAIR, answer=SILENT)
+        self.flawed = folder / 'flawed.so'
+        (folder / 'flawed.c').write_text(FLAWED)
+        must('gcc', '-O2', '-shared', '-fPIC', folder / 'flawed.c', '-o', self.flawed)
         self.other = folder / 'other'
         (folder / 'other.c').write_text(OTHER)
         must('gcc', '-O2', '-fPIE', '-pie', folder / 'other.c', '-o', self.other)
@@ -593,6 +660,7 @@ TESTS = [
     ('a process that a debugger has is left alone, and its calls are counted (hazard 26)', traced_process),
     ('another program is copied over the file: it is none of ours', overwritten),
     ('a copy of the file is found by its Build-ID and bound (hazard 27)', copies),
+    ("an older kernel's uprobe that couldn't be set is tried again", missing_uprobe),
     ('without fanotify and uprobes the mmap events are left (hazard 23)', events_alone),
     ('a function that no uprobe can watch is patched by the mmap events without the gate', unwatched),
     ('without uprobes and events the gate is left', gate_alone),
