@@ -35,11 +35,12 @@ struct lp_net_control {
   unsigned int may_signal;        /* SIGSTOP may be sent: somebody is there to send SIGCONT in any case */
   unsigned int has_namespace;     /* the trigger isn't in the initial pid namespace, but in this one: */
   unsigned long long namespace_inode;
-  unsigned long long hits;      /* uprobe hits of all kinds */
-  unsigned long long quiet;     /* threads that a tracer took over while they waited */
-  unsigned long long signalled; /* threads that were sent SIGSTOP */
-  unsigned long long old_calls; /* calls that went on in an old function */
-  unsigned long long lost;      /* of these: without anybody being told, because the ring was full */
+  unsigned long long generation; /* of struct lp_net_known: what was said in an earlier one is forgotten */
+  unsigned long long hits;       /* uprobe hits of all kinds */
+  unsigned long long quiet;      /* threads that a tracer took over while they waited */
+  unsigned long long signalled;  /* threads that were sent SIGSTOP */
+  unsigned long long old_calls;  /* calls that went on in an old function */
+  unsigned long long lost;       /* of these: without anybody being told, because the ring was full */
   struct lp_net_slot slots[LP_NET_SLOTS];
 };
 
@@ -54,7 +55,8 @@ struct lp_net_known {
   struct lp_net_identity identity;
   unsigned long long until; /* hits before this are no news */
   unsigned long long code;  /* of a patched process: where it hit; elsewhere it is news */
-  unsigned int is_old;      /* they run the old function, and are counted */
+  unsigned long long generation;
+  unsigned int is_old; /* they run the old function, and are counted */
   unsigned int reserved;
 };
 

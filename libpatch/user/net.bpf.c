@@ -145,12 +145,12 @@ who_is_it (void)
 
 /* What the trigger has said about this process. */
 static __attribute__ ((noinline)) int
-recall (unsigned int pid, unsigned long long code)
+recall (const struct lp_net_control *control, unsigned int pid, unsigned long long code)
 {
   const struct task_struct *leader = bpf_get_current_task_btf ()->group_leader;
   const struct lp_net_known *old = bpf_map_lookup_elem (&known, &pid);
 
-  if (!old || old->identity.start_time != leader->start_boottime
+  if (!old || old->generation != control->generation || old->identity.start_time != leader->start_boottime
       || old->identity.exec_id != (unsigned int)leader->self_exec_id || bpf_ktime_get_ns () >= old->until)
     return IS_NEWS;
   if (old->is_old)
@@ -192,7 +192,7 @@ handle_hit (const void *code)
   if (!all)
     return 0;
   __sync_fetch_and_add (&all->hits, 1);
-  int said = recall (both >> 32, (unsigned long long)code);
+  int said = recall (all, both >> 32, (unsigned long long)code);
   if (said == IS_PATCHED)
     return 0;
   int slot = LP_NET_SLOTS;

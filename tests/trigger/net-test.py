@@ -398,6 +398,21 @@ def no_traps(things):
         expect((counts['patched'], counts['hits']), (1, 0), counts)
 
 
+def forgotten(things):
+    """When other patches are bound, what the net knows of processes is forgotten by one act, however many those are: the loop does that."""
+    log = things.folder / 'strace'
+    with Trigger(things.talker, options=NET) as trigger:
+        for _ in range(8):
+            expect(start(things.talker.path, input='1\n').stdout, '2\n')
+        command = ['strace', '-e', 'trace=bpf', '-o', log, '-p', str(trigger.process.pid)]
+        with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as strace:
+            expect('attached' in strace.stderr.readline(), True, 'strace')
+            trigger.unbind()
+            strace.terminate()
+        counts = trigger.finish()[1]
+        expect((counts['caught'], log.read_text().count('BPF_MAP_DELETE_ELEM')), (8, 0), log.read_text())
+
+
 def restarted_trigger(things):
     """A patched process is recognised under the new uprobes: it traps once, is left alone, and then traps no more (hazard 19a)."""
     with Talker(things.talker.path) as talker:
@@ -649,6 +664,7 @@ TESTS = [
     ('containers of one image whose processes end at once: who may have been old is counted (hazard 27)', short_lived),
     ('a mapping that existed before (hazard 23)', mapped_before),
     ('a patched process never traps', no_traps),
+    ('what is known of processes is forgotten at once, not one by one', forgotten),
     ('a restarted trigger recognises the processes that are patched (hazard 19a)', restarted_trigger),
     ("somebody else's uprobe on the same function (hazards 19, 19a)", foreign_uprobe),
     ('a shell that forks and execs (hazards 25, 29)', children),
