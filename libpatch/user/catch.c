@@ -32,6 +32,7 @@ typedef struct {
   GPtrArray *entities;
   GPtrArray *entries;
   LpCatchResult *result;
+  gboolean is_alone;      /* nobody else has run on its memory since it was held */
   gboolean was_signalled; /* the kernel's part sent it SIGSTOP */
   gboolean has_ended;     /* the hold: the thread may be held again by now, in the same slot */
 } Catch;
@@ -134,8 +135,7 @@ is_unstoppable (int pid)
   return FALSE;
 }
 
-/* Everybody else in the memory of the process, whose threads stand still. Where there is nobody, as nearly
- * always, nothing is to be done. */
+/* Everybody else in the memory of the process, whose threads stand still. */
 static gboolean
 stop_sharers (LpTarget *target, LpStop *stop, const GArray *sharers, int known_number, GError **error)
 {
@@ -160,8 +160,10 @@ static void
 patch_here (Catch *work, LpStop *stop, LpTarget **held)
 {
   g_autoptr (GError) error = NULL;
-  int known_number = lp_process_last_number ();
-  g_autoptr (GArray) sharers = lp_process_sharers ((int)work->hit->pid, /* since= */ 0);
+  /* To look for them takes longer than all the rest. */
+  int known_number = work->is_alone ? 0 : lp_process_last_number ();
+  g_autoptr (GArray) sharers
+      = work->is_alone ? NULL : lp_process_sharers ((int)work->hit->pid, /* since= */ 0);
 
   if (!lp_stop_all (stop, STOP_TIMEOUT_MS, &error))
     {
@@ -174,7 +176,7 @@ patch_here (Catch *work, LpStop *stop, LpTarget **held)
       set_outcome (work, LP_MEET_FAILED, error->message);
       return;
     }
-  if (!stop_sharers (target, stop, sharers, known_number, &error))
+  if (sharers != NULL && !stop_sharers (target, stop, sharers, known_number, &error))
     {
       set_outcome (work, LP_MEET_LATER, error->message);
       return;
@@ -234,7 +236,8 @@ catch_in_tracer (gpointer data, GError **error)
       return TRUE;
     }
   lp_step ("caught thread seized");
-  lp_net_seize (work->net, work->hit);
+  work->is_alone
+      = work->hit->slot < LP_NET_SLOTS && lp_net_seize (work->net, work->hit) && work->hit->is_alone;
   work->result->was_held = lp_net_is_held (work->net, work->hit);
   lp_urgent_end ();
   lp_step ("caught thread taken over");

@@ -64,8 +64,8 @@ struct lp_net_known {
 struct lp_net_hit {
   unsigned int pid;
   unsigned int tid;
-  unsigned int slot; /* LP_NET_SLOTS: none, the thread is not held */
-  unsigned int reserved;
+  unsigned int slot;       /* LP_NET_SLOTS: none, the thread is not held */
+  unsigned int is_alone;   /* nobody else runs on its memory, neither a thread nor a process */
   unsigned long long code; /* address of the uprobe in the process */
   struct lp_net_identity identity;
 };

@@ -27,7 +27,14 @@
 #define LOOKS (1u << 22) /* more than fit into any patience */
 
 /* The fields that are read; the loader finds where this kernel has them. */
+struct mm_struct {
+  struct {
+    int counter;
+  } mm_users;
+} __attribute__ ((preserve_access_index));
+
 struct task_struct {
+  struct mm_struct *mm;
   struct pid *thread_pid;
   unsigned long long self_exec_id;
   unsigned long long start_boottime;
@@ -164,7 +171,7 @@ recall (const struct lp_net_control *control, unsigned int pid, unsigned long lo
 static __attribute__ ((noinline)) int
 report (struct lp_net_control *control, unsigned long long both, unsigned long long code)
 {
-  const struct task_struct *leader = bpf_get_current_task_btf ()->group_leader;
+  const struct task_struct *task = bpf_get_current_task_btf (), *leader = task->group_leader;
   struct lp_net_hit *hit = bpf_ringbuf_reserve (&hits, sizeof *hit, 0);
 
   if (!hit)
@@ -173,7 +180,8 @@ report (struct lp_net_control *control, unsigned long long both, unsigned long l
   hit->pid = both >> 32;
   hit->tid = (unsigned int)both;
   hit->slot = slot;
-  hit->reserved = 0;
+  /* One is ourselves. Others than those who run on it may be counted for a moment, but nobody is missing. */
+  hit->is_alone = task->mm->mm_users.counter == 1;
   hit->code = code;
   hit->identity.start_time = leader->start_boottime;
   hit->identity.exec_id = (unsigned int)leader->self_exec_id;

@@ -369,7 +369,7 @@ def exec_in_vain(things):
             with Trigger(things.sharer, options=('--without=net', '--without=events')) as trigger:
                 process.communicate('\n', timeout=120)
                 lines, counts = trigger.finish()
-                expect((process.returncode, counts['met']), (0, 1), lines)
+                expect((process.returncode, counts['met'] > 0), (0, True), lines)
 
 
 class Things:
