@@ -8,13 +8,13 @@
 #include <sys/fanotify.h>
 #include <unistd.h>
 
-#define BUFFER_SIZE 4096
 /* The open of a program for its execution is an open, too; FAN_OPEN_EXEC_PERM would only hold it twice. */
 #define MASK FAN_OPEN_PERM
 
 struct LpGate {
   int fd;
-  int nothing; /* a descriptor that means nothing */
+  int nothing;    /* a descriptor that means nothing */
+  gint is_closed; /* atomic */
 };
 
 LpGate *
@@ -66,7 +66,7 @@ mark (LpGate *gate, guint flags, int fd, GError **error)
   g_autofree char *path = g_strdup_printf ("/proc/self/fd/%d", fd);
 
   if (fanotify_mark (gate->fd, flags, MASK, AT_FDCWD, path) == 0
-      || (flags == FAN_MARK_REMOVE && errno == ENOENT))
+      || (flags == FAN_MARK_REMOVE && errno == ENOENT) || g_atomic_int_get (&gate->is_closed))
     return TRUE;
   lp_error_set_errno (error, LP_ERROR_FAILED, errno, "the target's file can't be watched");
   return FALSE;
@@ -75,7 +75,7 @@ mark (LpGate *gate, guint flags, int fd, GError **error)
 gboolean
 lp_gate_watch (LpGate *gate, int fd, GError **error)
 {
-  return mark (gate, FAN_MARK_ADD, fd, error);
+  return gate == NULL || mark (gate, FAN_MARK_ADD, fd, error);
 }
 
 gboolean
@@ -105,45 +105,37 @@ lp_gate_abandon (const LpGate *gate)
 void
 lp_gate_close_for_all (LpGate *gate)
 {
+  g_atomic_int_set (&gate->is_closed, TRUE);
   /* Not close(): somebody's next descriptor would get the number, and the answers of others, which are under
    * way, with it. */
   dup2 (gate->nothing, gate->fd);
 }
 
-static void
-handle (const struct fanotify_event_metadata *metadata, LpGateFunc func, gpointer user_data)
-{
-  if (metadata->fd < 0)
-    return; /* the queue overflowed: it can't with FAN_UNLIMITED_QUEUE, and nobody is held by such an event */
-
-  LpGateEvent event = { .tid = metadata->pid, .fd = metadata->fd };
-  func (&event, user_data);
-}
-
 gboolean
 lp_gate_dispatch (LpGate *gate, LpGateFunc func, gpointer user_data, GError **error)
 {
-  struct fanotify_event_metadata buffer[BUFFER_SIZE / sizeof (struct fanotify_event_metadata)];
-  gssize left = read (gate->fd, buffer, sizeof buffer);
+  /* Room for one. Where the kernel can't open the event's file for us it refuses the opener, and with an
+   * event before that one in the same buffer it wouldn't tell us. */
+  struct fanotify_event_metadata metadata;
+  gssize size = read (gate->fd, &metadata, sizeof metadata);
 
-  if (left < 0 && (errno == EAGAIN || errno == EINTR))
-    return TRUE;
-  if (left <= 0)
+  if (size == 0 || (size < 0 && (errno == EAGAIN || errno == EINTR)))
+    return TRUE; /* 0: another thread has closed the gate */
+  if (size < 0)
     {
-      lp_error_set_errno (error, LP_ERROR_FAILED, left < 0 ? errno : EPIPE, "the gate can't be read");
+      lp_error_set_errno (error, LP_ERROR_FAILED, errno, "the gate can't be read");
       return FALSE;
     }
-  for (const struct fanotify_event_metadata *metadata = buffer; FAN_EVENT_OK (metadata, left);
-       metadata = FAN_EVENT_NEXT (metadata, left))
+  if (metadata.vers != FANOTIFY_METADATA_VERSION)
     {
-      if (metadata->vers != FANOTIFY_METADATA_VERSION)
-        {
-          lp_error_set (error, LP_ERROR_KERNEL_UNSUPPORTED, NULL,
-                        "the kernel speaks version %u of fanotify, not %u", metadata->vers,
-                        FANOTIFY_METADATA_VERSION);
-          return FALSE;
-        }
-      handle (metadata, func, user_data);
+      lp_error_set (error, LP_ERROR_KERNEL_UNSUPPORTED, NULL,
+                    "the kernel speaks version %u of fanotify, not %u", metadata.vers,
+                    FANOTIFY_METADATA_VERSION);
+      return FALSE;
     }
+  LpGateEvent event = { .tid = metadata.pid, .fd = metadata.fd };
+  /* No descriptor: the queue overflowed. It can't with FAN_UNLIMITED_QUEUE, and holds nobody. */
+  if (metadata.fd >= 0)
+    func (&event, user_data);
   return TRUE;
 }

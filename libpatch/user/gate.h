@@ -33,12 +33,13 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (LpGate, lp_gate_free)
 int lp_gate_fd (const LpGate *gate);
 
 /* Watches the inode that @fd is open on, until the gate is freed or lp_gate_unwatch(). May be called again
- * for the same inode. */
+ * for the same inode. @gate: (nullable): without one, and when it is closed, there is nothing to do. */
 gboolean lp_gate_watch (LpGate *gate, int fd, GError **error);
 gboolean lp_gate_unwatch (LpGate *gate, int fd, GError **error);
 
-/* Reads what waits and calls @func for each event; never blocks. Errors: LP_ERROR_FAILED: the gate no longer
- * works. */
+/* Reads one event, if one waits, and calls @func for it; never blocks. Errors: LP_ERROR_FAILED: it couldn't
+ * be read. The kernel has refused the opener its file then, and would the next one: the gate is to be closed.
+ */
 gboolean lp_gate_dispatch (LpGate *gate, LpGateFunc func, gpointer user_data, GError **error);
 
 /* For a tracer that shares our memory and descriptors: gives it a table of descriptors of its own, without
@@ -46,7 +47,8 @@ gboolean lp_gate_dispatch (LpGate *gate, LpGateFunc func, gpointer user_data, GE
  */
 void lp_gate_abandon (const LpGate *gate);
 
-/* For tracers that share our descriptors, when we have been killed: closes the gate for all of them. */
+/* Lets everybody go on who is held, and nobody is held any more: of a gate that can't be read, by any thread,
+ * or by a tracer that shares our descriptors, when we have been killed. */
 void lp_gate_close_for_all (LpGate *gate);
 
 /* Lets the opener of @event go on. May be called from any thread and from a signal handler, once per event.

@@ -42,7 +42,8 @@ struct LpTrigger {
   GMutex lock;
   int owner;            /* our process */
   gint spared;          /* atomic: process id, 0: nobody's */
-  LpGate *gate;         /* NULL: there is none */
+  LpGate *gate;         /* atomic; NULL: there is none (any more) */
+  LpGate *closed_gate;  /* one that was given up: threads and tracers may know it still */
   LpTracers *tracers;   /* with the lock: the gate's, which wait */
   GPtrArray *readers;   /* LpGateReader; NULL: the loop reads the gate */
   int readers_end;      /* an eventfd that tells them to end */
@@ -140,8 +141,8 @@ void lp_trigger_scan (LpTrigger *trigger);
 void lp_trigger_drop_looks (LpTrigger *trigger); /* what is planned, once no thread is left */
 
 /* trigger.c */
-void lp_trigger_dispatch_gate (LpTrigger *trigger); /* reads what waits; never blocks */
-/* The same in a reader, without the lock. FALSE: the gate is broken. */
+void lp_trigger_dispatch_gate (LpTrigger *trigger); /* reads an event, if one waits; never blocks */
+/* The same in a reader, without the lock. FALSE: the gate was closed, because it is broken. */
 gboolean lp_trigger_read_gate (LpTrigger *trigger);
 void lp_trigger_enforce_deadline (LpTrigger *trigger);
 void lp_trigger_collect (LpTrigger *trigger); /* reports the openers that were dealt with */

@@ -24,6 +24,7 @@
 /* One held opener. Shared by the loop, the gate's readers and its tracer. */
 typedef struct Held {
   LpTrigger *trigger;
+  LpGate *gate;
   struct Held *next; /* in trigger->finished, or trigger->retired */
   int owner;         /* our process */
   LpGateEvent event;
@@ -80,7 +81,7 @@ allow_once (Held *held)
 {
   if (!g_atomic_int_compare_and_exchange (&held->allowed, FALSE, TRUE))
     return FALSE;
-  lp_gate_allow (held->trigger->gate, &held->event);
+  lp_gate_allow (held->gate, &held->event);
   return TRUE;
 }
 
@@ -95,7 +96,7 @@ keeper_allow (gpointer user_data)
 static void
 keeper_orphaned (gpointer user_data)
 {
-  lp_gate_close_for_all (((Held *)user_data)->trigger->gate);
+  lp_gate_close_for_all (((Held *)user_data)->gate);
 }
 
 /* No lock here: when we are killed, the tracer goes on alone, and whoever held the lock will never give it
@@ -121,8 +122,10 @@ lp_trigger_run_in_loop (LpTrigger *trigger, GSourceFunc func, gpointer data)
 void
 lp_trigger_leave_gate (LpTrigger *trigger)
 {
-  if (trigger->gate != NULL)
-    lp_gate_abandon (trigger->gate);
+  const LpGate *gate = g_atomic_pointer_get (&trigger->gate);
+
+  if (gate != NULL)
+    lp_gate_abandon (gate);
 }
 
 gboolean
@@ -405,6 +408,7 @@ admit (LpTrigger *trigger, const LpGateEvent *event)
   Held *held = g_atomic_rc_box_new0 (Held);
   struct stat status = { 0 };
   held->trigger = trigger;
+  held->gate = trigger->gate;
   held->owner = trigger->owner;
   held->event = *event;
   held->since = g_get_monotonic_time ();
@@ -459,12 +463,24 @@ handle_in_reader (const LpGateEvent *event, gpointer user_data)
   g_mutex_unlock (&trigger->lock);
 }
 
+/* The gate can't be read, and has been closed for that. Not read on: the kernel refuses each opener whose
+ * event it can't give us the file that it wants, and which files those are it doesn't say. The net is there
+ * still. */
 static void
-report_broken (LpTrigger *trigger, char *reason)
+give_up_gate (LpTrigger *trigger, const char *why)
 {
-  LpMeetResult broken = { .outcome = LP_MEET_FAILED, .reason = reason };
+  g_autofree char *reason = g_strdup_printf ("%s; it stays closed until the trigger is started again", why);
+  const LpMeetResult broken = { .outcome = LP_MEET_FAILED, .reason = reason };
 
+  if (trigger->gate == NULL)
+    return; /* another reader has come first */
+  lp_trigger_end_readers (trigger);
+  lp_trigger_drop_source (&trigger->gate_source);
+  trigger->closed_gate = trigger->gate;
+  g_atomic_pointer_set (&trigger->gate, NULL);
+  g_ptr_array_add (trigger->lacks, g_strconcat ("gate: ", reason, NULL));
   trigger->report (&broken, trigger->user_data);
+  lp_trigger_scan (trigger); /* whoever has come since */
 }
 
 void
@@ -474,11 +490,11 @@ lp_trigger_dispatch_gate (LpTrigger *trigger)
   gboolean works
       = trigger->gate_source == NULL || lp_gate_dispatch (trigger->gate, handle_in_loop, trigger, &error);
 
+  if (!works)
+    lp_gate_close_for_all (trigger->gate);
   lp_trigger_collect (trigger); /* after those who wait */
-  if (works)
-    return;
-  report_broken (trigger, error->message);
-  lp_trigger_drop_source (&trigger->gate_source);
+  if (!works)
+    give_up_gate (trigger, error->message);
 }
 
 typedef struct {
@@ -492,7 +508,7 @@ on_broken (gpointer data)
   g_autofree Broken *broken = data;
   g_autoptr (GError) error = broken->error;
 
-  report_broken (broken->trigger, error->message);
+  give_up_gate (broken->trigger, error->message);
   return G_SOURCE_REMOVE;
 }
 
@@ -503,6 +519,8 @@ lp_trigger_read_gate (LpTrigger *trigger)
 
   if (lp_gate_dispatch (trigger->gate, handle_in_reader, trigger, &error))
     return TRUE;
+  /* At once: nobody reads any more, and the loop may be a while. */
+  lp_gate_close_for_all (trigger->gate);
   Broken *broken = g_new (Broken, 1);
   *broken = (Broken){ trigger, error };
   lp_trigger_run_in_loop (trigger, on_broken, broken);
@@ -617,6 +635,7 @@ lp_trigger_free (LpTrigger *trigger)
     close (trigger->deadline_fd);
   g_clear_pointer (&trigger->tracers, lp_tracers_free);
   g_clear_pointer (&trigger->gate, lp_gate_free);
+  g_clear_pointer (&trigger->closed_gate, lp_gate_free);
   g_hash_table_unref (trigger->held);
   g_hash_table_unref (trigger->slow);
   g_hash_table_unref (trigger->users);

@@ -3,6 +3,7 @@
 """The gate on real processes: whoever starts a bound program or loads a bound library runs the new function from the first call, and
 neither it nor its parent notices. TAP on standard output. usage: gate-test.py LP-DIFF LP-TRIGGER"""
 import os
+import resource
 import shutil
 import signal
 import stat
@@ -304,6 +305,40 @@ def frozen_trigger(things):
     expect(output.read_text(), 'old\n')
 
 
+def take_all_descriptors(process):
+    """No further one can be opened by @process. Returns its limits until then."""
+    used = {int(name) for name in os.listdir(f'/proc/{process.pid}/fd')}
+    limits = resource.prlimit(process.pid, resource.RLIMIT_NOFILE)
+    resource.prlimit(process.pid, resource.RLIMIT_NOFILE, (min(set(range(len(used) + 1)) - used), limits[1]))
+    return limits
+
+
+def run_by_shell(program):
+    """What the shell says of its end; the one who tests must not wait for ever if the program does."""
+    return (start('timeout', '--signal=KILL', '20', 'sh', '-c', f'{program}; echo status $?').stdout.splitlines()[-1:] or ['killed'])[0]
+
+
+def unreadable_gate(things):
+    """The kernel refuses whose event it has no descriptor for. That is the only one: the gate is given up, which is said, and the net takes over."""
+    path = things.program.path
+    with Trigger(things.program) as trigger:
+        said = ''
+        while said != 'status 126':  # a descriptor that came to be free is used
+            limits = take_all_descriptors(trigger.process)
+            said = run_by_shell(path)
+            expect(said in ('status 0', 'status 126'), True, said)
+            if said == 'status 126':
+                expect(run_by_shell(path) in ('status 0', 'status 1'), True, 'the next one')
+            resource.prlimit(trigger.process.pid, resource.RLIMIT_NOFILE, limits)
+        for _ in range(3):
+            expect(run_by_shell(path), 'status 0', 'the next ones')
+        while 'gate' in (Path(task, 'comm').read_text().strip() for task in Path(f'/proc/{trigger.process.pid}/task').iterdir()):
+            time.sleep(0.01)
+        lines, counts = trigger.finish()
+        expect(any(line.startswith('met 0 failed') and "the gate can't be read" in line for line in lines), True, lines)
+        expect(counts['caught'] > 0, True, counts)
+
+
 class Things:
     """All targets, built once."""
 
@@ -396,6 +431,7 @@ TESTS = [
     ('a library by LD_PRELOAD, called by a constructor', library_by_preload),
     ('another build at the path is left alone and named', another_build),
     ('a trigger killed while programs start leaves none waiting (hazard 22h)', killed_trigger),
+    ("a gate that can't be read is given up: one opener is refused, nobody waits, the net takes over (hazard 22h)", unreadable_gate),
     ('a frozen trigger that is killed lets its openers go (hazard 22h)', frozen_trigger),
 ]
 
