@@ -4,7 +4,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <sched.h>
 #include <sys/fanotify.h>
 #include <unistd.h>
 
@@ -93,13 +92,6 @@ lp_gate_allow (LpGate *gate, const LpGateEvent *event)
   while (write (gate->fd, &response, sizeof response) < 0 && errno == EINTR)
     ;
   close (event->fd);
-}
-
-void
-lp_gate_abandon (const LpGate *gate)
-{
-  if (unshare (CLONE_FILES) == 0)
-    close (gate->fd);
 }
 
 void

@@ -42,11 +42,6 @@ gboolean lp_gate_unwatch (LpGate *gate, int fd, GError **error);
  */
 gboolean lp_gate_dispatch (LpGate *gate, LpGateFunc func, gpointer user_data, GError **error);
 
-/* For a tracer that shares our memory and descriptors: gives it a table of descriptors of its own, without
- * the gate. If we are killed, the gate closes with us and everybody goes on, the tracer's own opens included.
- */
-void lp_gate_abandon (const LpGate *gate);
-
 /* Lets everybody go on who is held, and nobody is held any more: of a gate that can't be read, by any thread,
  * or by a tracer that shares our descriptors, when we have been killed. */
 void lp_gate_close_for_all (LpGate *gate);

@@ -2,6 +2,7 @@
 /* Which files are watched for which patches. Must not know what happens to those who come, nor how uprobes
  * are set. */
 #include "base/step.h"
+#include "user/own-table.h"
 #include "user/trigger-private.h"
 
 #include <errno.h>
@@ -10,21 +11,14 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#define TABLE_POLL_MS 1
+
 void
 lp_trigger_close_files (GArray *files)
 {
   for (guint i = 0; i < files->len; i++)
     close (g_array_index (files, int, i));
   g_array_unref (files);
-}
-
-/* The same of some that may have leases, which end with them. */
-static void
-close_all (LpTrigger *trigger, GArray *watched)
-{
-  for (guint i = 0; i < watched->len; i++)
-    g_hash_table_remove (trigger->leased, GINT_TO_POINTER (g_array_index (watched, int, i)));
-  lp_trigger_close_files (watched);
 }
 
 static gboolean
@@ -43,6 +37,21 @@ lp_trigger_find_file (const GArray *watched, int fd)
     if (is_same_inode (fd, g_array_index (watched, int, i)))
       return g_array_index (watched, int, i);
   return -1;
+}
+
+/* The same of some that may have leases. These don't end with our descriptors, of which threads may have
+ * copies, but belong to those of the same file that are kept. */
+static void
+close_all (LpTrigger *trigger, GArray *files)
+{
+  for (guint i = 0; i < files->len; i++)
+    {
+      int fd = g_array_index (files, int, i);
+      if (lp_trigger_find_file (trigger->watched, fd) < 0 && lp_trigger_find_file (trigger->found, fd) < 0)
+        lp_trigger_end_lease (trigger, fd);
+      g_hash_table_remove (trigger->leased, GINT_TO_POINTER (fd));
+    }
+  lp_trigger_close_files (files);
 }
 
 /* Takes the marks of @from away, except on inodes that are also in @keep. */
@@ -145,6 +154,18 @@ watch_binding (LpTrigger *trigger, const LpBinding *binding, GArray *watched, GP
   return TRUE;
 }
 
+/* When it returns no uprobe stands any more that isn't wanted: a thread that is just getting its own table of
+ * descriptors keeps them for a moment. */
+static void
+set_net (LpTrigger *trigger, GPtrArray *problems)
+{
+  if (trigger->net == NULL)
+    return;
+  lp_trigger_set_net (trigger, problems);
+  while (!lp_own_table_are_all_taken ())
+    lp_trigger_poll (NULL, 0, TABLE_POLL_MS);
+}
+
 gboolean
 lp_trigger_bind (LpTrigger *trigger, GPtrArray *bindings, GPtrArray **problems, GError **error)
 {
@@ -174,8 +195,7 @@ lp_trigger_bind (LpTrigger *trigger, GPtrArray *bindings, GPtrArray **problems, 
   lp_trigger_prune_found (trigger, before);
   lp_trigger_set_watch (trigger);
   lp_step ("files watched");
-  if (trigger->net != NULL)
-    lp_trigger_set_net (trigger, *problems);
+  set_net (trigger, *problems);
   close_all (trigger, before); /* whoever wants to write to them may: nothing of ours is on them */
   lp_trigger_survey (trigger);
   return TRUE;
@@ -190,8 +210,7 @@ let_go_of (LpTrigger *trigger, const GArray *gone)
   lp_trigger_await_setting (trigger, NULL);
   for (guint i = 0; i < gone->len && trigger->gate != NULL; i++)
     lp_gate_unwatch (trigger->gate, g_array_index (gone, int, i), NULL);
-  if (trigger->net != NULL)
-    lp_trigger_set_net (trigger, problems);
+  set_net (trigger, problems);
 }
 
 static void

@@ -123,8 +123,8 @@ void lp_trigger_run_in_loop (LpTrigger *trigger, GSourceFunc func, gpointer data
 gboolean lp_trigger_start_thread (LpTrigger *trigger, const char *name, GThreadFunc func, gpointer data);
 
 /* For threads that have tracers: takes the gate's descriptor from the calling thread and those that it
- * starts. A tracer that goes on after our death, and opens a watched file then, would else wait for itself.
- */
+ * starts (user/own-table.h). A tracer that goes on after our death, and opens a watched file then, would else
+ * wait for itself: with us the gate closes. */
 void lp_trigger_leave_gate (LpTrigger *trigger);
 
 /* trigger-look.c. Looks at a process again, some times, until it is patched or nothing more is to be hoped

@@ -4,6 +4,7 @@
  */
 #include "base/step.h"
 #include "base/urgent.h"
+#include "user/own-table.h"
 #include "user/trigger-private.h"
 
 #include <errno.h>
@@ -125,7 +126,7 @@ lp_trigger_leave_gate (LpTrigger *trigger)
   const LpGate *gate = g_atomic_pointer_get (&trigger->gate);
 
   if (gate != NULL)
-    lp_gate_abandon (gate);
+    lp_own_table_take (lp_gate_fd (gate));
 }
 
 gboolean

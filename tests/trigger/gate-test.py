@@ -3,6 +3,7 @@
 """The gate on real processes: whoever starts a bound program or loads a bound library runs the new function from the first call, and
 neither it nor its parent notices. TAP on standard output. usage: gate-test.py LP-DIFF LP-TRIGGER"""
 import os
+import re
 import resource
 import shutil
 import signal
@@ -16,7 +17,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from targets import AGAIN, MAIN, PATIENT, Target, Trigger, expect, expect_new, must, run_tests, start
+from targets import AGAIN, MAIN, PATIENT, SILENT, Target, Trigger, expect, expect_new, must, run_tests, start
 
 # The patch brings data of its own.
 COUNTING = '''
@@ -36,6 +37,11 @@ COUNTING = '''
     }
 '''
 
+# Calls once it is told to.
+TOLD = '''
+    int answer (int x);
+    int main (void) { getchar (); return answer (1) == 3 ? 0 : 1; }
+'''
 
 # Says as whom it runs.
 WHO = '''
@@ -339,6 +345,45 @@ def unreadable_gate(things):
         expect(counts['caught'] > 0, True, counts)
 
 
+def catch_slowly(target):
+    """A trigger of @target with a thread that has caught somebody, and needs a while to end."""
+    with subprocess.Popen([target.path], stdin=subprocess.PIPE) as process:
+        trigger = Trigger(target, options=["--slow=catch's tracer over"])
+        process.communicate(b'\n')
+        expect(process.returncode, 0, 'exit status of the caught one')
+    return trigger
+
+
+def is_leased(path):
+    """Somebody keeps writers away from it."""
+    rows = [row.split() for row in Path('/proc/locks').read_text().splitlines()]
+    return any(row[1] == 'LEASE' and row[5].endswith(f':{path.stat().st_ino}') for row in rows)
+
+
+def written_during_a_catch(things):
+    """Once a writer is let in, nobody traps in what he writes, whoever has had descriptors of the uprobes."""
+    target = Target(things.folder, 'written', ['-pie'], main=TOLD, answer=SILENT)
+    content = target.path.read_bytes()
+    build_id = bytes.fromhex(re.search(r'Build ID: (\w+)', must('readelf', '-n', target.path))[1])
+    with catch_slowly(target) as trigger:
+        expect(is_leased(target.path), True, 'leased')
+        with target.path.open('r+b') as file:
+            file.write(content.replace(build_id, build_id[::-1]))  # the same code, as another build
+        hits = trigger.counts()['hits']
+        expect(start(target.path).returncode, 1, 'exit status of the old function')
+        expect(trigger.counts()['hits'] - hits, 0, 'hits in the new file')
+
+
+def unbound_during_a_catch(things):
+    """What isn't bound any more keeps no writer waiting, whoever has had descriptors of the file."""
+    target = Target(things.folder, 'unbound', ['-pie'], main=TOLD, answer=SILENT)
+    with catch_slowly(target) as trigger:
+        expect(is_leased(target.path), True, 'leased')
+        trigger.process.stdin.write('u')
+        trigger.counts()  # when these come it is done
+        expect(is_leased(target.path), False, 'leased still')
+
+
 class Things:
     """All targets, built once."""
 
@@ -431,6 +476,8 @@ TESTS = [
     ('a library by LD_PRELOAD, called by a constructor', library_by_preload),
     ('another build at the path is left alone and named', another_build),
     ('a trigger killed while programs start leaves none waiting (hazard 22h)', killed_trigger),
+    ('a file is written to while a thread catches somebody: the new content has no uprobe', written_during_a_catch),
+    ('a file is unbound while a thread catches somebody: it has no lease', unbound_during_a_catch),
     ("a gate that can't be read is given up: one opener is refused, nobody waits, the net takes over (hazard 22h)", unreadable_gate),
     ('a frozen trigger that is killed lets its openers go (hazard 22h)', frozen_trigger),
 ]
