@@ -245,6 +245,7 @@ lp_trigger_let_go_of_written (LpTrigger *trigger)
 
   take_written (trigger, trigger->watched, gone);
   take_written (trigger, trigger->found, gone);
+  take_written (trigger, trigger->dropped, gone);
   if (gone->len > 0)
     let_go_of (trigger, gone);
   for (guint i = 0; i < gone->len; i++)
@@ -263,6 +264,7 @@ lp_trigger_unwatch_all (LpTrigger *trigger)
   if (trigger->found->len > 0)
     g_array_append_vals (gone, trigger->found->data, trigger->found->len);
   g_array_set_size (trigger->found, 0);
+  lp_trigger_take_dropped (trigger, gone);
   trigger->watched = g_array_new (FALSE, FALSE, sizeof (int));
   if (gone->len > 0)
     let_go_of (trigger, gone);

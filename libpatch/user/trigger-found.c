@@ -38,13 +38,84 @@ is_wanted (const LpTrigger *trigger, int fd)
   return fstat (fd, &file) == 0 && file.st_nlink > 0 && is_target_of_any (fd, trigger->entities);
 }
 
+static gboolean
+has_no_name (int fd)
+{
+  struct stat file;
+
+  return fstat (fd, &file) == 0 && file.st_nlink == 0;
+}
+
+/* Nobody can start it any more, and nobody runs it: a lease for writing is given only to who is the only one
+ * that has the file open, and a mapping has it open, too. Source: F_SETLEASE in fcntl(2). */
+static gboolean
+is_dead (const LpTrigger *trigger, int fd)
+{
+  gboolean is_ours_alone = has_no_name (fd) && g_hash_table_contains (trigger->leased, GINT_TO_POINTER (fd))
+                           && fcntl (fd, F_SETLEASE, F_WRLCK) == 0;
+
+  if (is_ours_alone)
+    fcntl (fd, F_SETLEASE, F_RDLCK);
+  return is_ours_alone;
+}
+
+/* It isn't closed before its uprobes are gone, and we have noticed: else its number might be another file's,
+ * which would seem to have them. */
+static void
+drop (LpTrigger *trigger, guint i)
+{
+  int fd = g_array_index (trigger->found, int, i);
+
+  g_array_remove_index (trigger->found, i);
+  g_array_append_val (trigger->dropped, fd);
+  if (trigger->gate != NULL)
+    lp_gate_unwatch (trigger->gate, fd, NULL);
+}
+
+/* When the net isn't just being set it stands on those that are there. */
+static void
+close_dropped (LpTrigger *trigger)
+{
+  if (trigger->setting != NULL)
+    return;
+  for (guint i = 0; i < trigger->dropped->len; i++)
+    {
+      lp_trigger_end_lease (trigger, g_array_index (trigger->dropped, int, i));
+      close (g_array_index (trigger->dropped, int, i));
+    }
+  g_array_set_size (trigger->dropped, 0);
+}
+
+/* For one that is found, upon which the net is set anew. Of those that were found before the dead ones go,
+ * and if there are too many the first that only those can start who run it already, and have the patch.
+ * FALSE: there are too many all the same. */
+static gboolean
+make_room (LpTrigger *trigger)
+{
+  GArray *found = trigger->found;
+
+  close_dropped (trigger);
+  for (guint i = found->len; i-- > 0 && trigger->dropped->len < FOUND_MAX;)
+    if (is_dead (trigger, g_array_index (found, int, i)))
+      drop (trigger, i);
+  for (guint i = 0; found->len >= FOUND_MAX && i < found->len && trigger->dropped->len < FOUND_MAX; i++)
+    if (has_no_name (g_array_index (found, int, i)))
+      drop (trigger, i);
+  return found->len < FOUND_MAX;
+}
+
 void
 lp_trigger_add_found (LpTrigger *trigger, int fd)
 {
-  if (trigger->closing || trigger->found->len >= FOUND_MAX || !is_wanted (trigger, fd)
-      || lp_trigger_find_file (trigger->watched, fd) >= 0 || lp_trigger_find_file (trigger->found, fd) >= 0
-      || !lp_trigger_lease (trigger, fd))
+  if (trigger->closing || !is_wanted (trigger, fd) || lp_trigger_find_file (trigger->watched, fd) >= 0
+      || lp_trigger_find_file (trigger->found, fd) >= 0 || !lp_trigger_lease (trigger, fd))
     {
+      close (fd);
+      return;
+    }
+  if (!make_room (trigger))
+    {
+      lp_trigger_end_lease (trigger, fd);
       close (fd);
       return;
     }
@@ -55,8 +126,17 @@ lp_trigger_add_found (LpTrigger *trigger, int fd)
 }
 
 void
+lp_trigger_take_dropped (LpTrigger *trigger, GArray *gone)
+{
+  if (trigger->dropped->len > 0)
+    g_array_append_vals (gone, trigger->dropped->data, trigger->dropped->len);
+  g_array_set_size (trigger->dropped, 0);
+}
+
+void
 lp_trigger_prune_found (LpTrigger *trigger, GArray *gone)
 {
+  lp_trigger_take_dropped (trigger, gone);
   for (guint i = trigger->found->len; i-- > 0;)
     {
       int fd = g_array_index (trigger->found, int, i);

@@ -83,9 +83,10 @@ struct LpTrigger {
   GSource *lease_source; /* NULL: there are no leases */
   int lease_fd;
   int lease_thread;
-  GArray *found;           /* int: likewise, of files that no patch names, but processes run */
-  GArray *probed;          /* LpProbed */
-  LpSetting *setting;      /* uprobes are being set in a thread; NULL: none are */
+  GArray *found;      /* int: likewise, of files that no patch names, but processes run */
+  GArray *dropped;    /* int: likewise, of those that aren't needed any more: as long as uprobes may stand */
+  GArray *probed;     /* LpProbed */
+  LpSetting *setting; /* uprobes are being set in a thread; NULL: none are */
   gboolean must_set_again; /* files were found meanwhile */
   GHashTable *surveyed;    /* set of the Build-IDs (hex) that are bound and whose processes were looked at */
   guint n_surveys;         /* that whoever waits for the trigger to settle waits for */
@@ -190,9 +191,11 @@ void lp_trigger_extend_net (LpTrigger *trigger);
 /* trigger-found.c. Takes @fd, which is on a target's file that may be kept open: it is watched from now on,
  * until nothing is bound for it any more. */
 void lp_trigger_add_found (LpTrigger *trigger, int fd);
-/* To what is bound now: the others are moved to @gone, and are to be closed when nothing is on them any more.
- */
+/* To what is bound now: the others, and those that were dropped, are moved to @gone, and are to be closed
+ * when nothing is on them any more. */
 void lp_trigger_prune_found (LpTrigger *trigger, GArray *gone);
+/* Moves those that were dropped to @gone. */
+void lp_trigger_take_dropped (LpTrigger *trigger, GArray *gone);
 /* Looks in a thread for the files of the targets that run: some are where no patch thinks they are. */
 void lp_trigger_survey (LpTrigger *trigger);
 

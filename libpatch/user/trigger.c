@@ -557,6 +557,7 @@ lp_trigger_new (LpTriggerFlags without, const char *pin, LpTriggerReport report,
   trigger->build_ids = g_ptr_array_new_with_free_func ((GDestroyNotify)g_bytes_unref);
   trigger->watched = g_array_new (FALSE, FALSE, sizeof (int));
   trigger->found = g_array_new (FALSE, FALSE, sizeof (int));
+  trigger->dropped = g_array_new (FALSE, FALSE, sizeof (int));
   trigger->probed = g_array_new (FALSE, FALSE, sizeof (LpProbed));
   trigger->held = g_hash_table_new_full (NULL, NULL, NULL, held_unref);
   trigger->slow = g_hash_table_new_full (g_int64_hash, g_int64_equal, g_free, NULL);
@@ -644,6 +645,7 @@ lp_trigger_free (LpTrigger *trigger)
   g_array_unref (trigger->watched);
   lp_trigger_close_leases (trigger);
   g_array_unref (trigger->found);
+  g_array_unref (trigger->dropped);
   g_array_unref (trigger->probed);
   g_ptr_array_unref (trigger->lacks);
   g_ptr_array_unref (trigger->build_ids);

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The gate on real processes: whoever starts a bound program or loads a bound library runs the new function from the first call, and
 neither it nor its parent notices. TAP on standard output. usage: gate-test.py LP-DIFF LP-TRIGGER"""
+import itertools
 import os
 import re
 import resource
@@ -15,6 +16,7 @@ import textwrap
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 
 from targets import AGAIN, MAIN, PATIENT, SILENT, Target, Trigger, expect, expect_new, must, run_tests, start
@@ -384,6 +386,44 @@ def unbound_during_a_catch(things):
         expect(is_leased(target.path), False, 'leased still')
 
 
+def deleted_files_of(process):
+    """Those that it has open, by name."""
+    names = set()
+    for file in Path(f'/proc/{process.pid}/fd').iterdir():
+        with suppress(FileNotFoundError):  # closed meanwhile
+            names.add(os.readlink(file))
+    return {name for name in names if name.endswith(' (deleted)')}
+
+
+def deleted_copies(things):
+    """Copies of a program that come and go, as with containers, aren't kept; but one that runs still is."""
+    with Trigger(things.told) as trigger:
+        def run_copy(name):
+            copy = Path(shutil.copy(things.told.path, things.folder / name))
+            for looks in itertools.count(1):
+                if looks % 1000 == 1:  # on a busy machine a file may be found only when it is started again
+                    process = subprocess.Popen([copy], stdin=subprocess.PIPE)
+                if is_leased(copy):  # found
+                    copy.unlink()
+                    return process
+                if looks % 1000 == 0:
+                    process.communicate(b'\n')
+                time.sleep(0.001)
+
+        with run_copy('lasting') as lasting:
+            for number in range(60):
+                with run_copy(f'copy{number}') as process:
+                    process.communicate(b'\n')
+                kept = deleted_files_of(trigger.process)
+                if number >= 20 and len(kept) < 10:
+                    break
+                time.sleep(max(0, number - 20) / 100)  # the uprobes may just be set, or somebody may have had the last ones open
+            else:
+                raise AssertionError(f'{len(kept)} are kept')
+            expect(f'{things.folder}/lasting (deleted)' in kept, True, kept)
+            lasting.communicate(b'\n')
+
+
 class Things:
     """All targets, built once."""
 
@@ -392,6 +432,7 @@ class Things:
         self.program = Target(folder, 'program', ['-pie'])
         self.again = Target(folder, 'again', ['-pie'], main=AGAIN)
         self.patient = Target(folder, 'patient', ['-pie'], main=PATIENT)
+        self.told = Target(folder, 'told', ['-pie'], main=TOLD, answer=SILENT)
         self.who = Target(folder, 'who', ['-pie'], main=WHO)
         self.static = Target(folder, 'static', ['-static'], ['-O2', '-fno-pie'])
         self.counting = Target(folder, 'counting', ['-static'], ['-O2', '-fno-pie'], answer=COUNTING)
@@ -476,6 +517,7 @@ TESTS = [
     ('a library by LD_PRELOAD, called by a constructor', library_by_preload),
     ('another build at the path is left alone and named', another_build),
     ('a trigger killed while programs start leaves none waiting (hazard 22h)', killed_trigger),
+    ('copies that are deleted are dropped when nobody runs them any more', deleted_copies),
     ('a file is written to while a thread catches somebody: the new content has no uprobe', written_during_a_catch),
     ('a file is unbound while a thread catches somebody: it has no lease', unbound_during_a_catch),
     ("a gate that can't be read is given up: one opener is refused, nobody waits, the net takes over (hazard 22h)", unreadable_gate),
