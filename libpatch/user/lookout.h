@@ -27,7 +27,7 @@ gboolean lp_lookout_set (LpLookout *lookout, gboolean on);
 
 /* Readable when lp_lookout_dispatch() has something to do. */
 int lp_lookout_fd (const LpLookout *lookout);
-/* Never blocks. A mapping that is changed while a program starts may be told twice. FALSE: some sights were
+/* Never blocks. A mapping that is changed while a program starts is told each time. FALSE: some sights were
  * lost. */
 gboolean lp_lookout_dispatch (LpLookout *lookout, LpLookoutFunc func, gpointer user_data);
 

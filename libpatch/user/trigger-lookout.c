@@ -25,8 +25,9 @@
 /* One question. */
 struct LpAsking {
   struct lp_lookout_sight sight;
-  gint64 since;      /* monotonic microseconds: when it was asked */
-  gboolean was_held; /* by a tracer, which sees to a target's file */
+  gint64 since;         /* monotonic microseconds: when it was asked */
+  gboolean was_held;    /* by a tracer, which sees to a target's file */
+  gboolean is_outdated; /* the mapping ends elsewhere by now, and is asked about again */
 };
 
 static gboolean on_look_time (gpointer data);
@@ -49,6 +50,11 @@ ask_next (LpTrigger *trigger)
     {
       LpAsking *asking = g_queue_peek_head (&trigger->asked_later);
       const struct lp_lookout_sight *sight = &asking->sight;
+      if (asking->is_outdated)
+        {
+          g_free (g_queue_pop_head (&trigger->asked_later));
+          continue;
+        }
       asking->since = g_get_monotonic_time ();
       if (!lp_asker_ask (trigger->asker, (int)sight->pid, sight->start, sight->end))
         return; /* it has ended, which is told next */
@@ -88,6 +94,13 @@ has_size (const struct lp_lookout_sight *sight, const struct stat *status)
   return (guint64)status->st_size == sight->file.size;
 }
 
+/* Whether a file that didn't answer is taken for a target's. */
+static gboolean
+is_likely (const LpTrigger *trigger, const LpAsking *asking)
+{
+  return !asking->is_outdated && is_any_watched (trigger, asking, has_size);
+}
+
 /* Whoever runs it can't reach an old function unseen by the net, not even by an overlay that hides it from
  * the gate. */
 static gboolean
@@ -110,7 +123,7 @@ handle_answer (LpTrigger *trigger, const LpAsking *asking, LpAskerAnswer *answer
   else if (is_other && settled < g_get_real_time () / G_USEC_PER_SEC)
     lp_lookout_know (trigger->lookout, sight, KNOWN_SECONDS);
   if (trigger->closing || is_other || asking->was_held || is_watched
-      || (!answer->is_there && !is_any_watched (trigger, asking, has_size)))
+      || (!answer->is_there && !is_likely (trigger, asking)))
     {
       if (answer->file >= 0)
         close (answer->file);
@@ -142,7 +155,7 @@ look_at_likely (LpTrigger *trigger, const GQueue *questions)
   for (const GList *link = questions->head; link != NULL; link = link->next)
     {
       const LpAsking *asking = link->data;
-      if (!asking->was_held && is_any_watched (trigger, asking, has_size))
+      if (!asking->was_held && is_likely (trigger, asking))
         lp_trigger_handle_copy (trigger, (int)asking->sight.pid, asking->sight.time, /* path= */ NULL,
                                 /* file= */ -1);
     }
@@ -212,17 +225,36 @@ on_look_time (gpointer data)
   return G_SOURCE_REMOVE;
 }
 
+static gboolean
+is_same_mapping (const struct lp_lookout_sight *one, const struct lp_lookout_sight *other)
+{
+  return one->pid == other->pid && one->start == other->start
+         && memcmp (&one->file, &other->file, sizeof one->file) == 0;
+}
+
+/* Where the code is the first segment, the whole file is mapped as code, and what is behind it is cut off and
+ * mapped over a moment later: only who asks for the last end is answered. */
+static void
+outdate (GQueue *questions, const struct lp_lookout_sight *sight)
+{
+  for (GList *link = questions->head; link != NULL; link = link->next)
+    {
+      LpAsking *asking = link->data;
+      asking->is_outdated |= is_same_mapping (&asking->sight, sight);
+    }
+}
+
 static void
 handle_sight (const struct lp_lookout_sight *sight, gpointer user_data)
 {
   LpTrigger *trigger = user_data;
 
-  /* Its end may be changed a moment later, which is told, too. */
-  gboolean is_same = trigger->last_sight.pid == sight->pid && trigger->last_sight.start == sight->start
-                     && memcmp (&trigger->last_sight.file, &sight->file, sizeof sight->file) == 0;
+  gboolean is_same = is_same_mapping (&trigger->last_sight, sight) && trigger->last_sight.end == sight->end;
   trigger->last_sight = *sight;
   if (is_same || trigger->closing || (int)sight->pid == getpid ())
     return;
+  outdate (&trigger->asked, sight);
+  outdate (&trigger->asked_later, sight);
   trigger->counts.asked++;
   if (g_queue_get_length (&trigger->asked_later) >= LATER_MAX)
     {

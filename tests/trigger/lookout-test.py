@@ -168,6 +168,22 @@ def under_any_name(things):
         expect_found(things.by_hand, library, offset)
 
 
+def text_first(things):
+    """Programs as old distributions link them, whose code is the first segment, so that it is mapped with another end at first: a stripped copy is found, and
+    others are asked about once."""
+    layout = '-Wl,-z,noseparate-code'
+    program = Target(things.folder, 'text-first', ['-pie', layout], main=PATIENT, answer=SILENT)
+    stripped, other = things.folder / 'stripped', things.folder / 'other-text-first'
+    must('strip', '-o', stripped, program.path)
+    must('gcc', '-O2', layout, things.folder / 'true.c', '-o', other)
+    time.sleep(SETTLED)
+    with Trigger(program) as trigger:
+        expect_found(stripped)
+        asked_for(trigger, [other])
+        asked = asked_for(trigger, [other], 100)
+        expect(asked < 50, True, f'asked {asked} times for {other}')
+
+
 def as_interpreter(things):
     """A copy of the file is the interpreter of an ELF program: the kernel itself maps it."""
     copy, user = things.folder / 'interpreter', things.folder / 'interpreted'
@@ -260,6 +276,7 @@ TESTS = [
     ('a known file is written over with the target: it is found (hazard 27)', in_its_place),
     ('the same within the same moment (hazard 27)', at_once_in_its_place),
     ('copies under any name, by ld.so and by hand at a fixed address (hazard 27)', under_any_name),
+    ('a program whose code is its first segment: a stripped copy is found, others are asked about once (hazard 27)', text_first),
     ("a copy as another program's interpreter (hazard 27)", as_interpreter),
     ('600 unknown files at once, and a copy among them (hazard 23)', many),
     ("a file that doesn't answer: the events take over, nobody waits (hazard 23)", silent),
