@@ -7,13 +7,10 @@
 #define LP_LOOKOUT_RING 131072 /* bytes: some 1,300 sights that nobody has read yet */
 #define LP_LOOKOUT_FOREVER (~0ull)
 
-/* As the kernel has it. */
-#define LP_LOOKOUT_DEVICE(major, minor) ((major) << 20 | (minor))
-
 struct lp_lookout_key {
   unsigned long long inode;
-  unsigned int device; /* of the file system, LP_LOOKOUT_DEVICE() */
-  unsigned int reserved;
+  unsigned int device;     /* of the file system, as the kernel has it */
+  unsigned int has_clones; /* files of its snapshots may have all of this alike */
 };
 
 /* A file with one content: all of this changes with it, or the inode does. */
@@ -36,7 +33,10 @@ struct lp_lookout_control {
   unsigned int epoch;         /* what was said in another one isn't true any more */
   unsigned int has_namespace; /* the trigger isn't in the initial pid namespace, but in this one: */
   unsigned long long namespace_inode;
-  unsigned long long lost; /* sights that nobody was told of, because the ring was full */
+  unsigned long long lost;        /* sights that nobody was told of, because the ring was full */
+  struct lp_lookout_file learned; /* what this thread has mapped, which nobody is told of: */
+  unsigned int learner;           /* in that namespace; 0: none learns */
+  unsigned int reserved;
 };
 
 /* A record of the ring. */

@@ -5,7 +5,8 @@
  *
  * The tracepoint isn't for eternity: where it or its arguments are others, the loader finds that out, and
  * mmap events take its place (user/spotter.h). Sources: bpf-helpers(7); Documentation/core-api/maple_tree,
- * include/trace/events/maple_tree.h (since Linux 6.1) and include/linux/fs.h in the kernel. */
+ * include/trace/events/maple_tree.h (since Linux 6.1), include/linux/fs.h and fs/btrfs/btrfs_inode.h in the
+ * kernel. */
 #include <linux/bpf.h>
 
 #include <bpf/bpf_core_read.h>
@@ -20,10 +21,16 @@
 #define REGULAR 0100000
 /* Newer kernels keep a mark of their own in the time's highest bit. */
 #define NANOSECONDS 0x7fffffffu
+/* File systems whose snapshots share the device number: include/uapi/linux/magic.h, and bcachefs. */
+#define BTRFS 0x9123683eul
+#define CEPH 0x00c36400ul
+#define NILFS 0x3434ul
+#define BCACHEFS 0xca451a4eul
 
 /* The fields that are read; the loader finds where this kernel has them. */
 struct super_block {
   unsigned int s_dev;
+  unsigned long s_magic;
 } __attribute__ ((preserve_access_index));
 
 struct inode {
@@ -46,6 +53,16 @@ struct inode___before_6_11 {
 
 struct inode___before_6_6 {
   struct timespec64 i_ctime;
+} __attribute__ ((preserve_access_index));
+
+/* Each subvolume has a device number of its own, the one that stat() tells. */
+struct btrfs_root {
+  unsigned int anon_dev;
+} __attribute__ ((preserve_access_index));
+
+struct btrfs_inode {
+  struct btrfs_root *root;
+  struct inode vfs_inode;
 } __attribute__ ((preserve_access_index));
 
 struct file {
@@ -126,18 +143,35 @@ read_change_time (const struct inode *inode, struct lp_lookout_file *file)
   file->changed_ns = (unsigned int)nanoseconds & NANOSECONDS;
 }
 
+static void
+read_device (const struct inode *inode, struct lp_lookout_key *key)
+{
+  const struct btrfs_inode *in_btrfs
+      = (const void *)inode - bpf_core_field_offset (struct btrfs_inode, vfs_inode);
+  const struct super_block *file_system = 0;
+  const struct btrfs_root *root = 0;
+  unsigned long magic = 0;
+
+  bpf_core_read (&file_system, sizeof file_system, &inode->i_sb);
+  bpf_core_read (&magic, sizeof magic, &file_system->s_magic);
+  if (magic == BTRFS && bpf_core_field_exists (root->anon_dev)
+      && bpf_core_read (&root, sizeof root, &in_btrfs->root) == 0
+      && bpf_core_read (&key->device, sizeof key->device, &root->anon_dev) == 0)
+    return;
+  bpf_core_read (&key->device, sizeof key->device, &file_system->s_dev);
+  key->has_clones = magic == BTRFS || magic == CEPH || magic == NILFS || magic == BCACHEFS;
+}
+
 /* 0: it isn't an ordinary file. */
 static int
 read_file (const struct inode *inode, struct lp_lookout_file *file)
 {
-  const struct super_block *file_system = 0;
   unsigned short mode = 0;
 
   if (bpf_core_read (&mode, sizeof mode, &inode->i_mode) || (mode & TYPE_MASK) != REGULAR)
     return 0;
-  bpf_core_read (&file_system, sizeof file_system, &inode->i_sb);
+  read_device (inode, &file->key);
   bpf_core_read (&file->key.inode, sizeof file->key.inode, &inode->i_ino);
-  bpf_core_read (&file->key.device, sizeof file->key.device, &file_system->s_dev);
   bpf_core_read (&file->size, sizeof file->size, &inode->i_size);
   read_change_time (inode, file);
   return 1;
@@ -151,6 +185,17 @@ is_known (const struct lp_lookout_file *file, unsigned int epoch)
   return known_file && known_file->epoch == epoch && known_file->file.size == file->size
          && known_file->file.changed == file->changed && known_file->file.changed_ns == file->changed_ns
          && bpf_ktime_get_ns () < known_file->until;
+}
+
+static int
+is_learner (const struct lp_lookout_control *all, const struct task_struct *task)
+{
+  if (!all->learner)
+    return 0;
+  unsigned int thread = all->has_namespace
+                            ? (unsigned int)lp_number_of (task->thread_pid, all->namespace_inode)
+                            : (unsigned int)bpf_get_current_pid_tgid ();
+  return thread == all->learner;
 }
 
 /* The running process as the trigger knows it. 0: it can't see this process. */
@@ -190,6 +235,7 @@ int
 BPF_PROG (written, const char *function, const struct ma_state *state, unsigned long pivot, const void *entry)
 {
   const unsigned int zero = 0;
+  struct lp_lookout_control *all = bpf_map_lookup_elem (&control, &zero);
   const struct task_struct *task = bpf_get_current_task_btf ();
   const struct mm_struct *memory = task->mm;
   const struct vm_area_struct *mapping = entry;
@@ -197,14 +243,21 @@ BPF_PROG (written, const char *function, const struct ma_state *state, unsigned 
   const struct inode *inode = 0;
   unsigned long flags = 0;
 
-  if (!entry || !memory || state->tree != &memory->mm_mt
-      || bpf_core_read (&flags, sizeof flags, &mapping->vm_flags) || (flags & EXECUTABLE) == 0
+  if (!all || !entry || !memory || state->tree != &memory->mm_mt
+      || bpf_core_read (&flags, sizeof flags, &mapping->vm_flags)
+      || ((flags & EXECUTABLE) == 0 && !all->learner)
       || bpf_core_read (&mapped, sizeof mapped, &mapping->vm_file) || !mapped
       || bpf_core_read (&inode, sizeof inode, &mapped->f_inode))
     return 0;
-  struct lp_lookout_control *all = bpf_map_lookup_elem (&control, &zero);
   struct lp_lookout_file file = { 0 };
-  if (!all || !read_file (inode, &file) || is_known (&file, all->epoch))
+  if (!read_file (inode, &file))
+    return 0;
+  if (is_learner (all, task))
+    {
+      all->learned = file;
+      return 0;
+    }
+  if ((flags & EXECUTABLE) == 0 || is_known (&file, all->epoch))
     return 0;
   unsigned int pid = who_is_it (all, task);
   if (pid)

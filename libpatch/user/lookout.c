@@ -9,15 +9,24 @@
 #include <errno.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/sysmacros.h>
+#include <sys/syscall.h>
 #include <time.h>
+#include <unistd.h>
+
+/* A file as stat() has it, and as the kernel does. */
+typedef struct {
+  dev_t device;
+  ino_t inode;
+  struct lp_lookout_file file;
+} Learned;
 
 struct LpLookout {
   struct lp_lookout *skeleton;
   struct bpf_link *link; /* while it is on */
   struct ring_buffer *ring;
   struct lp_lookout_control *control;
-  guint64 lost; /* when we looked last */
+  GArray *learned; /* Learned */
+  guint64 lost;    /* when we looked last */
   LpLookoutFunc func;
   gpointer user_data;
 };
@@ -75,6 +84,7 @@ lp_lookout_new (GError **error)
 {
   g_autoptr (LpLookout) lookout = g_new0 (LpLookout, 1);
 
+  lookout->learned = g_array_new (FALSE, FALSE, sizeof (Learned));
   lookout->control = MAP_FAILED;
   libbpf_set_print (NULL); /* what it has to say: the errors that it returns are what we report */
   if (!load (lookout, error))
@@ -96,6 +106,7 @@ lp_lookout_free (LpLookout *lookout)
   detach (lookout);
   ring_buffer__free (lookout->ring);
   lp_lookout__destroy (lookout->skeleton);
+  g_array_unref (lookout->learned);
   g_free (lookout);
 }
 
@@ -103,6 +114,7 @@ gboolean
 lp_lookout_set (LpLookout *lookout, gboolean on)
 {
   __atomic_add_fetch (&lookout->control->epoch, 1, __ATOMIC_SEQ_CST);
+  g_array_set_size (lookout->learned, 0);
   if (!on)
     detach (lookout);
   return !on || lookout->link != NULL || attach (lookout) == 0;
@@ -143,32 +155,68 @@ lp_lookout_know (LpLookout *lookout, const struct lp_lookout_sight *sight, guint
   know (lookout, &known);
 }
 
-static struct lp_lookout_file
-file_of (const struct stat *status)
+/* The kernel's part sees us map it. FALSE: it hasn't. */
+static gboolean
+see_mapped (LpLookout *lookout, int fd, struct lp_lookout_file *file)
 {
-  return (struct lp_lookout_file){
-    .key = { .inode = status->st_ino,
-             .device = LP_LOOKOUT_DEVICE (major (status->st_dev), minor (status->st_dev)) },
-    .size = (guint64)status->st_size,
-    .changed = (guint64)status->st_ctim.tv_sec,
-    .changed_ns = (guint32)status->st_ctim.tv_nsec,
-  };
+  struct lp_lookout_control *control = lookout->control;
+
+  memset (&control->learned, 0, sizeof control->learned);
+  __atomic_store_n (&control->learner, (guint32)syscall (SYS_gettid), __ATOMIC_SEQ_CST);
+  void *mapped = mmap (NULL, 1, PROT_READ, MAP_PRIVATE, fd, 0);
+  __atomic_store_n (&control->learner, 0, __ATOMIC_SEQ_CST);
+  if (mapped == MAP_FAILED)
+    return FALSE;
+  munmap (mapped, 1);
+  *file = control->learned;
+  return file->key.device != 0;
+}
+
+gboolean
+lp_lookout_learn (LpLookout *lookout, int fd)
+{
+  Learned learned = { 0 };
+  struct stat status;
+
+  if (fstat (fd, &status) != 0 || !see_mapped (lookout, fd, &learned.file) || learned.file.key.has_clones)
+    return FALSE;
+  learned.device = status.st_dev;
+  learned.inode = status.st_ino;
+  g_array_append_val (lookout->learned, learned);
+  return TRUE;
+}
+
+/* NULL: it wasn't learned. */
+static const struct lp_lookout_file *
+find_learned (const LpLookout *lookout, const struct stat *status)
+{
+  for (guint i = 0; i < lookout->learned->len; i++)
+    {
+      const Learned *learned = &g_array_index (lookout->learned, Learned, i);
+      if (learned->device == status->st_dev && learned->inode == status->st_ino)
+        return &learned->file;
+    }
+  return NULL;
 }
 
 void
 lp_lookout_know_file (LpLookout *lookout, const struct stat *status)
 {
-  const struct lp_lookout_known known
-      = { .file = file_of (status), .until = LP_LOOKOUT_FOREVER, .epoch = lookout->control->epoch };
+  const struct lp_lookout_file *file = find_learned (lookout, status);
+  struct lp_lookout_known known = { .until = LP_LOOKOUT_FOREVER, .epoch = lookout->control->epoch };
 
+  if (file == NULL)
+    return;
+  known.file = *file;
   know (lookout, &known);
 }
 
 gboolean
-lp_lookout_is_of (const struct lp_lookout_sight *sight, const struct stat *status)
+lp_lookout_is_of (const LpLookout *lookout, const struct lp_lookout_sight *sight, const struct stat *status)
 {
-  const struct lp_lookout_file file = file_of (status);
+  const struct lp_lookout_file *file = find_learned (lookout, status), *seen = &sight->file;
 
-  return file.key.inode == sight->file.key.inode && file.size == sight->file.size
-         && file.changed == sight->file.changed && file.changed_ns == sight->file.changed_ns;
+  return file != NULL && memcmp (&file->key, &seen->key, sizeof file->key) == 0
+         && (guint64)status->st_size == seen->size && (guint64)status->st_ctim.tv_sec == seen->changed
+         && (guint32)status->st_ctim.tv_nsec == seen->changed_ns;
 }

@@ -22,7 +22,8 @@ LpLookout *lp_lookout_new (GError **error);
 void lp_lookout_free (LpLookout *lookout);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (LpLookout, lp_lookout_free)
 
-/* Nothing is known any more. While it is off it costs nobody anything. FALSE: it can't be switched on. */
+/* Nothing is known or learned any more. While it is off it costs nobody anything. FALSE: it can't be switched
+ * on. */
 gboolean lp_lookout_set (LpLookout *lookout, gboolean on);
 
 /* Readable when lp_lookout_dispatch() has something to do. */
@@ -34,10 +35,14 @@ gboolean lp_lookout_dispatch (LpLookout *lookout, LpLookoutFunc func, gpointer u
 /* The file of @sight is known as long as it has this content, but not longer than @seconds (0: no limit), and
  * until lp_lookout_set(); if that was called since the sight, nothing happens. */
 void lp_lookout_know (LpLookout *lookout, const struct lp_lookout_sight *sight, guint seconds);
-/* So is the file that @status is of, without a limit. Where stat() and the kernel have other numbers for its
- * file system (btrfs, overlayfs) it is still told of. */
+/* Finds out what the kernel has as the file that @fd is on, by mapping it; until lp_lookout_set(). Where
+ * stat() has another number for its file system than the kernel (overlayfs), nothing else tells. FALSE: it
+ * can't be known (the lookout is off, or the file may have clones which nothing distinguishes from it). */
+gboolean lp_lookout_learn (LpLookout *lookout, int fd);
+/* A file that was learned, and that @status is of, is known, without a limit. */
 void lp_lookout_know_file (LpLookout *lookout, const struct stat *status);
-/* Whether that is the file of @sight, whatever its file system's number. */
-gboolean lp_lookout_is_of (const struct lp_lookout_sight *sight, const struct stat *status);
+/* Whether that is certainly the file of @sight, with the content that it has now. */
+gboolean lp_lookout_is_of (const LpLookout *lookout, const struct lp_lookout_sight *sight,
+                           const struct stat *status);
 
 G_END_DECLS

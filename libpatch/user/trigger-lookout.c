@@ -77,19 +77,21 @@ is_target (const LpTrigger *trigger, const LpAskerAnswer *answer)
 /* Whether @is says so of one of the watched files. */
 static gboolean
 is_any_watched (const LpTrigger *trigger, const LpAsking *asking,
-                gboolean (*is) (const struct lp_lookout_sight *sight, const struct stat *status))
+                gboolean (*is) (const LpLookout *lookout, const struct lp_lookout_sight *sight,
+                                const struct stat *status))
 {
   struct stat status;
 
   for (guint i = 0; i < trigger->watched->len; i++)
-    if (fstat (g_array_index (trigger->watched, int, i), &status) == 0 && is (&asking->sight, &status))
+    if (fstat (g_array_index (trigger->watched, int, i), &status) == 0
+        && is (trigger->lookout, &asking->sight, &status))
       return TRUE;
   return FALSE;
 }
 
 /* The same size as a target's file: nearly always a copy of it. */
 static gboolean
-has_size (const struct lp_lookout_sight *sight, const struct stat *status)
+has_size (const LpLookout *lookout, const struct lp_lookout_sight *sight, const struct stat *status)
 {
   return (guint64)status->st_size == sight->file.size;
 }
@@ -315,9 +317,12 @@ set_lookout (LpTrigger *trigger)
       lp_trigger_open_spotter (trigger);
       return;
     }
-  for (guint i = 0; is_seen_to && i < trigger->watched->len; i++)
-    if (fstat (g_array_index (trigger->watched, int, i), &status) == 0)
-      lp_lookout_know_file (trigger->lookout, &status);
+  for (guint i = 0; i < trigger->watched->len; i++)
+    {
+      int fd = g_array_index (trigger->watched, int, i);
+      if (lp_lookout_learn (trigger->lookout, fd) && is_seen_to && fstat (fd, &status) == 0)
+        lp_lookout_know_file (trigger->lookout, &status);
+    }
 }
 
 /* ---- the one or the other ---- */

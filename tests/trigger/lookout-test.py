@@ -184,6 +184,38 @@ def text_first(things):
         expect(asked < 50, True, f'asked {asked} times for {other}')
 
 
+def file_system(folder, image):
+    """@folder, where the file system in @image is mounted."""
+    folder.mkdir(exist_ok=True)
+    must('mount', '-o', 'loop', image, folder)
+    return folder
+
+
+def in_clone(things):
+    """The same file in a copy of its whole file system: the same number, size and times, and another file."""
+    image, clone, folders = things.folder / 'image', things.folder / 'clone', []
+    must('truncate', '-s', '16M', image)
+    must('mkfs.ext4', '-q', '-F', image)
+    try:
+        folders.append(file_system(things.folder / 'original', image))
+        target = Target(folders[0], 'cloned', ['-pie'], main=PATIENT, answer=SILENT)
+        must('umount', folders.pop())
+        shutil.copy(image, clone)
+        folders += [file_system(things.folder / 'original', image), file_system(things.folder / 'cloned', clone)]
+        twin = folders[1] / 'cloned' / 'cloned'
+        mine, other = target.path.stat(), twin.stat()
+        expect((other.st_ino, other.st_size, other.st_ctime_ns), (mine.st_ino, mine.st_size, mine.st_ctime_ns), 'nothing but the device tells them apart')
+        time.sleep(SETTLED)
+        with Trigger(target) as trigger:
+            asked = asked_for(trigger, [target.path], 100)
+            expect(asked < 50, True, f'asked {asked} times for the file that is watched')
+            expect_found(twin)
+            expect(trigger.finish()[1]['spotted'] >= 1, True, 'spotted')
+    finally:
+        for folder in folders:
+            must('umount', '-l', folder)
+
+
 def as_interpreter(things):
     """A copy of the file is the interpreter of an ELF program: the kernel itself maps it."""
     copy, user = things.folder / 'interpreter', things.folder / 'interpreted'
@@ -277,6 +309,7 @@ TESTS = [
     ('the same within the same moment (hazard 27)', at_once_in_its_place),
     ('copies under any name, by ld.so and by hand at a fixed address (hazard 27)', under_any_name),
     ('a program whose code is its first segment: a stripped copy is found, others are asked about once (hazard 27)', text_first),
+    ('a copy of the file system that the file lies in: the file there is found, and the one here is not asked about each time (hazard 27)', in_clone),
     ("a copy as another program's interpreter (hazard 27)", as_interpreter),
     ('600 unknown files at once, and a copy among them (hazard 23)', many),
     ("a file that doesn't answer: the events take over, nobody waits (hazard 23)", silent),
