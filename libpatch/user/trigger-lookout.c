@@ -14,6 +14,7 @@
 #define ASKED_MAX 8   /* at the same time */
 #define LATER_MAX 512 /* files that wait for these; more are looked for in all processes */
 #define LOOK_MS 500
+#define HELD_MS 5 /* whether somebody is still held is looked at this often */
 /* A file that hasn't answered in this time keeps others from being asked. */
 #define ANSWER_SECONDS 2
 /* What can't be told from times and size is asked again after this: a file on a server, whose attributes are
@@ -26,7 +27,7 @@
 struct LpAsking {
   struct lp_lookout_sight sight;
   gint64 since;         /* monotonic microseconds: when it was asked */
-  gboolean was_held;    /* by a tracer, which sees to a target's file */
+  gboolean was_held;    /* by a tracer, which sees to one target's file */
   gboolean is_outdated; /* the mapping ends elsewhere by now, and is asked about again */
 };
 
@@ -103,12 +104,44 @@ is_likely (const LpTrigger *trigger, const LpAsking *asking)
   return !asking->is_outdated && is_any_watched (trigger, asking, has_size);
 }
 
-/* Whoever runs it can't reach an old function unseen by the net, not even by an overlay that hides it from
- * the gate. */
+/* A copy of a target's file, in a process that was held by a tracer. */
+typedef struct {
+  LpTrigger *trigger;
+  struct lp_lookout_sight sight;
+  int file; /* as in LpAskerAnswer */
+} Copy;
+
 static gboolean
-is_seen_to (const LpTrigger *trigger, const LpAsking *asking)
+on_copy_time (gpointer data)
 {
-  return is_any_watched (trigger, asking, lp_lookout_is_of) && lp_trigger_has_probes (trigger);
+  Copy *copy = data;
+  LpTrigger *trigger = copy->trigger;
+  int pid = (int)copy->sight.pid;
+
+  lp_trigger_collect (trigger);
+  if (!trigger->closing && g_hash_table_contains (trigger->held, GINT_TO_POINTER (pid)))
+    return G_SOURCE_CONTINUE;
+  trigger->threads--;
+  if (lp_trigger_minds_mapping (trigger, pid, copy->sight.start))
+    lp_trigger_handle_copy (trigger, pid, copy->sight.time, /* path= */ NULL, copy->file);
+  else if (copy->file >= 0)
+    close (copy->file);
+  g_free (copy);
+  return G_SOURCE_REMOVE;
+}
+
+/* The tracer sees to one file. Whether it is this one (then there is a gate on the copy), it tells when it is
+ * through; before, nobody else can tell whether the process lacks a patch. @file is taken. */
+static void
+handle_when_let_go (LpTrigger *trigger, const struct lp_lookout_sight *sight, int file)
+{
+  g_autoptr (GSource) source = g_timeout_source_new (HELD_MS);
+  Copy *copy = g_new (Copy, 1);
+
+  *copy = (Copy){ trigger, *sight, file };
+  trigger->threads++; /* waited for in the end like one */
+  g_source_set_callback (source, on_copy_time, copy, NULL);
+  g_source_attach (source, trigger->context);
 }
 
 /* @answer's file is taken. */
@@ -118,20 +151,25 @@ handle_answer (LpTrigger *trigger, const LpAsking *asking, LpAskerAnswer *answer
   const struct lp_lookout_sight *sight = &asking->sight;
   gint64 settled = (gint64)sight->file.changed + SETTLED_SECONDS;
   gboolean is_other = answer->is_there && !is_target (trigger, answer);
-  gboolean is_watched = !is_other && is_seen_to (trigger, asking);
+  gboolean is_watched = !is_other && is_any_watched (trigger, asking, lp_lookout_is_of);
+  /* Whoever runs it can't reach an old function unseen by the net, not even by an overlay that hides it from
+   * the gate. */
+  gboolean is_seen_to = is_watched && lp_trigger_has_probes (trigger);
 
-  if (is_watched)
+  if (is_seen_to)
     lp_lookout_know (trigger->lookout, sight, /* seconds= */ 0);
   else if (is_other && settled < g_get_real_time () / G_USEC_PER_SEC)
     lp_lookout_know (trigger->lookout, sight, KNOWN_SECONDS);
-  if (trigger->closing || is_other || asking->was_held || is_watched
+  if (trigger->closing || is_other || is_seen_to || (is_watched && asking->was_held)
       || (!answer->is_there && !is_likely (trigger, asking)))
     {
       if (answer->file >= 0)
         close (answer->file);
-      return;
     }
-  lp_trigger_handle_copy (trigger, (int)sight->pid, sight->time, /* path= */ NULL, answer->file);
+  else if (asking->was_held)
+    handle_when_let_go (trigger, sight, answer->file);
+  else
+    lp_trigger_handle_copy (trigger, (int)sight->pid, sight->time, /* path= */ NULL, answer->file);
 }
 
 static void
@@ -302,7 +340,7 @@ open_lookout (LpTrigger *trigger)
   return TRUE;
 }
 
-/* Whoever starts one of the watched files need not be told of, see is_seen_to(). */
+/* Whoever starts one of the watched files need not be told of, see handle_answer(). */
 static void
 set_lookout (LpTrigger *trigger)
 {

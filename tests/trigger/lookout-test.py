@@ -225,6 +225,19 @@ def as_interpreter(things):
         expect_found(user)
 
 
+def beside_held(things):
+    """A program that is held at the gate itself while the kernel maps a copy of a target for it, as its interpreter: of the same target here, in which case the
+    process is patched in its first copy only."""
+    for number in range(10):
+        copy = things.folder / f'beside-held-{number}'
+        program = Target(things.folder, f'held-{number}', ['-pie', '-nostdlib', f'-Wl,--dynamic-linker={copy}'], main=BARE.replace('500', '20'), answer=LEAF)
+        shutil.copy(program.path, copy)
+        with Trigger(program) as trigger:
+            start(program.path)
+            counts = trigger.finish()[1]
+            expect((counts['patched'], counts['spotted']), (1, 1), 'the program is patched at the gate, and the copy is seen')
+
+
 def many(things):
     """600 files that nobody knows are started at once, more than wait for their turn, and a copy of the target among them."""
     folder = things.folder / 'many'
@@ -311,6 +324,7 @@ TESTS = [
     ('a program whose code is its first segment: a stripped copy is found, others are asked about once (hazard 27)', text_first),
     ('a copy of the file system that the file lies in: the file there is found, and the one here is not asked about each time (hazard 27)', in_clone),
     ("a copy as another program's interpreter (hazard 27)", as_interpreter),
+    ('a copy in a program that is held at the gate: it is found (hazard 27)', beside_held),
     ('600 unknown files at once, and a copy among them (hazard 23)', many),
     ("a file that doesn't answer: the events take over, nobody waits (hazard 23)", silent),
     ('who asks is killed: the events take over', killed),
