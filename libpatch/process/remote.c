@@ -183,28 +183,24 @@ lp_remote_begin (LpStop *stop, const LpMaps *maps, GError **error)
   return g_steal_pointer (&remote);
 }
 
-/* Continues the thread by @request until its next stop of the wanted kind: a syscall stop, or (@event) a
- * PTRACE_EVENT_STOP. */
+/* Continues the thread until its next syscall stop. */
 static gboolean
-run_to_stop (LpRemote *remote, long request, gboolean event, GError **error)
+run_to_call_stop (LpRemote *remote, GError **error)
 {
   int tid = remote->thread->tid;
 
   for (guint tries = 0; tries < 16; tries++)
     {
       remote->ran = TRUE;
-      /* One that didn't come to its stop in time, as in a frozen control group, may stand in the stop that we
-       * want by now: it must not be sent on from there. */
-      if (remote->thread->stopped && ptrace (request, tid, 0, 0) != 0 && errno != ESRCH)
+      if (ptrace (PTRACE_SYSCALL, tid, 0, 0) != 0 && errno != ESRCH)
         break;
       remote->thread->stopped = FALSE;
       int status = lp_stop_wait (remote->stop, remote->thread, CALL_TIMEOUT_MS, error);
       if (status < 0)
         return FALSE;
-      gboolean is_event = status >> 16 == PTRACE_EVENT_STOP;
-      if (is_event == event && (is_event || WSTOPSIG (status) == SYSCALL_STOP))
+      if (status >> 16 == 0 && WSTOPSIG (status) == SYSCALL_STOP)
         return TRUE;
-      if (!is_event && WSTOPSIG (status) == SIGSTOP)
+      if (status >> 16 == 0 && WSTOPSIG (status) == SIGSTOP)
         remote->got_sigstop = TRUE;
     }
   lp_error_set (error, LP_ERROR_FAILED, NULL,
@@ -238,7 +234,7 @@ lp_remote_call (LpRemote *remote, long number, const guint64 arguments[6], gint6
     }
   /* To the call's entry, then to its exit. */
   for (guint stop = 0; stop < 2; stop++)
-    if (!run_to_stop (remote, PTRACE_SYSCALL, FALSE, error))
+    if (!run_to_call_stop (remote, error))
       return FALSE;
   if (ptrace (PTRACE_GETREGS, tid, 0, &registers) != 0)
     {
@@ -266,9 +262,14 @@ return_to_event_stop (LpRemote *remote)
       thread->stopped = ptrace (PTRACE_GETSIGINFO, thread->tid, 0, &info) == 0;
       if (thread->stopped && info.si_code >> 8 == PTRACE_EVENT_STOP)
         break;
+      /* Each time: any other stop takes it back (kernel/signal.c, ptrace_stop()). */
       if (thread->gone || ptrace (PTRACE_INTERRUPT, thread->tid, 0, 0) != 0)
         return FALSE;
-      remote->ran = !run_to_stop (remote, PTRACE_CONT, TRUE, NULL);
+      if (thread->stopped)
+        ptrace (PTRACE_CONT, thread->tid, 0, 0);
+      thread->stopped = FALSE;
+      int status = lp_stop_wait (remote->stop, thread, CALL_TIMEOUT_MS, NULL);
+      remote->got_sigstop |= status >> 16 == 0 && WSTOPSIG (status) == SIGSTOP;
     }
   remote->ran = FALSE;
   return TRUE;

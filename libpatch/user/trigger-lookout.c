@@ -126,7 +126,6 @@ on_copy_time (gpointer data)
     lp_trigger_handle_copy (trigger, pid, copy->sight.time, /* path= */ NULL, copy->file);
   else if (copy->file >= 0)
     close (copy->file);
-  g_free (copy);
   return G_SOURCE_REMOVE;
 }
 
@@ -136,11 +135,10 @@ static void
 handle_when_let_go (LpTrigger *trigger, const struct lp_lookout_sight *sight, int file)
 {
   g_autoptr (GSource) source = g_timeout_source_new (HELD_MS);
-  Copy *copy = g_new (Copy, 1);
+  const Copy copy = { trigger, *sight, file };
 
-  *copy = (Copy){ trigger, *sight, file };
   trigger->threads++; /* waited for in the end like one */
-  g_source_set_callback (source, on_copy_time, copy, NULL);
+  g_source_set_callback (source, on_copy_time, g_memdup2 (&copy, sizeof copy), g_free);
   g_source_attach (source, trigger->context);
 }
 
