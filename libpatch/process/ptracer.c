@@ -40,15 +40,15 @@ static gint tracers[TRACERS_MAX]; /* atomic: their process ids, 0: free */
 /* Of the thread that has started the tracer, whose thread-local memory the tracer uses. */
 static __thread void (*watch_func) (gpointer data);
 static __thread gpointer watch_data;
-static __thread void (*rescue_func) (gpointer data);
-static __thread gpointer rescue_data;
-static __thread gboolean is_deferred;
 
-/* Of the work under way: also of this thread, whose tracer may have one of its own. */
+/* Likewise, when and how its work is ended early. A tracer may start another one, which has its own. */
 typedef struct {
-  gint64 overdue_at; /* monotonic microseconds */
   int owner;
-  int watchdog; /* a timer; -1: there is none */
+  int watchdog;      /* a timer; -1: there is none */
+  gint64 overdue_at; /* monotonic microseconds */
+  gboolean is_deferred;
+  void (*rescue) (gpointer data);
+  gpointer rescue_data;
 } Limits;
 static __thread Limits limits;
 
@@ -101,18 +101,18 @@ lp_ptracer_watch (void (*func) (gpointer data), gpointer data, gboolean soon)
 void
 lp_ptracer_set_rescue (void (*func) (gpointer data), gpointer data)
 {
-  rescue_func = NULL;
+  limits.rescue = NULL;
   __atomic_signal_fence (__ATOMIC_SEQ_CST);
-  rescue_data = data;
+  limits.rescue_data = data;
   __atomic_signal_fence (__ATOMIC_SEQ_CST);
-  rescue_func = func;
+  limits.rescue = func;
 }
 
 void
 lp_ptracer_defer_rescue (gboolean on)
 {
   __atomic_signal_fence (__ATOMIC_SEQ_CST);
-  is_deferred = on;
+  limits.is_deferred = on;
   __atomic_signal_fence (__ATOMIC_SEQ_CST);
 }
 
@@ -151,10 +151,10 @@ is_overdue (void)
 static void
 end_early (void)
 {
-  if (rescue_func != NULL)
+  if (limits.rescue != NULL)
     {
       set_watchdog (limits.watchdog, 0);
-      rescue_func (rescue_data);
+      limits.rescue (limits.rescue_data);
     }
   _exit (1);
 }
@@ -167,7 +167,7 @@ on_tick (int number)
 
   if (watch_func != NULL)
     watch_func (watch_data);
-  if (is_overdue () && !is_deferred)
+  if (is_overdue () && !limits.is_deferred)
     end_early ();
   errno = before;
 }
@@ -266,23 +266,18 @@ run (Run *run, GError **error)
   /* The new process shares memory and descriptors with us, and (as after vfork()) this thread stands still
    * until it ends, so that it may use this thread's everything. But it is a process: a SIGKILL for us doesn't
    * hit it. */
-  const Limits outer = limits; /* of a tracer that starts another one */
-  const typeof (rescue_func) outer_rescue = rescue_func;
-  const gpointer outer_data = rescue_data;
-  lp_ptracer_set_rescue (NULL, NULL);
-  limits.owner = getpid ();
   sigfillset (&all);
   pthread_sigmask (SIG_SETMASK, &all, &before);
+  const Limits outer = limits; /* no tick of ours comes before they are back */
+  limits = (Limits){ .owner = getpid (), .watchdog = -1 };
   int *address = keep_thread_number (&written_instead);
   int pid = clone (run_tracer, (char *)stack + STACK, CLONE_VM | CLONE_VFORK | CLONE_FILES | CLONE_FS, run);
   int errnum = errno;
   if (address != NULL)
     syscall (SYS_set_tid_address, address);
-  pthread_sigmask (SIG_SETMASK, &before, NULL);
   watch_func = NULL;
-  is_deferred = FALSE;
   limits = outer;
-  lp_ptracer_set_rescue (outer_rescue, outer_data);
+  pthread_sigmask (SIG_SETMASK, &before, NULL);
   if (pid < 0)
     lp_error_set_errno (error, LP_ERROR_FAILED, errnum, "can't start a tracer");
   else

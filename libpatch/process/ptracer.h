@@ -12,8 +12,9 @@ G_BEGIN_DECLS
 /* What happens in the tracer. */
 typedef gboolean (*LpPtracerFunc) (gpointer data, GError **error);
 
-/* Runs @func in a tracer and waits for it. No work takes longer than ten seconds, or one after our end: the
- * tracer is ended then. Errors: those of @func; LP_ERROR_FAILED. */
+/* Runs @func in a tracer and waits for it. A work that takes longer than eight seconds, or one after our
+ * end, is ended early (lp_ptracer_set_rescue()), and the tracer killed after ten where it can't even do that.
+ * Errors: those of @func; LP_ERROR_FAILED. */
 gboolean lp_ptracer_run (LpPtracerFunc func, gpointer data, GError **error);
 
 /* What a tracer that serves does next: blocks in it until there is something to do. NULL: nothing more. */

@@ -78,18 +78,26 @@ tell_and_hang (const Child *child)
     pause ();
 }
 
+/* Lasts as long as the tracer. */
+static LpRemote *
+borrow (const Child *child)
+{
+  LpStop *stop = lp_stop_new (child->process);
+
+  g_assert_true (lp_stop_all (stop, 5000, NULL));
+  LpRemote *remote = lp_remote_begin (stop, lp_maps_read (child->process, NULL), NULL);
+  g_assert_nonnull (remote);
+  return remote;
+}
+
 static gboolean
 hang_between_calls (gpointer data, GError **error)
 {
   Child *child = data;
-  g_autoptr (LpStop) stop = lp_stop_new (child->process);
-  g_autoptr (LpMaps) maps = lp_maps_read (child->process, error);
+  LpRemote *remote = borrow (child);
   const guint64 none[6] = { 0 };
   gint64 result;
 
-  g_assert_true (lp_stop_all (stop, 5000, error));
-  LpRemote *remote = lp_remote_begin (stop, maps, error);
-  g_assert_nonnull (remote);
   g_assert_true (lp_remote_call (remote, SYS_getpid, none, &result, error));
   g_assert_cmpint (result, ==, child->pid);
   tell_and_hang (child);
@@ -107,14 +115,10 @@ static gboolean
 hang_in_calls (gpointer data, GError **error)
 {
   Child *child = data;
-  g_autoptr (LpStop) stop = lp_stop_new (child->process);
-  g_autoptr (LpMaps) maps = lp_maps_read (child->process, error);
+  LpRemote *remote = borrow (child);
   LpRemoteCall calls[] = { { SYS_getpid }, { SYS_pause } };
   guint made;
 
-  g_assert_true (lp_stop_all (stop, 5000, error));
-  LpRemote *remote = lp_remote_begin (stop, maps, error);
-  g_assert_nonnull (remote);
   g_assert_cmpint (write (child->told, "h", 1), ==, 1);
   lp_remote_run (remote, code_page (), calls, G_N_ELEMENTS (calls), "", NULL, &made, error);
   return lp_remote_end (remote, error);
@@ -145,11 +149,8 @@ static gboolean
 call_at_once_on_and_on (gpointer data, GError **error)
 {
   Child *child = data;
-  g_autoptr (LpStop) stop = lp_stop_new (child->process);
-  g_autoptr (LpMaps) maps = lp_maps_read (child->process, error);
+  LpRemote *remote = borrow (child);
 
-  g_assert_true (lp_stop_all (stop, 5000, error));
-  LpRemote *remote = lp_remote_begin (stop, maps, error);
   g_assert_cmpint (write (child->told, "h", 1), ==, 1);
   for (;;)
     {
