@@ -326,6 +326,14 @@ def run_by_shell(program):
     return (start('timeout', '--signal=KILL', '20', 'sh', '-c', f'{program}; echo status $?').stdout.splitlines()[-1:] or ['killed'])[0]
 
 
+def names_of_threads(pid):
+    names = set()
+    for task in Path(f'/proc/{pid}/task').iterdir():
+        with suppress(OSError):  # it has just ended
+            names.add(Path(task, 'comm').read_text().strip())
+    return names
+
+
 def unreadable_gate(things):
     """The kernel refuses whose event it has no descriptor for. That is the only one: the gate is given up, which is said, and the net takes over."""
     path = things.program.path
@@ -340,7 +348,7 @@ def unreadable_gate(things):
             resource.prlimit(trigger.process.pid, resource.RLIMIT_NOFILE, limits)
         for _ in range(3):
             expect(run_by_shell(path), 'status 0', 'the next ones')
-        while 'gate' in (Path(task, 'comm').read_text().strip() for task in Path(f'/proc/{trigger.process.pid}/task').iterdir()):
+        while 'gate' in names_of_threads(trigger.process.pid):
             time.sleep(0.01)
         lines, counts = trigger.finish()
         expect(any(line.startswith('met 0 failed') and "the gate can't be read" in line for line in lines), True, lines)
